@@ -1,0 +1,93 @@
+// Runs a fuzz target without libFuzzer: on the files given, or (--smoke) on its seeds and a fixed
+// number of mutations of them from a fixed seed, so that every run does the same.
+#include "libmailcore/base/random.h"
+
+#include <cstdio>
+#include <cstring>
+#include <dirent.h>
+#include <string>
+#include <sys/stat.h>
+#include <vector>
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+/// A target may name the files or folders (below the project or beside it) that it starts from.
+extern "C" __attribute__((weak)) const char* const* fuzz_seeds();
+
+namespace {
+
+std::string read(const std::string& path) {
+    std::string content;
+    if (std::FILE* file = std::fopen(path.c_str(), "rb")) {
+        char buffer[65536];
+        for (std::size_t got; (got = std::fread(buffer, 1, sizeof buffer, file)) > 0;)
+            content.append(buffer, got);
+        std::fclose(file);
+    }
+    return content;
+}
+
+void collect(const std::string& path, std::vector<std::string>& inputs) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return;
+    if (!S_ISDIR(status.st_mode)) {
+        inputs.push_back(read(path));
+        return;
+    }
+    if (DIR* folder = ::opendir(path.c_str())) {
+        while (const auto* entry = ::readdir(folder))
+            if (entry->d_name[0] != '.') collect(path + "/" + entry->d_name, inputs);
+        ::closedir(folder);
+    }
+}
+
+void run(const std::string& input) {
+    LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
+}
+
+std::string mutated(std::string input, const std::vector<std::string>& inputs,
+                    mailcore::base::Random& random) {
+    static constexpr std::string_view spice[] = {"\r\n", "\n", "\r", "\0", " ", "(", ")", "{10}\r\n", "\"", "\\",
+        "<", ">", "=?", "?=", ":", ";", "--", "\xff", "\x80", "4294967296", "-1", "*", "%"};
+    for (auto changes = 1 + random.below(6); changes > 0; --changes) {
+        const auto at = input.empty() ? 0 : random.below(input.size() + 1);
+        switch (random.below(6)) {
+        case 0:
+            if (at < input.size()) input[at] = static_cast<char>(random.below(256));
+            break;
+        case 1: input.erase(at, random.below(32)); break;
+        case 2: input.insert(at, spice[random.below(std::size(spice))]); break;
+        case 3: input.resize(at); break;
+        case 4: input.insert(at, input.substr(random.below(input.size() + 1), random.below(64))); break;
+        case 5: {
+            const auto& other = inputs[random.below(inputs.size())];
+            input.insert(at, other.substr(random.below(other.size() + 1), random.below(256)));
+            break;
+        }
+        }
+        if (input.size() > 65536) input.resize(65536);
+    }
+    return input;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    if (argc > 1 && std::strcmp(argv[1], "--smoke") != 0) {
+        std::vector<std::string> inputs;
+        for (int i = 1; i < argc; ++i) collect(argv[i], inputs);
+        for (const auto& input : inputs) run(input);
+        std::printf("%zu inputs\n", inputs.size());
+        return inputs.empty() ? 1 : 0;
+    }
+    std::vector<std::string> inputs;
+    if (fuzz_seeds)
+        for (const auto* seed = fuzz_seeds(); *seed; ++seed) collect(*seed, inputs);
+    if (inputs.empty()) inputs.emplace_back("");
+    for (const auto& input : inputs) run(input);
+    mailcore::base::SeededRandom random(20240607);
+    constexpr int mutations = 3000;
+    for (int i = 0; i < mutations; ++i)
+        run(mutated(inputs[random.below(inputs.size())], inputs, random));
+    std::printf("%zu seeds, %d mutations\n", inputs.size(), mutations);
+    return 0;
+}
