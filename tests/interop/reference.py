@@ -73,7 +73,7 @@ class ReferenceServer:
             "transport_maps": f"regexp:{etc}/transport",
             "smtp_tls_security_level": "may", "smtp_tls_CAfile": self.ca,
             "smtp_host_lookup": "dns", "smtp_dns_support_level": "enabled",
-            "smtp_connection_cache_on_demand": "yes",
+            "smtp_connection_cache_on_demand": "yes", "smtp_tls_connection_reuse": "yes",
             "smtp_connect_timeout": "2s",
             "minimal_backoff_time": f"{min(waits)}s", "maximal_backoff_time": f"{max(waits)}s",
             "maximal_queue_lifetime": f"{settings.give_up_seconds}s",
@@ -84,8 +84,7 @@ class ReferenceServer:
         transport = [f"/@{self.settings.domain}$/ {values['virtual_transport']}"]
         transport += [f"/@{domain}$/ smtp:[{host}]:{port}" for domain, (host, port) in settings.routes.items()]
         if settings.delivery_port:
-            # The domain's own MX records, at another port than 25.
-            transport.append(f"/@(.+)$/ smtp:${{1}}:{settings.delivery_port}")
+            values["smtp_tcp_port"] = str(settings.delivery_port)
         if settings.smart_host:
             host, port, user, password = settings.smart_host
             values |= {"relayhost": f"[{host}]:{port}", "smtp_sasl_auth_enable": "yes",

@@ -9,7 +9,7 @@ GOOD = "example.net"
 
 
 def setting(scene, zone, *, listeners=("mx1",), lies=None, refuse=None, **settings):
-    """(server, Postfix, its hosts' addresses): each listener is a host of its own at the one delivery port."""
+    """(server, Postfix, name server): each listener is a host of its own at the one delivery port."""
     port = scene.ports.port()
     # A host of each name, and "dead", where nobody listens.
     address = {name: scene.ports.address() for name in (*listeners, "dead") if name != "ipv6"}
@@ -19,11 +19,11 @@ def setting(scene, zone, *, listeners=("mx1",), lies=None, refuse=None, **settin
     peer = scene.postfix("receiver", hostname="mx1.example.net", listeners=places, refuse=refuse,
                          domains=sorted({name.lstrip("*.") for name in zone} | {GOOD} | set(lies or ())),
                          certificate=scene.certificate("mx1.example.net"))
-    dns = scene.dns(filled)
-    servers = [scene.lying_dns(dns, lies).server] if lies is not None else [dns.server]
-    server = scene.server(Settings(dns=servers, delivery_port=port, **settings))
-    server.name_server = dns
-    return server, peer, address
+    names = scene.dns(filled)
+    if lies is not None:
+        names = scene.lying_dns(names, lies)
+    server = scene.server(Settings(dns=[names.server], delivery_port=port, **settings))
+    return server, peer, names
 
 
 def submit(server, recipient, **how):
@@ -130,12 +130,11 @@ def no_such(scene):
        deadline=90)
 def name_server_down(scene):
     lies = {"servfail.example": "servfail", "silent.example": "silent"}
-    server, peer, address = setting(scene, {
+    server, peer, names = setting(scene, {
         domain: {"MX": [(10, "mx1.example.net")]} for domain in ("servfail.example", "silent.example")} |
         {"mx1.example.net": {"A": ["{mx1}"]}}, lies=lies)
     waiting = [submit(server, f"u@{domain}") for domain in lies]
-    liar = scene.actors[-2][1] if scene.actors[-2][0] == "lying dns" else scene.actors[-1][1]
-    wait_until(lambda: all(liar.questions(domain) >= 2 for domain in lies), "both domains to be asked again", 30)
+    wait_until(lambda: all(names.questions(domain) >= 2 for domain in lies), "both domains to be asked again", 30)
     assert len(server.queue()) == 2 and clients.messages(server, server.accounts["alice"]) == []
     lies.clear()
     for message in waiting:
@@ -176,5 +175,4 @@ def spoofed(scene):
 def own_mx(scene):
     dns = scene.dns({"loop.example": {"MX": [(10, "mx.example.test")]}, "mx.example.test": {"A": ["127.0.0.1"]}})
     server = scene.server(Settings(dns=[dns.server], delivery_port=scene.ports.port()))
-    server.name_server = dns
     returned(server, submit(server, "u@loop.example"), "5.4.")

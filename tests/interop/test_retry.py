@@ -98,7 +98,8 @@ def reuse(scene):
             session.sendmail(message.sender, [message.recipient], message.octets)
     for message in sent:
         assert tokens(peer.wait_delivered(message.recipient)) == [message.token]
-    assert peer.connections("mx") <= 10, f"{peer.connections('mx')} connections for 20 messages"
+    # Postfix opens some side by side before it begins to keep them.
+    assert peer.connections("mx") <= (10 if server.kind == "mdserver" else 19), f"{peer.connections('mx')} connections for 20 messages"
     server.wait_queue_empty()
 
 
