@@ -34,6 +34,13 @@ def toml_settings(settings, certificate):
     return keys | settings.extra
 
 
+def parses(text):
+    try:
+        return tomllib.loads(text) is not None
+    except tomllib.TOMLDecodeError:
+        return False
+
+
 def toml_with(text, keys):
     """`text` with the given keys set: in their table where it stands, else in a new one at the end."""
     lines = text.splitlines()
@@ -48,7 +55,7 @@ def toml_with(text, keys):
         old = [at for at in range(start, end) if lines[at].partition("=")[0].strip() == key]
         if old:
             last = old[0]
-            while lines[last].count("[") > lines[last].count("]") and "]" not in lines[last]:
+            while last + 1 < end and not parses("\n".join(lines[old[0]:last + 1])):
                 last += 1   # an array over several lines
             lines[old[0]:last + 1] = [line]
         else:
