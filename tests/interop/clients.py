@@ -372,7 +372,8 @@ poll localhost protocol {protocol} port {server.port(service)} uidl
     environment = os.environ | {"FETCHMAILHOME": scene.directory, "HOME": scene.directory}
     done = run([
         "fetchmail", "--fetchmailrc", config, "--idfile",
-        scene.path("fetchids"), "--nodetach", *options
+        scene.path("fetchids"), "--pidfile",
+        scene.path("fetchmail.pid"), "--nodetach", *options
     ], env=environment, check=False)
     assert done.returncode in (
         0, 1), f"fetchmail ended with {done.returncode}\n{done.stdout}{done.stderr}"
