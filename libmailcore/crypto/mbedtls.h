@@ -1,14 +1,14 @@
-// What every use of mbedTLS in this module needs: start-up, owners, error texts, randomness.
+// What every use of mbedTLS needs: start-up, owners, error texts, randomness. For crypto/ and tls/ only.
 #pragma once
 
 #include <cstddef>
 #include <memory>
 #include <string>
 
-namespace mailcore::crypto::detail {
+namespace mailcore::crypto::mbedtls {
 
 /// Starts mbedTLS's PSA part; cheap after the first time. Any thread.
-void start_mbedtls();
+void start();
 
 /// What an mbedTLS error code means, in words.
 std::string describe(int error);
@@ -41,4 +41,4 @@ class Holder {
     std::unique_ptr<Struct, Release> held_;
 };
 
-} // namespace mailcore::crypto::detail
+} // namespace mailcore::crypto::mbedtls

@@ -1,4 +1,4 @@
-#include "libmailcore/crypto/detail/mbedtls.h"
+#include "libmailcore/crypto/mbedtls.h"
 
 #include "libmailcore/base/assert.h"
 #include "libmailcore/base/random.h"
@@ -9,9 +9,9 @@
 #include <mbedtls/platform_util.h>
 #include <psa/crypto.h>
 
-namespace mailcore::crypto::detail {
+namespace mailcore::crypto::mbedtls {
 
-void start_mbedtls() {
+void start() {
     static const bool started = psa_crypto_init() == PSA_SUCCESS;
     MAILCORE_ASSERT(started);
 }
@@ -29,4 +29,4 @@ int random_octets(void* random, unsigned char* octets, std::size_t size) {
 
 void wipe(void* octets, std::size_t size) { mbedtls_platform_zeroize(octets, size); }
 
-} // namespace mailcore::crypto::detail
+} // namespace mailcore::crypto::mbedtls
