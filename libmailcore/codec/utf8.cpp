@@ -188,8 +188,9 @@ std::string unicode_casemap(std::string_view text) {
     titled.reserve(text.size());
     while (!text.empty()) {
         const auto step = decode_utf8(text);
-        append_utf8(static_cast<char32_t>(utf8proc_totitle(static_cast<utf8proc_int32_t>(step.character))),
-                    titled);
+        append_utf8(
+            static_cast<char32_t>(utf8proc_totitle(static_cast<utf8proc_int32_t>(step.character))),
+            titled);
         text.remove_prefix(step.octets);
     }
     auto decomposed = mapped(titled, UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT);

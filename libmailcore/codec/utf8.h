@@ -1,4 +1,5 @@
-// UTF-8: checked, decoded, repaired, normalised (RFC 3629; Unicode normalisation and folding by utf8proc).
+// UTF-8: checked, decoded, repaired, normalised (RFC 3629; Unicode normalisation and folding by
+// utf8proc).
 #pragma once
 
 #include <cstddef>
@@ -19,8 +20,8 @@ inline constexpr std::string_view replacement_utf8 = "\xEF\xBF\xBD";
 /// What stands at the front of a text.
 struct Utf8Step {
     char32_t character = replacement_character;
-    /// Octets it takes. Of an invalid text: the longest beginning of a character that stands there, at
-    /// least 1, so that each becomes one U+FFFD (Unicode 15, §3.9).
+    /// Octets it takes. Of an invalid text: the longest beginning of a character that stands there,
+    /// at least 1, so that each becomes one U+FFFD (Unicode 15, §3.9).
     std::size_t octets = 1;
     bool valid = false;
     /// Invalid only because the text ends: more octets could make it valid.
@@ -46,8 +47,8 @@ void append_sanitised_utf8(std::string_view text, std::string& into);
 
 /// Normalisation form C; nothing if `text` is not UTF-8.
 [[nodiscard]] std::optional<std::string> to_nfc(std::string_view text);
-/// Full case folding and normalisation (NFKC_Casefold): two texts that people take for the same become
-/// equal. Nothing if `text` is not UTF-8.
+/// Full case folding and normalisation (NFKC_Casefold): two texts that people take for the same
+/// become equal. Nothing if `text` is not UTF-8.
 [[nodiscard]] std::optional<std::string> fold_case(std::string_view text);
 /// The same, after repair: never fails.
 [[nodiscard]] std::string fold_case_sanitised(std::string_view text);
