@@ -47,6 +47,7 @@ def smtplib_session(server, account=None, *, tls="starttls", service=None, secon
         if tls == "starttls":
             session.starttls(context=tls_context(server))
     with session:
+        session.ehlo()
         if account:
             session.login(account.address, account.password)
         yield session

@@ -60,6 +60,7 @@ def toml_with(text, keys):
 
 class MdServer:
     kind = "mdserver"
+    accounts_first = False
     host = "127.0.0.1"
 
     def __init__(self, scene, directory, settings):

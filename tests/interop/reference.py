@@ -1,8 +1,10 @@
 """Postfix and Dovecot assembled into one server: it proves the stories themselves, and is the peer of the benchmarks."""
 
+import imaplib
 import os
 
 import processes
+from processes import wait_until
 from peers import dovecot, postfix
 from story import Account, Skip
 
@@ -15,6 +17,7 @@ class ReferenceServer:
     sdbox and not maildir, whose lock file a killed Dovecot leaves behind: the next waits minutes for it.
     """
     kind = "reference"
+    accounts_first = True
     host = "127.0.0.1"
 
     def __init__(self, scene, directory, settings, *, mail_format="sdbox", fsync="optimized",
@@ -36,6 +39,7 @@ class ReferenceServer:
             "smtpd_tls_auth_only": "no", "smtpd_sasl_auth_enable": "yes", "smtpd_sasl_type": "dovecot",
             "smtpd_sasl_path": f"inet:127.0.0.1:{self.ports['sasl']}",
             "smtpd_recipient_restrictions": "permit_sasl_authenticated,reject",
+            "smtpd_relay_restrictions": "permit_sasl_authenticated,reject",
             "smtpd_sender_restrictions": "reject_sender_login_mismatch",
             "smtpd_sender_login_maps": f"texthash:{directory}/postfix/etc/logins",
         }
@@ -63,24 +67,24 @@ class ReferenceServer:
             # Only submission relays: the stories' strangers come from loopback too.
             "mynetworks": "127.77.255.255/32",
             "smtpd_recipient_restrictions": "reject_unauth_destination",
+            "smtpd_relay_restrictions": "reject_unauth_destination",
             "smtpd_helo_required": "yes",
             "message_size_limit": str(settings.message_octets_max),
             "transport_maps": f"regexp:{etc}/transport",
             "smtp_tls_security_level": "may", "smtp_tls_CAfile": self.ca,
             "smtp_host_lookup": "dns", "smtp_dns_support_level": "enabled",
-            "smtp_connection_cache_on_demand": "yes",
+            "smtp_connection_cache_on_demand": "yes", "smtp_tls_connection_reuse": "yes",
             "smtp_connect_timeout": "2s",
             "minimal_backoff_time": f"{min(waits)}s", "maximal_backoff_time": f"{max(waits)}s",
             "maximal_queue_lifetime": f"{settings.give_up_seconds}s",
             "bounce_queue_lifetime": f"{settings.give_up_seconds}s",
-            "line_length_limit": "2048",
+            "smtp_connection_cache_destinations": "example.net",
             "notify_classes": "",
         }
         transport = [f"/@{self.settings.domain}$/ {values['virtual_transport']}"]
         transport += [f"/@{domain}$/ smtp:[{host}]:{port}" for domain, (host, port) in settings.routes.items()]
         if settings.delivery_port:
-            # The domain's own MX records, at another port than 25.
-            transport.append(f"/@(.+)$/ smtp:${{1}}:{settings.delivery_port}")
+            values["smtp_tcp_port"] = str(settings.delivery_port)
         if settings.smart_host:
             host, port, user, password = settings.smart_host
             values |= {"relayhost": f"[{host}]:{port}", "smtp_sasl_auth_enable": "yes",
@@ -113,6 +117,8 @@ class ReferenceServer:
     def start(self, seconds=15.0):
         self.dovecot.start()
         self.postfix.start()
+        for account in self.dovecot.accounts.items():
+            assert self._first_login(Account(*account))
         self.started = True
         return self
 
@@ -136,9 +142,20 @@ class ReferenceServer:
     def add_account(self, address, password):
         self.dovecot.add_account(address, password)
         self._write_accounts()
+        account = Account(address, password)
         if self.started:
             self.postfix.reload()
-        return Account(address, password)
+            wait_until(lambda: self._first_login(account), "Dovecot to read its accounts again")
+        return account
+
+    def _first_login(self, account):
+        """Dovecot makes the mailboxes at the first login; LMTP and IMAP both at once may deadlock there."""
+        with imaplib.IMAP4(self.host, self.port("imap")) as session:
+            try:
+                session.login(account.address, account.password)
+                return session.select()[0] == "OK"
+            except imaplib.IMAP4.error:
+                return False
 
     def queue(self):
         return self.postfix.queue()

@@ -129,11 +129,13 @@ class Scene:
             import mdserver
             kind = mdserver.MdServer
         server = self.act(self.server_kind, kind(self, self.folder("server"), settings))
-        server.accounts = {}
-        if start:
+        # mdctl adds accounts to a running server; Dovecot reads its file again only a second later.
+        if start and not server.accounts_first:
             server.start()
-        for local in accounts:
+        for local in accounts if start or server.accounts_first else ():
             server.accounts[local] = server.add_account(f"{local}@{settings.domain}", f"pass word {local}")
+        if start and server.accounts_first:
+            server.start()
         return server
 
     def postfix(self, name="postfix", **how):

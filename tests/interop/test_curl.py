@@ -2,6 +2,7 @@
 
 import clients
 from letter import Letter, read, tokens
+from processes import write_file
 from story import story
 
 
@@ -34,7 +35,8 @@ def imap(scene):
         answer = curl(f"INBOX?SUBJECT%20{sent[1].token}").stdout
         assert len(answer.split()) == 3, answer   # * SEARCH n
         message = Letter("append@example.org", bob.address)
-        curl("Drafts", "--upload-file", "-", input=message.octets)
+        # APPEND announces its size: curl wants a file for that.
+        curl("Drafts", "--upload-file", write_file(scene.path("append"), message.octets))
         assert message.token in tokens(clients.messages(server, bob, "Drafts"))
     curl("INBOX", "--request", r"STORE 1 +FLAGS \Deleted")
     curl("INBOX", "--request", "EXPUNGE")

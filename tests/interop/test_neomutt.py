@@ -16,7 +16,7 @@ def send(scene):
         clients.neomutt_send(scene, server, alice, bob.address, f"Grüße {tls}", "Schöne Grüße\n", tls=tls,
                              options=["-a", attachment])
         clients.wait_messages(server, bob, number)
-        found = [message for message in map(parse, clients.messages(server, bob)) if tls in message["Subject"]]
+        found = [message for message in map(parse, clients.messages(server, bob)) if message["Subject"].split()[1] == tls]
         assert len(found) == 1 and found[0]["Subject"] == f"Grüße {tls}", [one["Subject"] for one in found]
         text, noise = found[0].iter_parts()
         assert text.get_content().strip() == "Schöne Grüße"
@@ -38,7 +38,7 @@ def read_mailbox(scene):
         # Write the first message whole into a file, copy it into a folder, flag it, delete the last, leave.
         keys = f"<first-entry><pipe-message>cat >{target}<enter>"
         if tls == "starttls":
-            keys += "<copy-message>=Copied<enter><flag-message><last-entry><delete-message><sync-mailbox>"
+            keys += "<copy-message>=Copied<enter>y<flag-message><last-entry><delete-message><sync-mailbox>"
         clients.neomutt_read(scene, server, bob, keys + "<quit>", tls=tls,
                              more='set sort=mailbox-order\nset pipe_decode=no')
         with open(target, "rb") as file:
