@@ -22,8 +22,8 @@ struct Bounds {
     }
 };
 
-/// A walk over the rows of one source. Keys are compared as unsigned octets. Views that it returns are
-/// valid until it moves. One thread.
+/// A walk over the rows of one source. Keys are compared as unsigned octets. Views that it returns
+/// are valid until it moves. One thread.
 class Cursor {
   public:
     virtual ~Cursor() = default;

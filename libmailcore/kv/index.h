@@ -1,4 +1,5 @@
-// The durable index below the tables: ordered rows, one writer, readers with a consistent state each.
+// The durable index below the tables: ordered rows, one writer, readers with a consistent state
+// each.
 #pragma once
 
 #include "libmailcore/base/result.h"
@@ -25,16 +26,17 @@ class IndexReader {
     virtual std::unique_ptr<Cursor> cursor() = 0;
 };
 
-/// Changes to an index, which become visible and durable together with `commit` or, dropped without it,
-/// not at all. Sees its own changes. One thread at a time, one writer at a time.
+/// Changes to an index, which become visible and durable together with `commit` or, dropped without
+/// it, not at all. Sees its own changes. One thread at a time, one writer at a time.
 class IndexWriter {
   public:
     virtual ~IndexWriter() = default;
     virtual Result<std::optional<std::string>> get(std::string_view key) = 0;
     virtual Result<void> put(std::string_view key, std::string_view value) = 0;
     virtual Result<void> erase(std::string_view key) = 0;
-    /// Durable when it returns. LimitExceeded: no room; nothing was changed and it may be tried again.
-    /// Other errors: what is on disk is one of the two states; no further commit is promised to work.
+    /// Durable when it returns. LimitExceeded: no room; nothing was changed and it may be tried
+    /// again. Other errors: what is on disk is one of the two states; no further commit is promised
+    /// to work.
     virtual Result<void> commit() = 0;
 };
 
@@ -44,7 +46,8 @@ struct IndexUsage {
     std::uint64_t rows = 0;
 };
 
-/// An index. Any thread, as far as its parts say nothing else. Corrupt: the file contradicts itself.
+/// An index. Any thread, as far as its parts say nothing else. Corrupt: the file contradicts
+/// itself.
 class Index {
   public:
     virtual ~Index() = default;

@@ -8,8 +8,9 @@
 
 namespace mailcore::kv {
 
-// A skip list that one thread extends while others read it (as LevelDB's), each key with the chain of
-// its versions, newest first: a counter written a thousand times costs a walk over the keys nothing.
+// A skip list that one thread extends while others read it (as LevelDB's), each key with the chain
+// of its versions, newest first: a counter written a thousand times costs a walk over the keys
+// nothing.
 
 struct Table::Entry {
     Version version;
@@ -77,7 +78,9 @@ Table::Node* Table::first_at_or_after(std::string_view key, Path* path) const {
             links = at->next;
             at = links[level].load(std::memory_order_acquire);
         }
-        if (path) (*path)[static_cast<std::size_t>(level)] = const_cast<std::atomic<Node*>*>(&links[level]);
+        if (path)
+            (*path)[static_cast<std::size_t>(level)] =
+                const_cast<std::atomic<Node*>*>(&links[level]);
     }
     return at;
 }

@@ -17,9 +17,10 @@ namespace mailcore::kv {
 /// The number of a batch of changes. A reader at version v sees the batches up to v.
 using Version = std::uint64_t;
 
-/// Rows with their history since the table was made, erased rows included. Versions never decrease from
-/// one change to the next. Changes: one thread; reading: any thread, at the same time, without a lock.
-/// Memory is given back when the table is destroyed, not before: bounded by freezing it (`octets`).
+/// Rows with their history since the table was made, erased rows included. Versions never decrease
+/// from one change to the next. Changes: one thread; reading: any thread, at the same time, without
+/// a lock. Memory is given back when the table is destroyed, not before: bounded by freezing it
+/// (`octets`).
 class Table {
   public:
     struct Node;

@@ -7,13 +7,13 @@
 
 namespace mailcore::store {
 
-/// Rows and bodies in memory, gone with the object: for embedders who keep nothing, and for tests. Keeps
-/// the whole contract of Store but durability. Outlives the calls made on it. Any thread.
+/// Rows and bodies in memory, gone with the object: for embedders who keep nothing, and for tests.
+/// Keeps the whole contract of Store but durability. Outlives the calls made on it. Any thread.
 class MemoryStore final : public Store {
   public:
     struct Options {
-        /// Runs each write function twice and counts the second run only, so that tests find functions
-        /// that may not be run again.
+        /// Runs each write function twice and counts the second run only, so that tests find
+        /// functions that may not be run again.
         bool rehearse = false;
     };
 

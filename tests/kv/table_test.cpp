@@ -111,7 +111,8 @@ TEST_CASE("a table equals a map, whatever is done to both") {
             model[key] = value;
         }
     }
-    const kv::View view(std::shared_ptr<const kv::Table>(&table, [](const auto*) {}), nullptr, nullptr, 20'000);
+    const kv::View view(std::shared_ptr<const kv::Table>(&table, [](const auto*) {}), nullptr,
+                        nullptr, 20'000);
     for (const auto order : {kv::Order::Ascending, kv::Order::Descending}) {
         std::vector<std::pair<std::string, std::string>> seen, expected(model.begin(), model.end());
         REQUIRE(view.walk({}, order, nullptr, [&](std::string_view key, std::string_view value) {

@@ -37,10 +37,11 @@ struct Bench {
         return write([key, value](WriteTransaction& txn) { return put_one(txn, key, value); });
     }
     std::optional<std::string> get(std::string key) {
-        auto value = read([key](ReadTransaction& txn) -> TxnTask<Result<std::optional<std::string>>> {
-            auto found = co_await txn.get(key);
-            co_return found;
-        });
+        auto value =
+            read([key](ReadTransaction& txn) -> TxnTask<Result<std::optional<std::string>>> {
+                auto found = co_await txn.get(key);
+                co_return found;
+            });
         REQUIRE(value);
         return *value;
     }
@@ -162,14 +163,16 @@ void check_rows(Bench& bench) {
         std::vector<std::optional<Result<int>>> answers(20);
         Scope scope(bench.scheduler);
         for (int i = 0; i < 20; ++i)
-            scope.spawn(keep_answer(bench.store->write([i](WriteTransaction& txn) -> TxnTask<Result<int>> {
-                MAILCORE_CO_TRY(const auto count, txn.get("count"));
-                const auto next = count ? static_cast<int>(count->size()) + 1 : 1;
-                txn.put("count", std::string(static_cast<std::size_t>(next), 'x'));
-                txn.put("only " + std::to_string(i), "");
-                if (i % 3 == 1) co_return fail(ErrorKind::Rejected, "no");
-                co_return next;
-            }), answers[static_cast<std::size_t>(i)]));
+            scope.spawn(
+                keep_answer(bench.store->write([i](WriteTransaction& txn) -> TxnTask<Result<int>> {
+                    MAILCORE_CO_TRY(const auto count, txn.get("count"));
+                    const auto next = count ? static_cast<int>(count->size()) + 1 : 1;
+                    txn.put("count", std::string(static_cast<std::size_t>(next), 'x'));
+                    txn.put("only " + std::to_string(i), "");
+                    if (i % 3 == 1) co_return fail(ErrorKind::Rejected, "no");
+                    co_return next;
+                }),
+                            answers[static_cast<std::size_t>(i)]));
         while (!std::ranges::all_of(answers, [](const auto& a) { return a.has_value(); }))
             bench.scheduler.run_ready();
         int expected = 0;
@@ -192,7 +195,8 @@ void check_rows(Bench& bench) {
             Scope scope(bench.scheduler);
             scope.spawn(keep_answer(bench.store->write([](WriteTransaction& txn) {
                 return put_one(txn, "orphan", "1");
-            }), answer));
+            }),
+                                    answer));
         }
         REQUIRE(bench.put("later", "1"));
         CHECK(bench.get("orphan") == "1");
@@ -200,12 +204,13 @@ void check_rows(Bench& bench) {
     SECTION("ids are never handed out twice") {
         std::vector<std::uint64_t> ids;
         for (int i = 0; i < 10; ++i) {
-            const auto pair = bench.write([](WriteTransaction& txn) -> TxnTask<Result<std::vector<std::uint64_t>>> {
-                std::vector<std::uint64_t> two;
-                two.push_back(txn.next_id());
-                two.push_back(txn.next_id());
-                co_return two;
-            });
+            const auto pair = bench.write(
+                [](WriteTransaction& txn) -> TxnTask<Result<std::vector<std::uint64_t>>> {
+                    std::vector<std::uint64_t> two;
+                    two.push_back(txn.next_id());
+                    two.push_back(txn.next_id());
+                    co_return two;
+                });
             REQUIRE(pair);
             ids.insert(ids.end(), pair->begin(), pair->end());
         }
@@ -313,23 +318,28 @@ void check_ranges(Bench& bench) {
 
 void check_blobs(Bench& bench) {
     SECTION("bodies of every size come back octet for octet, whole and in part") {
-        for (const std::size_t octets : {0, 1, 4096, 100'000, 131'072, 131'073, 262'144, 262'145, 700'001}) {
+        for (const std::size_t octets :
+             {0, 1, 4096, 100'000, 131'072, 131'073, 262'144, 262'145, 700'001}) {
             INFO(octets);
             const auto body = body_of(octets, static_cast<unsigned>(octets));
             const auto id = bench.blob(body, "owner");
             const auto whole = run(bench.scheduler, read_whole(*bench.store, id));
             REQUIRE(whole);
             CHECK((*whole == body));
-            for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{octets / 2}, std::uint64_t{octets}, std::uint64_t{octets + 5}}) {
+            for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{octets / 2},
+                                               std::uint64_t{octets}, std::uint64_t{octets + 5}}) {
                 const auto part = run(bench.scheduler, bench.store->read_blob(id, offset, 1000));
                 REQUIRE(part);
-                CHECK((*part == (offset < octets ? body.substr(static_cast<std::size_t>(offset), 1000) : "")));
+                CHECK(
+                    (*part ==
+                     (offset < octets ? body.substr(static_cast<std::size_t>(offset), 1000) : "")));
             }
         }
     }
     SECTION("compressible bodies come back as they were") {
         std::string body;
-        for (int i = 0; i < 40'000; ++i) body += "line " + std::to_string(i) + " of a long text\r\n";
+        for (int i = 0; i < 40'000; ++i)
+            body += "line " + std::to_string(i) + " of a long text\r\n";
         const auto id = bench.blob(body, "owner");
         const auto whole = run(bench.scheduler, read_whole(*bench.store, id));
         REQUIRE(whole);
@@ -356,7 +366,8 @@ void check_blobs(Bench& bench) {
         CHECK(*bench.release(id, "nobody") == false);
         CHECK(*run(bench.scheduler, bench.store->read_blob(id, 0, 10)) == "octets");
         CHECK(*bench.release(id, "second") == true);
-        CHECK(run(bench.scheduler, bench.store->read_blob(id, 0, 10)).error().kind == ErrorKind::NotFound);
+        CHECK(run(bench.scheduler, bench.store->read_blob(id, 0, 10)).error().kind ==
+              ErrorKind::NotFound);
         CHECK(bench.refer(id, "late").error().kind == ErrorKind::NotFound);
     }
     SECTION("changing owners within a transaction keeps the body") {
@@ -371,17 +382,20 @@ void check_blobs(Bench& bench) {
     SECTION("a body that no owner was named for is gone, and its id is not used again") {
         const auto handed = run(bench.scheduler, hand_in(*bench.store, bench.scheduler, "octets"));
         REQUIRE(handed);
-        const auto id = bench.write([body = *handed](WriteTransaction& txn) -> TxnTask<Result<BlobId>> {
-            co_return txn.add_blob(*body);
-        });
+        const auto id =
+            bench.write([body = *handed](WriteTransaction& txn) -> TxnTask<Result<BlobId>> {
+                co_return txn.add_blob(*body);
+            });
         REQUIRE(id);
-        CHECK(run(bench.scheduler, bench.store->read_blob(*id, 0, 10)).error().kind == ErrorKind::NotFound);
+        CHECK(run(bench.scheduler, bench.store->read_blob(*id, 0, 10)).error().kind ==
+              ErrorKind::NotFound);
         // Handed in is handed in: another transaction may still name it.
-        const auto again = bench.write([body = *handed](WriteTransaction& txn) -> TxnTask<Result<BlobId>> {
-            const auto blob = txn.add_blob(*body);
-            MAILCORE_CO_TRY(txn.refer(blob, "owner"));
-            co_return blob;
-        });
+        const auto again =
+            bench.write([body = *handed](WriteTransaction& txn) -> TxnTask<Result<BlobId>> {
+                const auto blob = txn.add_blob(*body);
+                MAILCORE_CO_TRY(txn.refer(blob, "owner"));
+                co_return blob;
+            });
         REQUIRE(again);
         CHECK(*again > *id);
         CHECK(*run(bench.scheduler, bench.store->read_blob(*again, 0, 10)) == "octets");
@@ -396,23 +410,26 @@ void check_blobs(Bench& bench) {
                 MAILCORE_CO_TRY(txn.refer(blob, "x"));
                 co_return fail(ErrorKind::Conflict, "no");
             }));
-            const auto id = bench.write([b = *handed](WriteTransaction& txn) -> TxnTask<Result<BlobId>> {
-                const auto blob = txn.add_blob(*b);
-                MAILCORE_CO_TRY(txn.refer(blob, "x"));
-                co_return blob;
-            });
+            const auto id =
+                bench.write([b = *handed](WriteTransaction& txn) -> TxnTask<Result<BlobId>> {
+                    const auto blob = txn.add_blob(*b);
+                    MAILCORE_CO_TRY(txn.refer(blob, "x"));
+                    co_return blob;
+                });
             REQUIRE(id);
             CHECK((*run(bench.scheduler, read_whole(*bench.store, *id)) == body));
         }
     }
     SECTION("naming a body twice does not write it twice") {
-        const auto handed = run(bench.scheduler, hand_in(*bench.store, bench.scheduler, body_of(500, 9)));
+        const auto handed =
+            run(bench.scheduler, hand_in(*bench.store, bench.scheduler, body_of(500, 9)));
         const auto name_it = [&](std::string owner) {
-            return bench.write([b = *handed, owner](WriteTransaction& txn) -> TxnTask<Result<BlobId>> {
-                const auto blob = txn.add_blob(*b);
-                MAILCORE_CO_TRY(txn.refer(blob, owner));
-                co_return blob;
-            });
+            return bench.write(
+                [b = *handed, owner](WriteTransaction& txn) -> TxnTask<Result<BlobId>> {
+                    const auto blob = txn.add_blob(*b);
+                    MAILCORE_CO_TRY(txn.refer(blob, owner));
+                    co_return blob;
+                });
         };
         const auto one = name_it("a"), two = name_it("b");
         REQUIRE(one);
@@ -478,7 +495,8 @@ void check_announcements(Bench& bench) {
     SECTION("what is announced is already visible, and a failed transaction announces nothing") {
         int heard = 0;
         std::vector<Task<void>> reads;
-        const auto subscription = bench.store->subscribe(bench.scheduler, AccountId{7}, [&](const Change&) { ++heard; });
+        const auto subscription =
+            bench.store->subscribe(bench.scheduler, AccountId{7}, [&](const Change&) { ++heard; });
         CHECK_FALSE(bench.write([](WriteTransaction& txn) -> TxnTask<Result<void>> {
             txn.announce(AccountId{7}, ModSeq{1}, {});
             co_return fail(ErrorKind::Rejected, "no");
@@ -507,7 +525,9 @@ Task<void> count_up(Store& store, int times, std::atomic<int>& done) {
     for (int i = 0; i < times; ++i) {
         const auto answer = co_await store.write([](WriteTransaction& txn) -> TxnTask<Result<int>> {
             MAILCORE_CO_TRY(const auto before, txn.get("counter"));
-            const int value = before ? static_cast<unsigned char>((*before)[0]) * 256 + static_cast<unsigned char>((*before)[1]) : 0;
+            const int value = before ? static_cast<unsigned char>((*before)[0]) * 256 +
+                                           static_cast<unsigned char>((*before)[1])
+                                     : 0;
             std::string after;
             after += static_cast<char>((value + 1) / 256);
             after += static_cast<char>((value + 1) % 256);
@@ -526,7 +546,7 @@ Task<void> watch(Store& store, int times, std::atomic<int>& torn) {
             MAILCORE_CO_TRY(const auto counter, txn.get("counter"));
             MAILCORE_CO_TRY(const auto mirror, txn.get("mirror"));
             MAILCORE_CO_TRY(const auto both, txn.range("c", "n", 10));
-            co_return counter == mirror && both.size() == (counter ? 2U : 0U);
+            co_return counter == mirror&& both.size() == (counter ? 2U : 0U);
         });
         if (!equal || !*equal) ++torn;
     }
@@ -541,11 +561,12 @@ void check_threads(Bench& bench) {
         running.emplace_back([&] {
             sim::VirtualScheduler scheduler;
             std::uint64_t last = 0;
-            const auto subscription = bench.store->subscribe(scheduler, AccountId{1}, [&](const Change& c) {
-                if (c.modseq.value <= last) ++order_broken;
-                last = c.modseq.value;
-                ++heard;
-            });
+            const auto subscription =
+                bench.store->subscribe(scheduler, AccountId{1}, [&](const Change& c) {
+                    if (c.modseq.value <= last) ++order_broken;
+                    last = c.modseq.value;
+                    ++heard;
+                });
             Scope scope(scheduler);
             for (int i = 0; i < tasks; ++i) {
                 scope.spawn(count_up(*bench.store, times, done));
@@ -599,7 +620,9 @@ void check_store_contract(const StoreMaker& make) {
     check_blobs(bench);
     check_announcements(bench);
     SECTION("ranges merge old and new rows within their bounds and limits") { check_ranges(bench); }
-    SECTION("several threads share a store and never see half a transaction") { check_threads(bench); }
+    SECTION("several threads share a store and never see half a transaction") {
+        check_threads(bench);
+    }
     const auto status = bench.store->status();
     CHECK(status.writable);
     CHECK(status.reason.empty());

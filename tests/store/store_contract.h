@@ -20,10 +20,12 @@ void check_store_contract(const StoreMaker& make);
 
 template <class T>
 Task<void> keep_answer(Task<T> task, std::optional<T>& answer) {
-    answer.emplace(co_await std::move(task));
+    auto value = co_await std::move(task);
+    answer.emplace(std::move(value));
 }
 
-/// Runs `task` on `scheduler` until it answers. Stores with threads of their own answer when they can.
+/// Runs `task` on `scheduler` until it answers. Stores with threads of their own answer when they
+/// can.
 template <class T>
 T run(sim::VirtualScheduler& scheduler, Task<T> task) {
     std::optional<T> answer;

@@ -24,10 +24,11 @@ TEST_CASE("the store in memory gives back what old versions took") {
     store::MemoryStore store(scheduler);
     const std::string value(1000, 'x');
     for (int i = 0; i < 20'000; ++i)
-        REQUIRE(test::run(scheduler, store.write([&](store::WriteTransaction& txn)
-                                                     -> store::TxnTask<Result<void>> {
-            txn.put("hot", value);
-            co_return Result<void>{};
-        })));
+        REQUIRE(test::run(
+            scheduler,
+            store.write([&](store::WriteTransaction& txn) -> store::TxnTask<Result<void>> {
+                txn.put("hot", value);
+                co_return Result<void>{};
+            })));
     CHECK(store.status().overlay_octets < 3'000'000);
 }

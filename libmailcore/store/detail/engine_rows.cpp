@@ -26,7 +26,8 @@ std::string reference_key(BlobId blob, std::string_view owner) {
 }
 
 KeyRange references_of(BlobId blob) {
-    return {with_number(reference_prefix, blob.value), with_number(reference_prefix, blob.value + 1)};
+    return {with_number(reference_prefix, blob.value),
+            with_number(reference_prefix, blob.value + 1)};
 }
 
 KeyRange all_blobs() { return {std::string(blob_prefix), std::string("\0c", 2)}; }

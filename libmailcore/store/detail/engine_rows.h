@@ -1,4 +1,5 @@
-// The rows that an engine keeps for itself: keys that begin with octet 0, out of reach of transactions.
+// The rows that an engine keeps for itself: keys that begin with octet 0, out of reach of
+// transactions.
 #pragma once
 
 #include "libmailcore/base/result.h"

@@ -34,7 +34,8 @@ Result<std::vector<Row>> collect(const kv::View& view, std::string_view from, st
 
 TxnAnswer<std::optional<std::string>> RowReader::get(std::string_view key) {
     auto found = view_.get(key);
-    if (!found) return Result<std::optional<std::string>>(std::unexpected(std::move(found).error()));
+    if (!found)
+        return Result<std::optional<std::string>>(std::unexpected(std::move(found).error()));
     std::optional<std::string> value;
     if (*found && is_user_key(key)) value.emplace(**found);
     return Result<std::optional<std::string>>(std::move(value));
@@ -55,7 +56,8 @@ Result<std::optional<std::string_view>> RowWriter::look_up(std::string_view key)
 
 TxnAnswer<std::optional<std::string>> RowWriter::get(std::string_view key) {
     auto found = look_up(key);
-    if (!found) return Result<std::optional<std::string>>(std::unexpected(std::move(found).error()));
+    if (!found)
+        return Result<std::optional<std::string>>(std::unexpected(std::move(found).error()));
     std::optional<std::string> value;
     if (*found && is_user_key(key)) value.emplace(**found);
     return Result<std::optional<std::string>>(std::move(value));
@@ -84,7 +86,8 @@ void RowWriter::erase(std::string key) {
 }
 
 std::uint64_t RowWriter::next_id() {
-    // The counter goes on whatever becomes of this transaction; its row makes it outlive the process.
+    // The counter goes on whatever becomes of this transaction; its row makes it outlive the
+    // process.
     set(std::string(last_id_key), encode_number(++ids_.last));
     return ids_.last;
 }

@@ -31,7 +31,8 @@ class RowReader final : public ReadTransaction {
 /// A body handed in, as both engines know it.
 class Body : public NewBlob, public std::enable_shared_from_this<Body> {
   public:
-    /// Under which name a transaction that was committed knows it, if one does. The writer's thread.
+    /// Under which name a transaction that was committed knows it, if one does. The writer's
+    /// thread.
     mutable BlobId named;
     /// The store it was made by; only compared.
     const Store* maker = nullptr;
@@ -66,11 +67,12 @@ class RowWriter final : public WriteTransaction {
     std::uint64_t next_id() override;
     void announce(AccountId account, ModSeq modseq, std::vector<MailboxId> mailboxes) override;
 
-    /// To be called once when the function has ended well: drops the bodies that nobody needs and checks
-    /// the budget.
+    /// To be called once when the function has ended well: drops the bodies that nobody needs and
+    /// checks the budget.
     Result<void> close();
 
-    /// After `close`. Bodies that stay, each with a row put in `changes` whose value the engine sets.
+    /// After `close`. Bodies that stay, each with a row put in `changes` whose value the engine
+    /// sets.
     [[nodiscard]] const ChangeSet& changes() const { return changes_; }
     [[nodiscard]] const std::map<BlobId, std::shared_ptr<const Body>>& bodies() const {
         return bodies_;

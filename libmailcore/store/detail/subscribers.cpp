@@ -42,9 +42,8 @@ class Subscribers::Entry final : public Subscription {
 
 Subscribers::Subscribers() : registry_(std::make_shared<Registry>()) {}
 
-std::unique_ptr<Subscription>
-Subscribers::add(Scheduler& scheduler, AccountId account,
-                 std::move_only_function<void(const Change&)> told) {
+std::unique_ptr<Subscription> Subscribers::add(Scheduler& scheduler, AccountId account,
+                                               std::move_only_function<void(const Change&)> told) {
     auto listener = std::make_shared<Listener>(scheduler, std::move(told));
     {
         const std::scoped_lock lock(registry_->mutex);

@@ -23,7 +23,8 @@ class Subscribers {
     struct Listener;
     struct Registry;
     class Entry;
-    std::shared_ptr<Registry> registry_; // shared with the subscriptions, which may outlive the store
+    std::shared_ptr<Registry>
+        registry_; // shared with the subscriptions, which may outlive the store
 };
 
 } // namespace mailcore::store::detail
