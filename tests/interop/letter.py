@@ -28,6 +28,12 @@ class Letter:
         self.octets = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
     @property
+    def smtp_octets(self):
+        """As it follows DATA's 354: dots doubled (RFC 5321 §4.5.2), the end mark behind it."""
+        text = b"\r\n" + self.octets + (b"" if self.octets.endswith(b"\r\n") else b"\r\n")
+        return text.replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n"
+
+    @property
     def unix_octets(self):
         """With bare LF, as sendmail-like programs want it."""
         return self.octets.replace(b"\r\n", b"\n")

@@ -80,6 +80,7 @@ class ReferenceServer:
             "bounce_queue_lifetime": f"{settings.give_up_seconds}s",
             "smtp_connection_cache_destinations": "example.net",
             "notify_classes": "",
+            "default_process_limit": "400",
         }
         transport = [f"/@{self.settings.domain}$/ {values['virtual_transport']}"]
         transport += [f"/@{domain}$/ smtp:[{host}]:{port}" for domain, (host, port) in settings.routes.items()]

@@ -48,6 +48,11 @@ def version():
         ["/usr/sbin/postconf", "-h", "-d", "mail_version"]).stdout))
 
 
+def forbids_bare_newline():
+    """Whether this version knows how not to take a bare LF for a line's end (SMTP smuggling)."""
+    return processes.run(["/usr/sbin/postconf", "-d", "smtpd_forbid_bare_newline"], check=False).stdout != ""
+
+
 def missing():
     """Why it cannot run here, or None."""
     if not os.path.exists(f"{DAEMONS}/master"):
@@ -128,7 +133,7 @@ class Postfix:
             "smtp_bind_address6": "::1",
             "smtputf8_enable": "yes",
             "smtpd_peername_lookup": "no",
-            "smtpd_forbid_bare_newline": "yes" if version() >= (3, 8, 4) else None,
+            "smtpd_forbid_bare_newline": "yes" if forbids_bare_newline() else None,
             "virtual_mailbox_domains": " ".join(self.domains),
             "virtual_mailbox_base": self.maildirs,
             # Every address has a mailbox, and all are one maildir: Delivered-To tells them apart.
