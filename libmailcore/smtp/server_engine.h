@@ -6,6 +6,7 @@
 #include "libmailcore/codec/line_reader.h"
 #include "libmailcore/smtp/command.h"
 #include "libmailcore/smtp/detail/body_reader.h"
+#include "libmailcore/smtp/dialect.h"
 #include "libmailcore/smtp/server_events.h"
 
 #include <chrono>
@@ -16,8 +17,6 @@
 #include <vector>
 
 namespace mailcore::smtp {
-
-enum class Dialect : std::uint8_t { Smtp, Lmtp };
 
 /// What a server's connections may do. One for all of them, immutable: a reload makes another.
 struct ServerOptions {
