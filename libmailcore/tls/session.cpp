@@ -22,7 +22,6 @@ namespace {
 using SavedSession =
     crypto::mbedtls::Holder<mbedtls_ssl_session, mbedtls_ssl_session_init, mbedtls_ssl_session_free>;
 
-constexpr std::size_t record_octets = 16384; // RFC 8446 §5.1
 constexpr std::size_t small_piece_octets = 4096;
 
 // mbedTLS says "TLS1-3-AES-128-GCM-SHA256" and "TLS-ECDHE-...", IANA "TLS_AES_128_GCM_SHA256".
@@ -166,6 +165,11 @@ struct Session::Impl {
     void fail(FailureKind kind, std::string text);
     void wake();
     void write(std::string_view plaintext);
+    // Plaintext that fits one record: up to 16 KiB (RFC 8446 §5.1), less if the peer asked for less.
+    std::size_t record_octets() const {
+        const int octets = mbedtls_ssl_get_max_out_record_payload(&ssl);
+        return octets > 0 ? static_cast<std::size_t>(octets) : 1;
+    }
     std::size_t unsent() const { return output.size() - sent; }
     void show_output() { output_view = std::string_view(output).substr(sent); }
 
@@ -271,7 +275,7 @@ void Session::Impl::read_records() {
 void Session::Impl::established() {
     state = State::Open;
     take_peer_chain();
-    if (client == nullptr) return;
+    if (client == nullptr) return detail::drop_handshake(ssl);
     if (!peer_chain.empty()) {
         resumed = false;
         check_flags = mbedtls_ssl_get_verify_result(&ssl);
@@ -333,7 +337,7 @@ void Session::Impl::wake() {
 void Session::Impl::write(std::string_view plaintext) {
     while (!plaintext.empty()) {
         const int result = mbedtls_ssl_write(&ssl, reinterpret_cast<const unsigned char*>(plaintext.data()),
-                                             std::min(plaintext.size(), record_octets));
+                                             std::min(plaintext.size(), record_octets()));
         if (result <= 0) return fail(result);
         plaintext.remove_prefix(static_cast<std::size_t>(result));
     }
@@ -390,8 +394,7 @@ void Session::receive_end() {
 
 bool Session::wants_input() const {
     const auto& impl = *impl_;
-    return (impl.state == State::Handshaking || impl.state == State::Open) && plaintext().empty() &&
-           impl.unsent() < output_octets_max;
+    return (impl.state == State::Handshaking || impl.state == State::Open) && plaintext().empty();
 }
 
 std::string_view Session::plaintext() const {
@@ -410,6 +413,7 @@ std::size_t Session::send(std::span<const std::string_view> plaintext) {
     auto& impl = *impl_;
     if (impl.state != State::Open && impl.state != State::PeerClosed) return 0;
     Impl::Call call(impl, Impl::no_time);
+    const auto record_octets = impl.record_octets();
     std::size_t taken = 0;
     std::string gathered; // small pieces, up to one record
     const auto flush = [&] {

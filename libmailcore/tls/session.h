@@ -58,7 +58,7 @@ class Session {
     std::size_t receive(std::string_view ciphertext, WallTime now);
     /// The transport will give no more. Without a close_notify before, the session fails as `Truncated`.
     void receive_end();
-    /// False: there is plaintext to take, or output to send, before more is wanted.
+    /// False: there is plaintext to take before more is wanted, or it is over.
     [[nodiscard]] bool wants_input() const;
 
     /// Decrypted octets of the peer, in place. Valid until the next call that is not const.

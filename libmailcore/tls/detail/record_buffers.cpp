@@ -12,6 +12,9 @@
 static_assert(MBEDTLS_VERSION_NUMBER >= 0x03060000 && MBEDTLS_VERSION_NUMBER < 0x03070000,
               "this file knows the buffers of mbedTLS 3.6");
 
+// The library's own, of its internal header.
+extern "C" void mbedtls_ssl_handshake_free(mbedtls_ssl_context* ssl);
+
 namespace mailcore::tls::detail {
 
 namespace {
@@ -43,6 +46,14 @@ void drop_peer_certificate(mbedtls_ssl_context& ssl) {
     mbedtls_x509_crt_free(ssl.session->peer_cert);
     mbedtls_free(ssl.session->peer_cert);
     ssl.session->peer_cert = nullptr;
+}
+
+// As the library does by itself after TLS 1.2; with no handshake it refuses all handshake messages.
+void drop_handshake(mbedtls_ssl_context& ssl) {
+    if (ssl.handshake == nullptr || mbedtls_ssl_is_handshake_over(&ssl) == 0) return;
+    mbedtls_ssl_handshake_free(&ssl);
+    mbedtls_free(ssl.handshake);
+    ssl.handshake = nullptr;
 }
 
 unsigned received_alert(const mbedtls_ssl_context& ssl) { return ssl.in_msg != nullptr ? ssl.in_msg[1] : 0; }

@@ -20,6 +20,10 @@ void consume_decrypted(mbedtls_ssl_context& ssl, std::size_t octets);
 /// Frees the parsed chain of the peer, which nothing asks for after the handshake.
 void drop_peer_certificate(mbedtls_ssl_context& ssl);
 
+/// Frees what a server's handshake leaves behind: after TLS 1.3 the library keeps it, 5 KiB, to the end of the
+/// connection. (A client still needs it for tickets.)
+void drop_handshake(mbedtls_ssl_context& ssl);
+
 /// The description octet of the alert that was received last.
 [[nodiscard]] unsigned received_alert(const mbedtls_ssl_context& ssl);
 
