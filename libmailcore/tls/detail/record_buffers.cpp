@@ -19,7 +19,8 @@ namespace mailcore::tls::detail {
 
 namespace {
 
-constexpr std::size_t counter_octets = 8; // MBEDTLS_SSL_SEQUENCE_NUMBER_LEN, in front of each buffer
+constexpr std::size_t counter_octets =
+    8; // MBEDTLS_SSL_SEQUENCE_NUMBER_LEN, in front of each buffer
 constexpr std::size_t page_octets = 4096;
 
 } // namespace
@@ -56,15 +57,19 @@ void drop_handshake(mbedtls_ssl_context& ssl) {
     ssl.handshake = nullptr;
 }
 
-unsigned received_alert(const mbedtls_ssl_context& ssl) { return ssl.in_msg != nullptr ? ssl.in_msg[1] : 0; }
+unsigned received_alert(const mbedtls_ssl_context& ssl) {
+    return ssl.in_msg != nullptr ? ssl.in_msg[1] : 0;
+}
 
-// A record that was begun (in_left), plaintext not yet taken (in_offt), a handshake message of which a part
-// came (in_hdr has moved, or fragments are counted) and further messages behind the last (in_hslen) live in
-// the in buffer; a record not yet handed on (out_left) in the out buffer. All else is in the context.
+// A record that was begun (in_left), plaintext not yet taken (in_offt), a handshake message of
+// which a part came (in_hdr has moved, or fragments are counted) and further messages behind the
+// last (in_hslen) live in the in buffer; a record not yet handed on (out_left) in the out buffer.
+// All else is in the context.
 bool buffers_idle(const mbedtls_ssl_context& ssl) {
-    return ssl.in_left == 0 && ssl.in_offt == nullptr && ssl.in_hdr == ssl.in_buf + counter_octets &&
-           ssl.badmac_seen_or_in_hsfraglen == 0 && (ssl.in_hslen == 0 || ssl.in_hslen >= ssl.in_msglen) &&
-           ssl.keep_current_message == 0 && ssl.out_left == 0;
+    return ssl.in_left == 0 && ssl.in_offt == nullptr &&
+           ssl.in_hdr == ssl.in_buf + counter_octets && ssl.badmac_seen_or_in_hsfraglen == 0 &&
+           (ssl.in_hslen == 0 || ssl.in_hslen >= ssl.in_msglen) && ssl.keep_current_message == 0 &&
+           ssl.out_left == 0;
 }
 
 std::array<unsigned char, 8> release_buffers(mbedtls_ssl_context& ssl) {
@@ -88,7 +93,9 @@ void TouchedPages::out(const mbedtls_ssl_context& ssl, const unsigned char* end)
 }
 
 std::size_t TouchedPages::octets() const {
-    const auto pages = [](std::size_t octets) { return (octets + page_octets - 1) / page_octets * page_octets; };
+    const auto pages = [](std::size_t octets) {
+        return (octets + page_octets - 1) / page_octets * page_octets;
+    };
     return pages(in_octets_) + pages(out_octets_);
 }
 
