@@ -140,8 +140,11 @@ void HtmlText::end_of_tag() {
     std::string_view name = token_;
     if (closing) name.remove_prefix(1);
     if (!hidden_.empty()) {
-        // <body> ends a <head> that nobody closed.
-        if ((closing && name == hidden_) || (hidden_ == "head" && name == "body")) hidden_.clear();
+        const bool in_head = hidden_ == "head";
+        if (closing && name == hidden_) hidden_.clear();
+        else if (in_head && !closing && contains(hidden_elements, name)) hidden_ = name;
+        // What has no place in a <head> ends one that nobody closed.
+        else if (in_head && !closing && contains(block_elements, name)) hidden_.clear();
     } else if (!closing && contains(hidden_elements, name)) {
         hidden_ = name;
         new_line();
@@ -184,7 +187,7 @@ void HtmlText::step(char c, std::string& into) {
         return step(c, into);
     case State::TagOpen:
         if (c == '!' || c == '?') {
-            state_ = State::Markup;
+            state_ = State::MarkupOpen;
             return;
         }
         if (codec::is_alpha(c) || c == '/') {
@@ -203,7 +206,9 @@ void HtmlText::step(char c, std::string& into) {
         state_ = State::Tag;
         [[fallthrough]];
     case State::Tag:
-        if (c == '>') {
+        if (c == '<' && !hidden_.empty()) { // in a script "a<b" begins no tag
+            state_ = State::TagOpen;
+        } else if (c == '>') {
             state_ = State::Text;
             end_of_tag();
         } else if (c == '"' && hidden_.empty()) {
@@ -218,9 +223,10 @@ void HtmlText::step(char c, std::string& into) {
     case State::SingleQuoted:
         if (c == '\'') state_ = State::Tag;
         return;
+    case State::MarkupOpen: state_ = c == '>' ? State::Text : c == '-' ? State::MarkupDash : State::Markup; return;
+    case State::MarkupDash: state_ = c == '>' ? State::Text : c == '-' ? State::CommentDashDash : State::Markup; return;
     case State::Markup:
         if (c == '>') state_ = State::Text;
-        else if (c == '-') state_ = State::Comment;
         return;
     case State::Comment:
         if (c == '-') state_ = State::CommentDash;

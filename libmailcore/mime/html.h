@@ -25,6 +25,8 @@ class HtmlText {
         Tag,
         DoubleQuoted,
         SingleQuoted,
+        MarkupOpen,
+        MarkupDash,
         Markup,
         Comment,
         CommentDash,
