@@ -105,7 +105,8 @@ class ListReader {
             return;
         }
         const bool first = phrase_.empty() && spec_.empty();
-        if (!first && (blank || (quoted != quoted_before_ && !by_dot && !at_before_))) phrase_ += ' ';
+        if (!first && (blank || (quoted != quoted_before_ && !by_dot && !at_before_)))
+            phrase_ += ' ';
         phrase_ += word;
         if (blank && !by_dot && !at_before_) {
             // Two words are no address: the last of them may be, if an "@" follows.
@@ -181,8 +182,10 @@ class ListReader {
                 content += ':';
                 at_sign = std::string::npos;
             } else {
-                if (c == '\\' && at_ + 1 < text_.size()) ++at_;
-                else if (c == '@' && !in_route) at_sign = content.size();
+                if (c == '\\' && at_ + 1 < text_.size())
+                    ++at_;
+                else if (c == '@' && !in_route)
+                    at_sign = content.size();
                 add({&text_[at_], 1});
                 ++at_;
             }
@@ -216,7 +219,8 @@ class ListReader {
             address.local = phrase_;
         }
         if (address.name.empty()) address.name = comment_;
-        if (!address.local.empty() || !address.domain.empty() || (has_angle_ && !address.name.empty()))
+        if (!address.local.empty() || !address.domain.empty() ||
+            (has_angle_ && !address.name.empty()))
             rows_.push_back(std::move(address));
         reset_item();
     }
@@ -243,7 +247,8 @@ class ListReader {
         in_group_ = false;
     }
 
-    // Each of the three takes what `at_` stands on, or, if it has no end, does nothing and remembers that.
+    // Each of the three takes what `at_` stands on, or, if it has no end, does nothing and
+    // remembers that.
     bool take_comment(std::string& content) {
         if (at_ < no_comment_before_) return false;
         std::size_t depth = 0;
@@ -272,8 +277,10 @@ class ListReader {
                 at_ = i + 1;
                 return true;
             }
-            if (c == '\\' && i + 1 < text_.size()) content += text_[++i];
-            else if (c != '\r' && c != '\n') content += c;
+            if (c == '\\' && i + 1 < text_.size())
+                content += text_[++i];
+            else if (c != '\r' && c != '\n')
+                content += c;
         }
         no_quoted_before_ = text_.size();
         content.clear();
@@ -297,8 +304,8 @@ class ListReader {
     std::size_t at_ = 0;
     std::vector<Address> rows_;
 
-    // The item under way. `phrase_` is all its words as a name would have them, `spec_` the last of them as an
-    // address would, `before_` those before.
+    // The item under way. `phrase_` is all its words as a name would have them, `spec_` the last of
+    // them as an address would, `before_` those before.
     std::string phrase_, spec_, before_, comment_, trailing_;
     Address angle_;
     std::size_t at_sign_ = 0;
@@ -328,11 +335,14 @@ bool is_encoded_phrase(std::string_view name) {
 
 void append_phrase(std::string_view name, Utf8 utf8, std::string& out) {
     if (codec::is_ascii(name)) {
-        const bool printable = std::none_of(name.begin(), name.end(),
-                                            [](char c) { return codec::is_control(c); });
-        if (is_encoded_phrase(name) || (is_plain_phrase(name) && printable)) out += name;
-        else if (printable && name.find("=?") == std::string_view::npos) out += quoted_string(name);
-        else out += encode_phrase(name);
+        const bool printable =
+            std::none_of(name.begin(), name.end(), [](char c) { return codec::is_control(c); });
+        if (is_encoded_phrase(name) || (is_plain_phrase(name) && printable))
+            out += name;
+        else if (printable && name.find("=?") == std::string_view::npos)
+            out += quoted_string(name);
+        else
+            out += encode_phrase(name);
     } else if (utf8 == Utf8::Allowed && codec::is_utf8(name)) {
         out += is_plain_phrase(name) ? std::string(name) : quoted_string(name);
     } else {

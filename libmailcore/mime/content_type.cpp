@@ -23,7 +23,9 @@ bool is_token_character(char c) {
 }
 
 // RFC 2231 §7: what an extended value shows as it is.
-bool is_attribute_character(char c) { return is_token_character(c) && c != '*' && c != '\'' && c != '%'; }
+bool is_attribute_character(char c) {
+    return is_token_character(c) && c != '*' && c != '\'' && c != '%';
+}
 
 // A parameter as it stands in the field: "name*2*=value".
 struct Segment {
@@ -45,9 +47,12 @@ class FieldReader {
             std::size_t depth = 0;
             std::size_t i = 0;
             for (; i < rest_.size(); ++i) {
-                if (rest_[i] == '\\') ++i;
-                else if (rest_[i] == '(') ++depth;
-                else if (rest_[i] == ')' && --depth == 0) break;
+                if (rest_[i] == '\\')
+                    ++i;
+                else if (rest_[i] == '(')
+                    ++depth;
+                else if (rest_[i] == ')' && --depth == 0)
+                    break;
             }
             rest_.remove_prefix(std::min(i + 1, rest_.size()));
         }
@@ -92,17 +97,19 @@ class FieldReader {
     std::string value() {
         skip_blanks();
         if (take('"')) return quoted();
-        // Without quotes: to the ";". A blank inside ends it if a comment or another "name=" follows (the ";"
-        // was forgotten), else the quotes were.
+        // Without quotes: to the ";". A blank inside ends it if a comment or another "name="
+        // follows (the ";" was forgotten), else the quotes were.
         std::string out;
         for (;;) {
             std::size_t size = 0;
-            while (size < rest_.size() && !codec::is_space(rest_[size]) && rest_[size] != ';') ++size;
+            while (size < rest_.size() && !codec::is_space(rest_[size]) && rest_[size] != ';')
+                ++size;
             out += rest_.substr(0, size);
             rest_.remove_prefix(size);
             const auto blanks = rest_.size() - codec::trim_left(rest_).size();
             const auto next = rest_.substr(blanks);
-            if (next.empty() || next.starts_with(';') || next.starts_with('(') || begins_parameter(next))
+            if (next.empty() || next.starts_with(';') || next.starts_with('(') ||
+                begins_parameter(next))
                 return out;
             out += rest_.substr(0, blanks);
             rest_.remove_prefix(blanks);
@@ -148,8 +155,10 @@ class FieldReader {
             }
             segment.number = codec::take_number<std::uint32_t>(rest);
             if (!segment.number) return std::nullopt;
-            if (rest == "*") segment.extended = true;
-            else if (!rest.empty()) return std::nullopt;
+            if (rest == "*")
+                segment.extended = true;
+            else if (!rest.empty())
+                return std::nullopt;
         }
         return segment;
     }
@@ -172,8 +181,10 @@ class FieldReader {
                 if (other.number && other.name == segment.name) pieces.push_back(&other);
             std::stable_sort(pieces.begin(), pieces.end(),
                              [](const auto* a, const auto* b) { return *a->number < *b->number; });
-            if (pieces.front()->extended) add(segment.name + '*', extended_value(pieces));
-            else add(segment.name, plain_value(pieces));
+            if (pieces.front()->extended)
+                add(segment.name + '*', extended_value(pieces));
+            else
+                add(segment.name, plain_value(pieces));
         }
         return out;
     }
@@ -207,7 +218,8 @@ std::string percent_decoded(std::string_view text) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '%' && i + 2 < text.size() && codec::hex_value(text[i + 1]) >= 0 &&
             codec::hex_value(text[i + 2]) >= 0) {
-            out += static_cast<char>(codec::hex_value(text[i + 1]) << 4 | codec::hex_value(text[i + 2]));
+            out += static_cast<char>(codec::hex_value(text[i + 1]) << 4 |
+                                     codec::hex_value(text[i + 2]));
             i += 2;
         } else {
             out += text[i];
@@ -237,7 +249,8 @@ std::optional<std::string> decoded(std::span<const P> parameters, std::string_vi
     for (const auto& parameter : parameters) {
         const std::string_view its_name = parameter.name;
         const std::string_view value = parameter.value;
-        if (its_name.size() == name.size() + 1 && its_name.ends_with('*') && its_name.starts_with(name))
+        if (its_name.size() == name.size() + 1 && its_name.ends_with('*') &&
+            its_name.starts_with(name))
             return decode_extended(value);
         if (its_name == name && !plain)
             plain = value.find("=?") != std::string_view::npos ? decode_encoded_words(value)
@@ -260,7 +273,8 @@ std::optional<ContentType> parse_content_type(std::string_view value) {
     out.subtype.clear();
     if (reader.take('/')) out.subtype = reader.word(";/");
     // "text" alone was all that some mailers wrote before MIME was settled.
-    else if (out.type == "text") out.subtype = "plain";
+    else if (out.type == "text")
+        out.subtype = "plain";
     if (!is_token(out.type) || !is_token(out.subtype)) return std::nullopt;
     if (reader.take('/')) {
         const auto ignored = reader.word(";");
@@ -292,9 +306,8 @@ std::optional<std::string> decoded_parameter(std::span<const Parameter> paramete
 }
 
 void append_parameter(std::string_view name, std::string_view value, std::string& into) {
-    const bool printable = std::all_of(value.begin(), value.end(), [](char c) {
-        return c == ' ' || codec::is_visible(c);
-    });
+    const bool printable = std::all_of(value.begin(), value.end(),
+                                       [](char c) { return c == ' ' || codec::is_visible(c); });
     const auto begin = [&](std::string_view suffix) {
         into += "; ";
         into += name;

@@ -100,8 +100,10 @@ class DateReader {
     bool skip_comment() {
         std::size_t depth = 0;
         for (std::size_t i = 0; i < rest_.size(); ++i) {
-            if (rest_[i] == '\\') ++i;
-            else if (rest_[i] == '(') ++depth;
+            if (rest_[i] == '\\')
+                ++i;
+            else if (rest_[i] == '(')
+                ++depth;
             else if (rest_[i] == ')' && --depth == 0) {
                 rest_.remove_prefix(i + 1);
                 return true;
@@ -115,7 +117,8 @@ class DateReader {
         const auto value = codec::take_number<std::uint32_t>(rest_, 99'999);
         if (!value) return false;
         const auto digits = before - rest_.size();
-        if (!has_time_ && !rest_.empty() && rest_.front() == ':') return time(static_cast<int>(*value));
+        if (!has_time_ && !rest_.empty() && rest_.front() == ':')
+            return time(static_cast<int>(*value));
         if (fields_.day == 0 && digits <= 2 && *value >= 1 && *value <= 31) {
             fields_.day = *value;
         } else if (fields_.month == 0 && digits <= 2 && fields_.day != 0) {
@@ -124,9 +127,12 @@ class DateReader {
         } else if (!has_year_) {
             // RFC 5322 §4.3
             fields_.year = static_cast<int>(*value);
-            if (digits == 2) fields_.year += *value < 50 ? 2000 : 1900;
-            else if (digits == 3) fields_.year += 1900;
-            else if (digits != 4) return false;
+            if (digits == 2)
+                fields_.year += *value < 50 ? 2000 : 1900;
+            else if (digits == 3)
+                fields_.year += 1900;
+            else if (digits != 4)
+                return false;
             has_year_ = true;
             if (fields_.day == 0 && fields_.month == 0 && rest_.starts_with('-')) return iso_date();
         } else if (has_time_) {
@@ -186,7 +192,8 @@ class DateReader {
             fields_.month = month;
             return;
         }
-        if (has_time_ && (codec::equal_ignoring_case(word, "AM") || codec::equal_ignoring_case(word, "PM"))) {
+        if (has_time_ &&
+            (codec::equal_ignoring_case(word, "AM") || codec::equal_ignoring_case(word, "PM"))) {
             if (fields_.hour >= 1 && fields_.hour <= 12)
                 fields_.hour = fields_.hour % 12 + (codec::lower(word[0]) == 'p' ? 12 : 0);
             return;
@@ -323,7 +330,9 @@ void append_zone(const DateTime& date, std::string& out) {
     codec::append_number(out, size / 60 * 100 + size % 60, 4);
 }
 
-std::uint64_t year_of(const Civil& at) { return static_cast<std::uint64_t>(static_cast<int>(at.date.year())); }
+std::uint64_t year_of(const Civil& at) {
+    return static_cast<std::uint64_t>(static_cast<int>(at.date.year()));
+}
 unsigned month_index(const Civil& at) { return static_cast<unsigned>(at.date.month()) - 1; }
 unsigned day_of(const Civil& at) { return static_cast<unsigned>(at.date.day()); }
 

@@ -45,7 +45,8 @@ std::optional<Word> word_at(std::string_view text) {
                 end + word_end.size()};
 }
 
-// Joins the octets of neighbouring words of one charset, so that a character cut in two comes out whole.
+// Joins the octets of neighbouring words of one charset, so that a character cut in two comes out
+// whole.
 class WordDecoder {
   public:
     explicit WordDecoder(std::string& out) : out_(out) {}
@@ -136,7 +137,8 @@ std::string decode_encoded_words(std::string_view text) {
         while (!text.empty()) {
             std::optional<Word> word;
             auto begin = text.substr(0, left).find("=?");
-            while (begin != std::string_view::npos && !(word = word_at(text.substr(begin, left - begin))))
+            while (begin != std::string_view::npos &&
+                   !(word = word_at(text.substr(begin, left - begin))))
                 begin = text.substr(0, left).find("=?", begin + 2);
             const auto plain = text.substr(0, begin);
             if (!plain.empty() && !(after_word && word && is_white(plain))) {
@@ -171,8 +173,7 @@ void append_words(std::string_view text, std::size_t first_octets_max, std::stri
     const auto prefix = q ? word_q : word_b;
     auto room = std::max<std::size_t>(first_octets_max, prefix.size() + word_end.size() + 12);
     for (bool first = true; first || !text.empty(); first = false) {
-        const auto payload_max =
-            std::min(room, word_octets_max) - prefix.size() - word_end.size();
+        const auto payload_max = std::min(room, word_octets_max) - prefix.size() - word_end.size();
         std::size_t octets = 0;
         std::size_t payload = 0;
         while (octets < text.size()) {
@@ -189,8 +190,10 @@ void append_words(std::string_view text, std::size_t first_octets_max, std::stri
         }
         if (!first) out += ' ';
         out += prefix;
-        if (q) codec::q_encode(text.substr(0, octets), out);
-        else codec::base64_encode(text.substr(0, octets), out);
+        if (q)
+            codec::q_encode(text.substr(0, octets), out);
+        else
+            codec::base64_encode(text.substr(0, octets), out);
         out += word_end;
         text.remove_prefix(octets);
         room = word_octets_max;
@@ -215,8 +218,8 @@ std::string encode_words(std::string_view text, std::size_t first_octets_max) {
     }
     if (begin >= end) return sane;
     std::string out(text.substr(0, begin));
-    append_words(text.substr(begin, end - begin), begin < first_octets_max ? first_octets_max - begin : 0,
-                 out);
+    append_words(text.substr(begin, end - begin),
+                 begin < first_octets_max ? first_octets_max - begin : 0, out);
     out += text.substr(end);
     return out;
 }

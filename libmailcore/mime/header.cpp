@@ -86,7 +86,8 @@ std::optional<HeaderField> find_field(std::string_view block, std::string_view n
 
 std::size_t header_octets(std::string_view message) {
     HeaderScanner scanner(message);
-    while (scanner.next()) {}
+    while (scanner.next()) {
+    }
     return scanner.header_octets();
 }
 

@@ -65,7 +65,8 @@ std::vector<std::string> parse_message_ids(std::string_view value, std::size_t i
 std::string make_message_id(Random& random, WallTime now, std::string_view domain) {
     constexpr std::string_view digits = "0123456789abcdefghijklmnopqrstuvwxyz";
     std::string time;
-    for (auto left = static_cast<std::uint64_t>(now.time_since_epoch().count()); left > 0; left /= 36)
+    for (auto left = static_cast<std::uint64_t>(now.time_since_epoch().count()); left > 0;
+         left /= 36)
         time += digits[left % 36];
     std::reverse(time.begin(), time.end());
     return '<' + time + '.' + random.hex(8) + '@' + std::string(domain) + '>';

@@ -23,12 +23,29 @@ constexpr std::size_t languages_max = 20;
 constexpr std::size_t field_octets_least = 2 * delimiter_octets_max;
 
 enum class FieldId : std::uint8_t {
-    Other, ContentType, ContentTransferEncoding, ContentId, ContentDescription, ContentDisposition,
-    ContentLanguage, ContentLocation, ContentMd5,
+    Other,
+    ContentType,
+    ContentTransferEncoding,
+    ContentId,
+    ContentDescription,
+    ContentDisposition,
+    ContentLanguage,
+    ContentLocation,
+    ContentMd5,
     // Of messages only:
-    Date, Subject, From, Sender, ReplyTo, To, Cc, Bcc, InReplyTo, MessageId,
+    Date,
+    Subject,
+    From,
+    Sender,
+    ReplyTo,
+    To,
+    Cc,
+    Bcc,
+    InReplyTo,
+    MessageId,
     // Of the message itself only:
-    References, Received,
+    References,
+    Received,
 };
 struct KnownField {
     std::string_view name;
@@ -103,12 +120,14 @@ struct Parser::Machine {
         open_part(0);
     }
 
-    // An entity that is not complete. The stack of them goes from the message to what is being read.
+    // An entity that is not complete. The stack of them goes from the message to what is being
+    // read.
     struct Frame {
         PartIndex part = 0;
         PartIndex last_child = no_part;
-        std::string_view boundary; // of an open multipart; "": none, or its closing delimiter was seen
-        std::size_t shadowed = 0;  // level + 1 of an outer multipart with the same boundary
+        std::string_view
+            boundary; // of an open multipart; "": none, or its closing delimiter was seen
+        std::size_t shadowed = 0; // level + 1 of an outer multipart with the same boundary
         std::uint64_t lines_before_body = 0;
         bool is_digest = false;
         bool is_message = false; // has an envelope
@@ -140,14 +159,14 @@ struct Parser::Machine {
     std::uint64_t work = 0;
 
     // The line under way.
-    std::uint64_t position = 0;   // of the next octet
+    std::uint64_t position = 0; // of the next octet
     std::uint64_t line_begin = 0;
-    std::string line;             // its octets where they must be kept: in headers, or if it may be a delimiter
+    std::string line; // its octets where they must be kept: in headers, or if it may be a delimiter
     bool keep_line = true;
     bool line_8bit = false;
-    bool after_cr = false;        // the last octet was a CR
+    bool after_cr = false; // the last octet was a CR
     // The line before it.
-    std::uint64_t previous_end = 0;         // octets of its end
+    std::uint64_t previous_end = 0; // octets of its end
     bool previous_empty = false;
 
     void truncated(Truncation what) { out.truncated |= static_cast<std::uint8_t>(what); }
@@ -189,7 +208,8 @@ struct Parser::Machine {
     void feed(std::string_view octets) {
         work += octets.size();
         while (!octets.empty()) {
-            const auto* lf = static_cast<const char*>(std::memchr(octets.data(), '\n', octets.size()));
+            const auto* lf =
+                static_cast<const char*>(std::memchr(octets.data(), '\n', octets.size()));
             const auto size = lf ? static_cast<std::size_t>(lf - octets.data()) + 1 : octets.size();
             fragment(octets.substr(0, size), lf != nullptr);
             octets.remove_prefix(size);
@@ -203,7 +223,8 @@ struct Parser::Machine {
         // A CR that no LF follows; the CR of a line end is the last octet before the LF.
         if (after_cr && text.front() != '\n') out.bare_cr = true;
         const bool cr_before = text.size() >= 2 ? text[text.size() - 2] == '\r' : after_cr;
-        const auto inner = text.substr(0, text.size() - std::min<std::size_t>(text.size(), ends ? 2 : 1));
+        const auto inner =
+            text.substr(0, text.size() - std::min<std::size_t>(text.size(), ends ? 2 : 1));
         if (inner.find('\r') != std::string_view::npos) out.bare_cr = true;
         after_cr = !ends && text.back() == '\r';
 
@@ -226,7 +247,8 @@ struct Parser::Machine {
     // The first or a further piece of a line that was cut.
     void partial_line(std::string_view text) {
         if (!in_header && keep_line) {
-            // In a body only what may be a delimiter is kept, and given to the body when it is none.
+            // In a body only what may be a delimiter is kept, and given to the body when it is
+            // none.
             if (line.size() + text.size() > delimiter_octets_max || boundaries.empty() ||
                 (line.empty() && text.front() != '-')) {
                 body(line);
@@ -235,7 +257,8 @@ struct Parser::Machine {
             }
         }
         if (!in_header && !keep_line) return body(text);
-        const auto room = options.field_octets_max - std::min(options.field_octets_max, line.size());
+        const auto room =
+            options.field_octets_max - std::min(options.field_octets_max, line.size());
         line += text.substr(0, room);
     }
 
@@ -251,8 +274,10 @@ struct Parser::Machine {
 
     // A line with its end, of which the header may have kept only the beginning.
     void complete_line(std::string_view text, std::uint64_t end_octets) {
-        if (in_header) header_line(text.substr(0, options.field_octets_max), end_octets);
-        else if (!(text.front() == '-' && !boundaries.empty() && delimiter(text))) body(text);
+        if (in_header)
+            header_line(text.substr(0, options.field_octets_max), end_octets);
+        else if (!(text.front() == '-' && !boundaries.empty() && delimiter(text)))
+            body(text);
         line_done(end_octets);
     }
 
@@ -294,11 +319,15 @@ struct Parser::Machine {
         const auto name = field_name_of(content);
         if (name.empty()) {
             finish_field();
-            if (header.fields > 0 || (line_begin == part.header_begin && is_mbox_separator(content))) return;
+            if (header.fields > 0 ||
+                (line_begin == part.header_begin && is_mbox_separator(content)))
+                return;
             // There is no header: this is the body's first line.
             end_header(line_begin, 0);
-            if (in_header) header_line(text, end_octets); // of a message inside
-            else body(text);
+            if (in_header)
+                header_line(text, end_octets); // of a message inside
+            else
+                body(text);
             return;
         }
         finish_field();
@@ -309,9 +338,11 @@ struct Parser::Machine {
         if (header.full) return;
         ++header.fields;
         header.field = field_id(name);
-        if (header.field > FieldId::ContentMd5 && !stack.back().is_message) header.field = FieldId::Other;
+        if (header.field > FieldId::ContentMd5 && !stack.back().is_message)
+            header.field = FieldId::Other;
         if (header.field >= FieldId::References && stack.size() > 1) header.field = FieldId::Other;
-        if (header.field != FieldId::Other) add_to_field(content.substr(content.find(':', name.size()) + 1));
+        if (header.field != FieldId::Other)
+            add_to_field(content.substr(content.find(':', name.size()) + 1));
     }
 
     void add_to_field(std::string_view text) {
@@ -367,17 +398,20 @@ struct Parser::Machine {
         case FieldId::From: list(header.from, false); break;
         case FieldId::Sender: list(header.sender, false); break;
         case FieldId::ReplyTo: list(header.reply_to, false); break;
-        // RFC 5322 §3.6 allows one of each; mail merged by hand has more, and no recipient should vanish.
+        // RFC 5322 §3.6 allows one of each; mail merged by hand has more, and no recipient should
+        // vanish.
         case FieldId::To: list(header.to, true); break;
         case FieldId::Cc: list(header.cc, true); break;
         case FieldId::Bcc: list(header.bcc, true); break;
         case FieldId::InReplyTo:
-            if (stack.size() == 1 && !envelope.in_reply_to) out.in_reply_to = keep(parse_message_ids(value));
+            if (stack.size() == 1 && !envelope.in_reply_to)
+                out.in_reply_to = keep(parse_message_ids(value));
             text(envelope.in_reply_to);
             break;
         case FieldId::MessageId:
             if (stack.size() == 1 && !envelope.message_id)
-                if (const auto ids = parse_message_ids(value, 1); !ids.empty()) out.message_id = keep(ids[0]);
+                if (const auto ids = parse_message_ids(value, 1); !ids.empty())
+                    out.message_id = keep(ids[0]);
             text(envelope.message_id);
             break;
         case FieldId::References:
@@ -409,7 +443,8 @@ struct Parser::Machine {
         std::vector<std::string> languages;
         while (!value.empty() && languages.size() < languages_max) {
             const auto comma = std::min(value.find(','), value.size());
-            if (const auto tag = codec::trim(value.substr(0, comma)); !tag.empty()) languages.emplace_back(tag);
+            if (const auto tag = codec::trim(value.substr(0, comma)); !tag.empty())
+                languages.emplace_back(tag);
             value.remove_prefix(std::min(comma + 1, value.size()));
         }
         part.languages = keep(languages);
@@ -420,8 +455,8 @@ struct Parser::Machine {
             if (addresses == options.addresses_max || !room_for(sizeof(AddressView)))
                 return truncated(Truncation::Texts);
             ++addresses;
-            into.push_back({address.kind, keep(address.name), keep(address.route), keep(address.local),
-                            keep(address.domain)});
+            into.push_back({address.kind, keep(address.name), keep(address.route),
+                            keep(address.local), keep(address.domain)});
         }
     }
 
@@ -479,8 +514,10 @@ struct Parser::Machine {
         if (!stack.empty()) {
             auto& parent = stack.back();
             part.parent = parent.part;
-            if (parent.last_child == no_part) part_of(parent).first_child = frame.part;
-            else out.parts[parent.last_child].next_sibling = frame.part;
+            if (parent.last_child == no_part)
+                part_of(parent).first_child = frame.part;
+            else
+                out.parts[parent.last_child].next_sibling = frame.part;
             parent.last_child = frame.part;
         }
         out.parts.push_back(part);
@@ -494,7 +531,8 @@ struct Parser::Machine {
         auto& frame = stack.back();
         auto& part = part_of(frame);
         const bool is_multipart = part.type == "multipart";
-        const bool is_message = part.type == "message" && (part.subtype == "rfc822" || part.subtype == "global");
+        const bool is_message =
+            part.type == "message" && (part.subtype == "rfc822" || part.subtype == "global");
         if (is_multipart || is_message) {
             if (stack.size() >= options.depth_max) {
                 truncated(Truncation::Depth);
@@ -542,13 +580,15 @@ struct Parser::Machine {
         if (part.kind == Part::Kind::Multipart) {
             // Read only in case that no delimiter ever comes.
             if (stack.size() > 1) return;
-            preview.begin(PartTextDecoder(Encoding::Bit7, "", false, PartTextDecoder::Html::AsText));
+            preview.begin(
+                PartTextDecoder(Encoding::Bit7, "", false, PartTextDecoder::Html::AsText));
             preamble_preview = true;
             return;
         }
-        const bool readable = part.type == "multipart" ||
-                              (part.type == "text" && (part.subtype == "plain" || part.subtype == "html" ||
-                                                       part.parent == no_part));
+        const bool readable =
+            part.type == "multipart" ||
+            (part.type == "text" &&
+             (part.subtype == "plain" || part.subtype == "html" || part.parent == no_part));
         if (readable && part.disposition != "attachment")
             preview.begin(PartTextDecoder(part, PartTextDecoder::Html::AsText));
     }
@@ -606,8 +646,8 @@ struct Parser::Machine {
         frame.boundary = {};
     }
 
-    // The innermost part ends at `end`; `lines` are complete before it, of which the last lost its end to a
-    // delimiter (and so is no line if it was empty) or stands whole.
+    // The innermost part ends at `end`; `lines` are complete before it, of which the last lost its
+    // end to a delimiter (and so is no line if it was empty) or stands whole.
     void close_part(std::uint64_t end, std::uint64_t lines, bool last_line_empty) {
         if (in_header) {
             const auto begin = part_of(stack.back()).header_begin;
@@ -623,7 +663,8 @@ struct Parser::Machine {
         if (lines > frame.lines_before_body && part.end > part.body_begin) {
             part.body_lines = lines - frame.lines_before_body - (last_line_empty ? 1 : 0);
         }
-        if (part.kind == Part::Kind::Multipart && part.first_child == no_part) part.kind = Part::Kind::Leaf;
+        if (part.kind == Part::Kind::Multipart && part.first_child == no_part)
+            part.kind = Part::Kind::Leaf;
         if (!preamble_preview) preview.end();
         if (!stack.empty() && frame.any_8bit) {
             stack.back().any_8bit = true;

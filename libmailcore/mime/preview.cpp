@@ -55,9 +55,10 @@ void PreviewBuilder::collect() {
         }
         const auto character = rest.substr(0, step.octets);
         rest.remove_prefix(step.octets);
-        const bool blank = (step.octets == 1 && (character[0] == ' ' || codec::is_control(character[0]))) ||
-                           step.character == 0xA0 || step.character == 0x2028 || step.character == 0x3000 ||
-                           (step.character >= 0x80 && step.character < 0xA0);
+        const bool blank =
+            (step.octets == 1 && (character[0] == ' ' || codec::is_control(character[0]))) ||
+            step.character == 0xA0 || step.character == 0x2028 || step.character == 0x3000 ||
+            (step.character >= 0x80 && step.character < 0xA0);
         if (blank || step.character == 0xFEFF || step.character == 0x200B) {
             blank_ = blank_ || blank;
             continue;

@@ -13,9 +13,12 @@ namespace {
 std::size_t end_of_comment(std::string_view text) {
     std::size_t depth = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '\\') ++i;
-        else if (text[i] == '(') ++depth;
-        else if (text[i] == ')' && --depth == 0) return i + 1;
+        if (text[i] == '\\')
+            ++i;
+        else if (text[i] == '(')
+            ++depth;
+        else if (text[i] == ')' && --depth == 0)
+            return i + 1;
     }
     return text.size();
 }
@@ -37,14 +40,15 @@ Received parse_received(std::string_view value) {
         if (codec::equal_ignoring_case(word, "for")) return &out.for_recipient;
         return nullptr;
     };
-    const auto append = [](std::string& to, std::string_view word) {
-        if (!to.empty()) to += ' ';
-        to += word;
-    };
+    bool said = true; // the clause has what follows its name
     while (!(text = codec::trim_left(text)).empty()) {
         if (text.front() == '(') {
             const auto size = end_of_comment(text);
-            if (clause == &out.from) append(out.from_comment, text.substr(0, size));
+            if (clause == &out.from) {
+                if (!out.from_comment.empty()) out.from_comment += ' ';
+                out.from_comment += text.substr(0, size);
+            }
+            said = true;
             text.remove_prefix(size);
             continue;
         }
@@ -53,17 +57,29 @@ Received parse_received(std::string_view value) {
             if (out.date) break;
             text.remove_prefix(1);
             clause = nullptr;
+            said = true;
             continue;
         }
-        const auto size = std::max<std::size_t>(std::min(text.find_first_of(" \t(;"), text.size()), 1);
-        const auto word = text.substr(0, size);
+        const auto size =
+            std::max<std::size_t>(std::min(text.find_first_of(" \t(;"), text.size()), 1);
+        auto word = text.substr(0, size);
         text.remove_prefix(size);
-        auto* const next = clause_of(word);
-        if (next && next->empty() && (!clause || !clause->empty())) clause = next;
-        else if (clause) append(*clause, word);
+        while (word.ends_with(',')) word.remove_suffix(1);
+        if (word.empty()) continue;
+        if (auto* const next = said ? clause_of(word) : nullptr) {
+            clause = next->empty() ? next : nullptr; // what is said twice counts once
+            said = clause == nullptr;
+        } else if (clause) {
+            if (clause->empty())
+                *clause = word;
+            else if (clause == &out.with || clause == &out.via)
+                *clause += ' ' + std::string(word);
+            said = true;
+        }
     }
-    if (out.for_recipient.starts_with('<') && out.for_recipient.ends_with('>'))
-        out.for_recipient = out.for_recipient.substr(1, out.for_recipient.size() - 2);
+    for (auto* const text_in_brackets : {&out.id, &out.for_recipient})
+        if (text_in_brackets->starts_with('<') && text_in_brackets->ends_with('>'))
+            *text_in_brackets = text_in_brackets->substr(1, text_in_brackets->size() - 2);
     return out;
 }
 

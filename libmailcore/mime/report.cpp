@@ -23,10 +23,12 @@ std::string_view to_string(RecipientReport::Action action) {
 }
 
 bool is_international(const DeliveryReport& report) {
-    return std::any_of(report.recipients.begin(), report.recipients.end(), [](const auto& recipient) {
-        return !codec::is_ascii(recipient.final_recipient) ||
-               !codec::is_ascii(recipient.original_recipient) || !codec::is_ascii(recipient.diagnostic);
-    });
+    return std::any_of(report.recipients.begin(), report.recipients.end(),
+                       [](const auto& recipient) {
+                           return !codec::is_ascii(recipient.final_recipient) ||
+                                  !codec::is_ascii(recipient.original_recipient) ||
+                                  !codec::is_ascii(recipient.diagnostic);
+                       });
 }
 
 // An address with its type: "rfc822;a@b", or "utf-8;..." (RFC 6533 §3).
@@ -41,8 +43,10 @@ void append_recipient(const RecipientReport& recipient, Utf8 utf8, std::string& 
     fields.structured("Final-Recipient", typed(recipient.final_recipient));
     fields.structured("Action", to_string(recipient.action));
     fields.structured("Status", recipient.status);
-    if (!recipient.remote_mta.empty()) fields.structured("Remote-MTA", "dns; " + recipient.remote_mta);
-    if (!recipient.diagnostic.empty()) fields.structured("Diagnostic-Code", "smtp; " + recipient.diagnostic);
+    if (!recipient.remote_mta.empty())
+        fields.structured("Remote-MTA", "dns; " + recipient.remote_mta);
+    if (!recipient.diagnostic.empty())
+        fields.structured("Diagnostic-Code", "smtp; " + recipient.diagnostic);
     if (recipient.last_attempt)
         fields.structured("Last-Attempt-Date", format_date(*recipient.last_attempt));
     if (recipient.will_retry_until && recipient.action == RecipientReport::Action::Delayed)
@@ -76,7 +80,8 @@ OutgoingPart returned_message(const DeliveryReport& report) {
     if (report.returned == DeliveryReport::Return::Full) {
         auto part = leaf("message", "rfc822", report.original);
         // RFC 6533 §5: headers in UTF-8 are allowed only there.
-        if (!codec::is_ascii(std::string_view(report.original).substr(0, header_octets(report.original))))
+        if (!codec::is_ascii(
+                std::string_view(report.original).substr(0, header_octets(report.original))))
             part.type.subtype = "global";
         return part;
     }

@@ -19,7 +19,8 @@ PartIndex nth_child(const Structure& structure, PartIndex parent, std::uint32_t 
 // The entity whose header and body HEADER and TEXT mean: the message inside a message/rfc822 part.
 PartIndex inner_message(const Structure& structure, PartIndex part, bool is_root) {
     if (is_root) return part;
-    return structure.parts[part].kind == Part::Kind::Message ? structure.parts[part].first_child : no_part;
+    return structure.parts[part].kind == Part::Kind::Message ? structure.parts[part].first_child
+                                                             : no_part;
 }
 
 Range header_of(const Part& part) { return {part.header_begin, part.header_octets()}; }
@@ -77,7 +78,8 @@ SelectedFields select_fields(std::string_view header, const Section& section) {
         if (octets == 0) return;
         if (!out.ranges.empty() && out.ranges.back().offset + out.ranges.back().octets == offset)
             out.ranges.back().octets += octets;
-        else out.ranges.push_back({offset, octets});
+        else
+            out.ranges.push_back({offset, octets});
     };
     HeaderScanner scanner(header);
     while (const auto field = scanner.next()) {
@@ -96,7 +98,8 @@ std::string part_numbers(const Structure& structure, PartIndex part) {
         const auto parent = structure.parts[part].parent;
         if (structure.parts[parent].kind == Part::Kind::Message) {
             // The message inside: it is named by its parts, or as its own part 1.
-            if (numbers.empty() && structure.parts[part].kind != Part::Kind::Multipart) numbers.push_back(1);
+            if (numbers.empty() && structure.parts[part].kind != Part::Kind::Multipart)
+                numbers.push_back(1);
             part = parent;
             continue;
         }

@@ -57,13 +57,13 @@ void write(Writer& out, std::span<const AddressView> list) {
 }
 
 void write(Writer& out, const Envelope& envelope) {
-    out.u8(static_cast<std::uint8_t>((envelope.date ? date_bit : 0) | (envelope.subject ? subject_bit : 0) |
-                                     (envelope.in_reply_to ? in_reply_to_bit : 0) |
-                                     (envelope.message_id ? message_id_bit : 0)));
+    out.u8(static_cast<std::uint8_t>(
+        (envelope.date ? date_bit : 0) | (envelope.subject ? subject_bit : 0) |
+        (envelope.in_reply_to ? in_reply_to_bit : 0) | (envelope.message_id ? message_id_bit : 0)));
     if (envelope.date) out.text(*envelope.date);
     if (envelope.subject) out.text(*envelope.subject);
-    for (const auto list : {envelope.from, envelope.sender, envelope.reply_to, envelope.to, envelope.cc,
-                            envelope.bcc})
+    for (const auto list : {envelope.from, envelope.sender, envelope.reply_to, envelope.to,
+                            envelope.cc, envelope.bcc})
         write(out, list);
     if (envelope.in_reply_to) out.text(*envelope.in_reply_to);
     if (envelope.message_id) out.text(*envelope.message_id);
@@ -76,16 +76,17 @@ void write(Writer& out, const Part& part) {
     out.u16le(static_cast<std::uint16_t>(
         static_cast<std::uint16_t>(part.kind) | bit(part.body_8bit, body_8bit_bit) |
         bit(part.encoding_text, encoding_text_bit) | bit(part.id, id_bit) |
-        bit(part.description, description_bit) | bit(part.md5, md5_bit) | bit(part.location, location_bit) |
-        bit(part.disposition, disposition_bit) | bit(part.envelope, envelope_bit)));
+        bit(part.description, description_bit) | bit(part.md5, md5_bit) |
+        bit(part.location, location_bit) | bit(part.disposition, disposition_bit) |
+        bit(part.envelope, envelope_bit)));
     out.u8(static_cast<std::uint8_t>(part.encoding));
     out.varint(part.parent == no_part ? 0 : part.parent + 1ULL);
     out.varint(part.header_begin).varint(part.header_octets()).varint(part.body_octets());
     out.varint(part.body_lines).varint(part.separator_octets);
     out.text(part.type).text(part.subtype);
     write(out, part.parameters);
-    for (const auto& text : {part.encoding_text, part.id, part.description, part.md5, part.location,
-                             part.disposition})
+    for (const auto& text :
+         {part.encoding_text, part.id, part.description, part.md5, part.location, part.disposition})
         if (text) out.text(*text);
     write(out, part.disposition_parameters);
     write(out, part.languages);
@@ -214,8 +215,10 @@ class StructureReader {
         std::vector<PartIndex> last(out_.parts.size(), no_part);
         for (PartIndex i = 1; i < out_.parts.size(); ++i) {
             const auto parent = out_.parts[i].parent;
-            if (last[parent] == no_part) out_.parts[parent].first_child = i;
-            else out_.parts[last[parent]].next_sibling = i;
+            if (last[parent] == no_part)
+                out_.parts[parent].first_child = i;
+            else
+                out_.parts[last[parent]].next_sibling = i;
             last[parent] = i;
         }
         for (const auto& part : out_.parts) {
@@ -251,7 +254,8 @@ bool Structure::has_attachment() const {
         if (part.kind == Part::Kind::Message) return true;
         if (part.kind != Part::Kind::Leaf || is_signature(part)) return false;
         if (part.disposition == "attachment") return true;
-        const bool related = part.parent != no_part && parts[part.parent].is("multipart", "related");
+        const bool related =
+            part.parent != no_part && parts[part.parent].is("multipart", "related");
         return part.type != "text" && part.type != "multipart" && !related &&
                part.disposition != "inline";
     });
@@ -262,10 +266,10 @@ std::string Structure::encoded() const {
     octets_out.reserve(512 + parts.size() * 64);
     Writer out(octets_out);
     out.u8(version).varint(octets).varint(lines).varint(received).varint(line_octets);
-    out.u8(static_cast<std::uint8_t>(
-        (header_8bit ? header_8bit_bit : 0) | (nul ? nul_bit : 0) | (bare_lf ? bare_lf_bit : 0) |
-        (bare_cr ? bare_cr_bit : 0) | (reply_or_forward ? reply_bit : 0) | (sent ? sent_bit : 0) |
-        (sent && sent->zone_unknown ? zone_unknown_bit : 0)));
+    out.u8(static_cast<std::uint8_t>((header_8bit ? header_8bit_bit : 0) | (nul ? nul_bit : 0) |
+                                     (bare_lf ? bare_lf_bit : 0) | (bare_cr ? bare_cr_bit : 0) |
+                                     (reply_or_forward ? reply_bit : 0) | (sent ? sent_bit : 0) |
+                                     (sent && sent->zone_unknown ? zone_unknown_bit : 0)));
     out.u8(truncated);
     if (sent) out.svarint(sent->time.time_since_epoch().count()).svarint(sent->zone_minutes);
     out.text(preview).text(message_id);

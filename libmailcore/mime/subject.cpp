@@ -22,13 +22,18 @@ std::size_t blob_octets(std::string_view text) {
     return text.size() - trim_blanks_left(text.substr(end + 1)).size();
 }
 
-// Octets of a subj-refwd at the front: ("re" / ("fw" ["d"])) *WSP [subj-blob] ":"; 0 if there is none.
+// Octets of a subj-refwd at the front: ("re" / ("fw" ["d"])) *WSP [subj-blob] ":"; 0 if there is
+// none.
 std::size_t refwd_octets(std::string_view text) {
     std::size_t at = 0;
-    if (codec::starts_with_ignoring_case(text, "re")) at = 2;
-    else if (codec::starts_with_ignoring_case(text, "fwd")) at = 3;
-    else if (codec::starts_with_ignoring_case(text, "fw")) at = 2;
-    else return 0;
+    if (codec::starts_with_ignoring_case(text, "re"))
+        at = 2;
+    else if (codec::starts_with_ignoring_case(text, "fwd"))
+        at = 3;
+    else if (codec::starts_with_ignoring_case(text, "fw"))
+        at = 2;
+    else
+        return 0;
     at = text.size() - trim_blanks_left(text.substr(at)).size();
     at += blob_octets(text.substr(at));
     return at < text.size() && text[at] == ':' ? at + 1 : 0;
@@ -46,7 +51,8 @@ std::string collapsed(std::string_view text) {
 
 BaseSubject base_subject(std::string_view value) {
     BaseSubject out;
-    const auto decoded = collapsed(decode_encoded_words(value)); // control characters are spaces by now
+    const auto decoded =
+        collapsed(decode_encoded_words(value)); // control characters are spaces by now
     std::string_view text = decoded;
     for (;;) {
         for (;;) { // (2) subj-trailer

@@ -7,8 +7,10 @@
 namespace mailcore::mime {
 
 BodyDecoder::BodyDecoder(Encoding encoding) {
-    if (encoding == Encoding::Base64) decoder_.emplace<codec::Base64Decoder>();
-    else if (encoding == Encoding::QuotedPrintable) decoder_.emplace<codec::QuotedPrintableDecoder>();
+    if (encoding == Encoding::Base64)
+        decoder_.emplace<codec::Base64Decoder>();
+    else if (encoding == Encoding::QuotedPrintable)
+        decoder_.emplace<codec::QuotedPrintableDecoder>();
 }
 
 void BodyDecoder::decode(std::string_view octets, std::string& into) {
@@ -18,7 +20,8 @@ void BodyDecoder::decode(std::string_view octets, std::string& into) {
 }
 
 void BodyDecoder::finish(std::string& into) {
-    std::visit(overloaded{[](std::monostate) {}, [&](auto& decoder) { decoder.finish(into); }}, decoder_);
+    std::visit(overloaded{[](std::monostate) {}, [&](auto& decoder) { decoder.finish(into); }},
+               decoder_);
 }
 
 bool BodyDecoder::damaged() const {
@@ -27,7 +30,8 @@ bool BodyDecoder::damaged() const {
                       decoder_);
 }
 
-PartTextDecoder::PartTextDecoder(Encoding encoding, std::string_view charset, bool is_html, Html html)
+PartTextDecoder::PartTextDecoder(Encoding encoding, std::string_view charset, bool is_html,
+                                 Html html)
     : body_(encoding), charset_(charset) {
     if (is_html && html == Html::AsText) html_.emplace();
 }

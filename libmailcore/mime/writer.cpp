@@ -12,7 +12,7 @@ namespace mailcore::mime {
 
 namespace {
 
-constexpr std::size_t line_octets_wanted = 78;  // RFC 5322 §2.1.1
+constexpr std::size_t line_octets_wanted = 78;   // RFC 5322 §2.1.1
 constexpr std::size_t line_octets_allowed = 998; // RFC 5322 §2.1.1
 
 std::string without_line_ends(std::string_view text) {
@@ -27,9 +27,12 @@ std::size_t end_of_piece(std::string_view text, std::size_t at) {
     bool quoted = false;
     for (; at < text.size(); ++at) {
         const char c = text[at];
-        if (c == '\\' && quoted) ++at;
-        else if (c == '"') quoted = !quoted;
-        else if (codec::is_wsp(c) && !quoted) return at;
+        if (c == '\\' && quoted)
+            ++at;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (codec::is_wsp(c) && !quoted)
+            return at;
     }
     return text.size();
 }
@@ -37,7 +40,8 @@ std::size_t end_of_piece(std::string_view text, std::size_t at) {
 // Whether line ends in it are line ends, not octets.
 bool is_text(const ContentType& type) { return type.type == "text" || type.type == "message"; }
 
-// The encoding that a part's own field will name: of a composite one the widest inside (RFC 2045 §6.4).
+// The encoding that a part's own field will name: of a composite one the widest inside (RFC 2045
+// §6.4).
 Encoding encoding_of(const OutgoingPart& part, Transport transport) {
     if (part.type.type == "multipart") {
         auto widest = Encoding::Bit7;
@@ -123,7 +127,8 @@ std::string folded_field(std::string_view name, std::string_view value) {
     }
     out += "\r\n";
     if (longest <= line_octets_allowed) return out;
-    // A piece without blanks that no line can hold: cut between characters, rather than send what is refused.
+    // A piece without blanks that no line can hold: cut between characters, rather than send what
+    // is refused.
     std::string cut;
     std::string_view rest = out;
     while (!rest.empty()) {
@@ -143,7 +148,8 @@ std::string folded_field(std::string_view name, std::string_view value) {
 }
 
 HeaderWriter& HeaderWriter::text(std::string_view name, std::string_view value) {
-    if (utf8_ == Utf8::Allowed && codec::is_utf8(value) && value.find("=?") == std::string_view::npos) {
+    if (utf8_ == Utf8::Allowed && codec::is_utf8(value) &&
+        value.find("=?") == std::string_view::npos) {
         into_ += folded_field(name, value);
     } else {
         const auto room = line_octets_wanted - std::min(line_octets_wanted, name.size() + 3);
@@ -167,7 +173,8 @@ HeaderWriter& HeaderWriter::structured(std::string_view name, std::string_view v
 
 HeaderWriter& HeaderWriter::content_type(const ContentType& type) {
     auto value = type.type + '/' + type.subtype;
-    for (const auto& parameter : type.parameters) append_parameter(parameter.name, parameter.value, value);
+    for (const auto& parameter : type.parameters)
+        append_parameter(parameter.name, parameter.value, value);
     return structured("Content-Type", value);
 }
 
@@ -193,7 +200,8 @@ Encoding choose_encoding(std::string_view content, bool text, Transport transpor
             continue;
         }
         ++line;
-        if (c == '\0' || (c == '\r' && (i + 1 == content.size() || content[i + 1] != '\n'))) raw = true;
+        if (c == '\0' || (c == '\r' && (i + 1 == content.size() || content[i + 1] != '\n')))
+            raw = true;
         if (codec::is_8bit(c)) wide = true;
         if (codec::is_8bit(c) || (codec::is_control(c) && c != '\t') || c == '=') ++encoded;
     }
@@ -226,13 +234,15 @@ void write_part(const OutgoingPart& part, Transport transport, Random& random, s
         } while (std::any_of(children.begin(), children.end(), [&](const auto& child) {
             return contains_line(child, "--" + boundary);
         }));
-        std::erase_if(type.parameters, [](const auto& parameter) { return parameter.name == "boundary"; });
+        std::erase_if(type.parameters,
+                      [](const auto& parameter) { return parameter.name == "boundary"; });
         type.parameters.push_back({"boundary", boundary});
     }
     const auto encoding = encoding_of(part, transport);
     HeaderWriter header(into);
     header.content_type(type);
-    if (encoding != Encoding::Bit7) header.structured("Content-Transfer-Encoding", to_string(encoding));
+    if (encoding != Encoding::Bit7)
+        header.structured("Content-Transfer-Encoding", to_string(encoding));
     if (part.disposition) header.content_disposition(*part.disposition);
     if (!part.description.empty()) header.text("Content-Description", part.description);
     if (!part.id.empty()) header.structured("Content-ID", part.id);
