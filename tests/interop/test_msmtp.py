@@ -21,6 +21,8 @@ def several_recipients(scene):
     server = scene.server(accounts=("alice", "bob", "carol"))
     alice = server.accounts["alice"]
     message = Letter(alice.address, "undisclosed@example.test")
-    clients.msmtp(scene, server, alice, message, recipients=[one.address for one in server.accounts.values()])
+    clients.msmtp(scene, server, alice, message, recipients=[
+        one.address for one in server.accounts.values()
+    ])
     for account in server.accounts.values():
         clients.wait_letter(server, account, message)

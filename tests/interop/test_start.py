@@ -28,16 +28,17 @@ def port_in_use(scene):
     with socket.create_server(("127.0.0.1", server.port("imap"))):
         text = refused(server)
     assert str(server.port("imap")) in text and "in use" in text.lower(), text
-    server.start()   # freed, it starts
+    server.start()  # freed, it starts
 
 
-@story("a configuration with a mistake is refused with file, line, column and what was expected", servers=OWN)
+@story("a configuration with a mistake is refused with file, line, column and what was expected",
+       servers=OWN)
 def mistakes(scene):
     server = scene.server(start=False)
     good = processes.read_text(server.config)
     number = good.count("\n") + 1
-    for mistake, said in (('[queue\n', str(number)), ('nonsense = \n', str(number)),
-                          ('[nosuchtable]\nx = 1\n', "nosuchtable"), ('[log]\nnosuchkey = 1\n', "nosuchkey"),
+    for mistake, said in (('[queue\n', str(number)), ('nonsense = \n', str(number)), (
+            '[nosuchtable]\nx = 1\n', "nosuchtable"), ('[log]\nnosuchkey = 1\n', "nosuchkey"),
                           ('"unterminated = 1\n', str(number))):
         if mistake.startswith("[log]") and "[log]" in good:
             continue
@@ -61,7 +62,7 @@ def bad_reload(scene):
         assert session.noop()[0] == "OK"
         write_file(server.config, good)
         server.control("reload")
-        server.reload()   # SIGHUP does the same
+        server.reload()  # SIGHUP does the same
         message = Letter("x@example.org", bob.address)
         clients.deliver(server, message)
         clients.wait_letter(server, bob, message)
@@ -79,10 +80,12 @@ def two_servers(scene):
         pass
 
 
-@story("SIGTERM with clients connected: they are told, and the server ends well within seconds", servers=OWN)
+@story("SIGTERM with clients connected: they are told, and the server ends well within seconds",
+       servers=OWN)
 def drain(scene):
     server = scene.server()
-    with clients.Raw(server, "smtp") as smtp, clients.Raw(server, "imap") as imap, clients.Raw(server, "pop3") as pop3:
+    with clients.Raw(server, "smtp") as smtp, clients.Raw(server, "imap") as imap, clients.Raw(
+            server, "pop3") as pop3:
         smtp.reply()
         imap.line()
         pop3.line()
