@@ -7,6 +7,10 @@
 #include "libmailcore/base/random.h"
 #include "libmailcore/base/scheduler.h"
 #include "libmailcore/base/secret.h"
+#include "libmailcore/delivery/intake.h"
+#include "libmailcore/delivery/router.h"
+#include "libmailcore/dns/resolver.h"
+#include "libmailcore/filter/pipeline.h"
 #include "libmailcore/store/store.h"
 
 #include <memory>
@@ -47,6 +51,11 @@ struct Services {
     store::Store& store;
     accounts::Directory& directory;
     MaildropLocks& maildrops;
+    delivery::Router& router;
+    delivery::Intake& intake;
+    dns::Resolver& resolver;
+    /// Asked about mail; a reload puts another one here. Never absent.
+    std::shared_ptr<const filter::Pipeline> pipeline;
     Random& random;
     Log log;
     /// Of this installation: SCRAM exchanges for names that do not exist use it (sasl::ServerOptions).
