@@ -6,7 +6,7 @@ execute_process(COMMAND "${CMAKE_CURRENT_LIST_DIR}/build-mbedtls" --print-prefix
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
     "${CMAKE_CURRENT_LIST_DIR}/build-mbedtls" "${CMAKE_CURRENT_LIST_DIR}/mbedtls_config.h"
     "${CMAKE_CURRENT_LIST_DIR}/mbedtls_hooks.c" "${CMAKE_CURRENT_LIST_DIR}/mbedtls_hooks.h"
-    "${CMAKE_CURRENT_LIST_DIR}/mbedtls_x25519.patch")
+    "${CMAKE_CURRENT_LIST_DIR}/mbedtls_x25519.patch" "${CMAKE_CURRENT_LIST_DIR}/mbedtls_tls12_pss.patch")
 
 if(EXISTS "${_mailcore_mbedtls}/stamp")
     file(READ "${_mailcore_mbedtls}/stamp" _mailcore_stamp)
