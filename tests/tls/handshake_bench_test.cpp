@@ -70,12 +70,14 @@ TEST_CASE("octets a second on one core", "[.][bench]") {
         pair.run();
         const std::string block(64 * 1024, 'x');
         double sending = 0;
+        std::size_t octets = 0;
         double receiving = 0;
         constexpr int rounds = 2000;
         for (int i = 0; i < rounds; ++i) {
             auto before = cpu_seconds();
-            REQUIRE(pair.server.send(block) == block.size());
+            const auto taken = pair.server.send(block);
             sending += cpu_seconds() - before;
+            octets += taken;
             const std::string records(pair.server.output().front());
             pair.server.output_sent(records.size());
             before = cpu_seconds();
@@ -86,9 +88,9 @@ TEST_CASE("octets a second on one core", "[.][bench]") {
             }
             receiving += cpu_seconds() - before;
         }
-        const auto megabytes = static_cast<double>(block.size()) * rounds / 1e6;
-        std::printf("TLS 1.%d AES-128-GCM  send %.0f MB/s  receive %.0f MB/s\n",
-                    version == tls::Version::Tls12 ? 2 : 3, megabytes / sending,
-                    megabytes / receiving);
+        const auto megabytes = static_cast<double>(octets) / 1e6;
+        std::printf("TLS 1.%d %s  send %.0f MB/s  receive %.0f MB/s\n",
+                    version == tls::Version::Tls12 ? 2 : 3, pair.server.facts().cipher.c_str(),
+                    megabytes / sending, megabytes / receiving);
     }
 }

@@ -218,6 +218,60 @@ TEST_CASE("openssl s_client verifies us, talks and resumes") {
     }
 }
 
+TEST_CASE("each suite that we offer is understood by openssl, over many records") {
+    if (!have_openssl()) {
+        WARN("openssl is not installed");
+        return;
+    }
+    struct Case {
+        const char* option;
+        const char* theirs;
+        const char* ours;
+    };
+    const Case cases[] = {
+        {"-ciphersuites", "TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256"},
+        {"-ciphersuites", "TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"},
+        {"-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256", "TLS_CHACHA20_POLY1305_SHA256"},
+        {"-cipher", "ECDHE-RSA-AES128-GCM-SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"},
+        {"-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"},
+        {"-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305",
+         "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"},
+        {"-cipher", "ECDHE-RSA-AES256-SHA384", "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384"},
+        {"-cipher", "ECDHE-RSA-AES128-SHA", "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"},
+    };
+    tls::ServerOptions options;
+    options.certificates = {chain("rsa"), chain("ecdsa")};
+    options.ciphers = tls::Ciphers::Compatible;
+    const auto context = server_context(std::move(options));
+    std::string text;
+    for (int line = 0; line < 5000; ++line)
+        text += "line " + std::to_string(line) + " of a longer answer\n";
+    for (const auto& c : cases) {
+        INFO(c.theirs);
+        const Listener listener;
+        const bool older = std::string_view(c.option) == "-cipher";
+        Program client({"openssl", "s_client", "-connect",
+                        "127.0.0.1:" + std::to_string(listener.port), c.option, c.theirs,
+                        older ? "-tls1_2" : "-tls1_3", "-quiet", "-ign_eof"});
+        const Socket socket(listener.accept());
+        auto session = tls::Session::accept(context, {}, base::SystemClock().wall_now());
+        std::string got;
+        client.write("go\n");
+        drive(session, *socket, got, [&] { return got == "go\n"; });
+        CHECK(session.facts().cipher == c.ours);
+        for (std::string_view rest = text; !rest.empty();) {
+            const auto taken = session.send(rest);
+            if (taken == 0 && session.output().empty()) break;
+            rest.remove_prefix(taken);
+            drive(session, *socket, got, [] { return true; });
+        }
+        session.close();
+        drive(session, *socket, got, [] { return true; });
+        ::shutdown(*socket, SHUT_WR);
+        CHECK(client.wait_for_end().find(text) != std::string::npos);
+    }
+}
+
 TEST_CASE("openssl s_server is verified by us, talks and is resumed") {
     if (!have_openssl()) {
         WARN("openssl is not installed");
