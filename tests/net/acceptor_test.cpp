@@ -55,6 +55,7 @@ struct Folder {
 
 TEST_CASE("a service is reached over IPv4, IPv6 and a UNIX socket") {
     EchoServer server;
+    server.service->connection.linger_time = 50ms;
     Folder folder;
     const auto path = folder.path + "/socket";
     const auto port = server.listen();
@@ -256,7 +257,7 @@ TEST_CASE("a client that does not read costs what its buffers hold, and others g
     const auto port = server.listen();
     Peer silent(port, 4096);
     CHECK(silent.line() == "hello");
-    CHECK(silent.send("GIVE 100000000\n"));
+    CHECK(silent.send("GIVE 20000000\n"));
     Peer other(port);
     CHECK(other.line() == "hello");
     for (int i = 0; i < 100; ++i) {
@@ -269,7 +270,7 @@ TEST_CASE("a client that does not read costs what its buffers hold, and others g
     for (const auto& each : *facts) CHECK(each.memory < 300'000);
     // When it reads after all, it gets all of it.
     CHECK(silent.send("QUIT\n"));
-    CHECK(silent.drain() == 100'000'001 + 4);
+    CHECK(silent.drain() == 20'000'001 + 4);
 }
 
 TEST_CASE("a client that ends its side still gets its answers") {
@@ -284,6 +285,7 @@ TEST_CASE("a client that ends its side still gets its answers") {
 TEST_CASE("idle connections end by their engine's deadline") {
     EchoServer server;
     server.factory->idle_time = 50ms;
+    server.service->connection.linger_time = 50ms;
     Peer peer(server.listen());
     CHECK(peer.line() == "hello");
     CHECK(peer.line() == "timeout");
@@ -320,7 +322,7 @@ TEST_CASE("a drain without connections is done at once, and one with a deaf clie
     EchoServer server;
     Peer deaf(server.listen(), 4096);
     CHECK(deaf.line() == "hello");
-    deaf.send("GIVE 100000000\n");
+    deaf.send("GIVE 20000000\n");
     CHECK(server.drain(200ms));
     CHECK(server.factory->counts.destroyed == 1);
 }
@@ -359,6 +361,7 @@ TEST_CASE("TLS from the first octet on") {
     EchoServer server;
     server.service->tls = tls_server();
     server.service->implicit_tls = true;
+    server.service->connection.linger_time = 50ms;
     const auto port = server.listen();
     const auto context = tls_client();
     std::vector<Peer> peers;
