@@ -187,7 +187,8 @@ TxnTask<Result<Copied>> copy_messages(AccountEdit& edit, MailboxId from, UidSet 
     MAILCORE_CO_TRY(auto* target, edit.mailbox(to, Right::Insert));
     MAILCORE_CO_TRY(const auto messages, read_filed(edit, *source, uids));
     MAILCORE_CO_TRY(const auto names, detail::read_keywords(edit.txn(), edit.owner(), from));
-    co_return co_await add_all(edit, *target, messages, names);
+    auto copied = co_await add_all(edit, *target, messages, names);
+    co_return copied;
 }
 
 TxnTask<Result<Copied>> move_messages(AccountEdit& edit, MailboxId from, UidSet uids, MailboxId to) {
@@ -197,7 +198,8 @@ TxnTask<Result<Copied>> move_messages(AccountEdit& edit, MailboxId from, UidSet 
     MAILCORE_CO_TRY(auto* target, edit.mailbox(to, Right::Insert));
     MAILCORE_CO_TRY(const auto names, detail::read_keywords(edit.txn(), edit.owner(), from));
     MAILCORE_CO_TRY(const auto messages, take_out(edit, *source, uids));
-    co_return co_await add_all(edit, *target, messages, names);
+    auto copied = co_await add_all(edit, *target, messages, names);
+    co_return copied;
 }
 
 TxnTask<Result<Expunged>> expunge(AccountEdit& edit, MailboxId id, UidSet uids, Expunge which,
