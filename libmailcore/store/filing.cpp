@@ -169,6 +169,19 @@ TxnTask<Result<Copied>> add_all(AccountEdit& edit, Mailbox& to,
 
 } // namespace
 
+void NewEmail::describe(const mime::Structure& parsed, std::uint64_t offset) {
+    structure = parsed.encoded();
+    structure_offset = offset;
+    message_ids.clear();
+    const auto add = [&](std::string_view id) {
+        if (!id.empty()) message_ids.emplace_back(id);
+    };
+    add(parsed.message_id);
+    for (const auto id : parsed.in_reply_to) add(id);
+    for (auto id = parsed.references.rbegin(); id != parsed.references.rend(); ++id) add(*id);
+    base_subject = parsed.base_subject;
+}
+
 TxnTask<Result<Filed>> file_email(AccountEdit& edit, NewEmail email, Filing filing) {
     Email filed;
     filed.pieces = std::move(email.pieces);
