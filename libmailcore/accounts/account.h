@@ -26,7 +26,7 @@ struct Account {
     WallTime created;
     friend bool operator==(const Account&, const Account&) = default;
 };
-inline constexpr std::size_t account_addresses_max = 256;
+inline constexpr std::size_t account_addresses_max = 100;
 
 /// Makes the account, its addresses and, in the same transaction, its mailboxes (`store::create_account`).
 /// Conflict: an address is taken. NotFound: a domain is not ours. Rejected: a bad address.
@@ -57,9 +57,10 @@ struct Alias {
     std::string description;
     friend bool operator==(const Alias&, const Alias&) = default;
 };
-inline constexpr std::size_t alias_targets_max = 1'000;
+inline constexpr std::size_t alias_targets_max = 500;
 
 /// Adds or replaces. Conflict: the address is an account's. NotFound: its domain is not ours.
+/// LimitExceeded: too many targets; a list is what is wanted then.
 TxnTask<Result<void>> set_alias(WriteTransaction& txn, Alias alias);
 /// NotFound.
 TxnTask<Result<void>> remove_alias(WriteTransaction& txn, Address address);

@@ -4,27 +4,12 @@
 #include "libmailcore/accounts/domain.h"
 #include "libmailcore/base/random.h"
 #include "libmailcore/base/secret.h"
+#include "libmailcore/sasl/scram.h"
 #include "libmailcore/store/access.h"
 
 namespace mailcore::accounts {
 
-/// What a server keeps instead of a password for SCRAM-SHA-256 (RFC 5802 §3, RFC 7677).
-struct ScramKeys {
-    std::string salt;
-    std::uint32_t iterations = 0;
-    std::string stored_key; ///< 32 octets
-    std::string server_key; ///< 32 octets
-    friend bool operator==(const ScramKeys&, const ScramKeys&) = default;
-};
-/// SCRAM's least (RFC 7677 §4) is 4096. Its keys are only as good against theft as these rounds of SHA-256
-/// are; whoever does not need SCRAM leaves it off.
-inline constexpr std::uint32_t scram_iterations_default = 4'096;
-
-/// The form of a password that is hashed: NFC, and any Unicode space is U+0020 (OpaqueString, RFC 8265
-/// §4.2). Octets that are not UTF-8 stay what they are.
-[[nodiscard]] Secret normalised_password(const Secret& password);
-[[nodiscard]] ScramKeys derive_scram_keys(const Secret& password, std::string salt,
-                                          std::uint32_t iterations);
+using sasl::ScramKeys;
 
 /// An account's credentials. `version` changes with each change of any of them, and what was remembered
 /// of an older version is void.
@@ -50,17 +35,18 @@ inline constexpr std::size_t app_passwords_max = 64;
 
 /// 20 letters and digits in groups of four with hyphens: 100 random bits without look-alikes.
 [[nodiscard]] Secret make_app_password(Random& random);
-/// What is hashed of it: without hyphens and spaces, lower case.
+/// SHA-256 of what counts of it: without hyphens and spaces, letters in lower case.
 [[nodiscard]] std::string app_password_digest(const Secret& password);
 
 /// NotFound: no such account.
 TxnTask<Result<Credentials>> read_credentials(ReadTransaction& txn, AccountId id);
-/// Puts hash and keys and takes the next version, which it answers.
+/// Puts hash and keys of `credentials` under the next version, which it answers.
 TxnTask<Result<std::uint64_t>> set_credentials(WriteTransaction& txn, AccountId id,
                                                Credentials credentials);
-/// LimitExceeded: `app_passwords_max`. Answers its id.
+/// LimitExceeded: `app_passwords_max`. Answers its id. Logins with other credentials stay valid.
 TxnTask<Result<std::uint64_t>> add_app_password(WriteTransaction& txn, AccountId id,
                                                 AppPassword password);
+/// Takes the next version: whoever is logged in has to log in again. NotFound.
 TxnTask<Result<void>> remove_app_password(WriteTransaction& txn, AccountId id, std::uint64_t which);
 TxnTask<Result<std::vector<AppPassword>>> list_app_passwords(ReadTransaction& txn, AccountId id);
 

@@ -20,6 +20,7 @@ struct ToAccount {
 /// An alias, a catch-all or the postmaster of a domain without one.
 struct ToAddresses {
     std::vector<Address> targets;
+    bool catch_all = false;
 };
 struct ToRemote {};   ///< a domain that is not ours
 struct ToNobody {};   ///< our domain, and nobody has that address
@@ -67,12 +68,12 @@ struct LoginAnswer {
     std::uint64_t app_password = 0; ///< which one was used; 0: the account's password
 };
 
-/// What SCRAM goes on with. A user that does not exist gets keys too, the same each time, and fails in the
-/// end like a wrong password (RFC 5802 §7, RFC 7677 §5).
+/// What SCRAM goes on with. For a user that does not exist, may not log in or has no keys the exchange has
+/// to pretend, which is `sasl`'s business (sasl::ServerOptions::fake_salt_key; RFC 5802 §7).
 struct ScramLogin {
-    LoginOutcome outcome = LoginOutcome::Denied; ///< Accepted: go on with `keys`; Throttled
+    LoginOutcome outcome = LoginOutcome::Denied; ///< Accepted: go on; Throttled
     ScramKeys keys;
-    AccountId account; ///< 0: nobody, do not accept whatever the proof
+    AccountId account; ///< 0: nobody; there are no keys
     Address address;
     store::Rights rights;
     std::uint64_t credential_version = 0;

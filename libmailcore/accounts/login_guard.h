@@ -25,6 +25,8 @@ struct LoginGuardOptions {
     std::chrono::milliseconds delay_max{16'000};
     /// Failures from one address (of IPv6: one /64) after which it is refused. Default: 50.
     unsigned address_failures_max = 50;
+    /// How long an address from which a user got in is his own. Default: a day.
+    std::chrono::seconds known_memory{24 * 60 * 60};
     /// User names and addresses that are remembered, each. The one that failed longest ago is forgotten
     /// first. Default: 10000.
     std::size_t entries_max = 10'000;
@@ -32,7 +34,8 @@ struct LoginGuardOptions {
 
 /// Counts failures by user name, whether or not there is such a user, and by address. Attempts of one user
 /// name take turns: many connections at once are no faster than one. An address from which the user got
-/// in is not made to wait for others' failures. Bounded. Any thread.
+/// in is not made to wait for others' failures. This machine's own addresses, where a proxy or web mail may
+/// speak for many people, are never refused as a whole. Bounded. Any thread.
 class LoginGuard {
   public:
     explicit LoginGuard(LoginGuardOptions options = {}) : options_(options) {}
@@ -67,6 +70,9 @@ class LoginGuard {
         Entry& touch(std::string_view key, Instant now, std::size_t entries_max);
         void erase(std::string_view key);
     };
+    /// After that many failures, more than the free ones.
+    [[nodiscard]] std::chrono::milliseconds delay(unsigned failures) const;
+
     LoginGuardOptions options_;
     mutable std::mutex mutex_;
     Table users_;

@@ -17,7 +17,7 @@ struct StoreDirectoryOptions {
     crypto::PasswordCost password_cost;
     /// Whether a new password also gets keys for SCRAM-SHA-256, and their rounds. Default: on.
     bool scram = true;
-    std::uint32_t scram_iterations = scram_iterations_default;
+    std::uint32_t scram_iterations = sasl::scram_iterations_default;
     /// Of a password that is being set. Default: 8 to 1024 octets.
     std::size_t password_octets_min = 8;
     std::size_t password_octets_max = 1'024;
@@ -56,10 +56,9 @@ class StoreDirectory final : public Directory {
     struct Candidate;
     [[nodiscard]] std::optional<Address> user_address(std::string_view user) const;
     Task<Result<Candidate>> find_candidate(std::string user);
-    Task<Result<bool>> wait_for_turn(const Login& login, std::string user_key);
-    Task<Result<std::string>> directory_secret();
-    Task<Result<std::string>> decoy_hash();
-    Task<void> store_stronger_hash(AccountId id, std::uint64_t version, std::string hash);
+    Task<Result<bool>> wait_for_turn(std::string user, IpAddress peer);
+    Task<Result<LoginAnswer>> conclude(Login login, Candidate candidate, LoginAnswer answer);
+    Task<Result<void>> store_stronger_hash(AccountId id, std::uint64_t version, Secret password);
 
     store::Store& store_;
     Random& random_;
@@ -68,9 +67,7 @@ class StoreDirectory final : public Directory {
     LoginGuard guard_;
     LoginCache cache_;
     HashingQueue hashing_;
-    mutable std::mutex mutex_;
-    std::string decoy_hash_; // under mutex_; made at the first need
-    std::string secret_;     // under mutex_; read at the first need
+    std::string decoy_hash_; // nobody's: what is checked for users that do not exist
 };
 
 } // namespace mailcore::accounts

@@ -169,6 +169,19 @@ TxnTask<Result<Copied>> add_all(AccountEdit& edit, Mailbox& to,
 
 } // namespace
 
+void NewEmail::describe(const mime::Structure& parsed, std::uint64_t offset) {
+    structure = parsed.encoded();
+    structure_offset = offset;
+    message_ids.clear();
+    const auto add = [&](std::string_view id) {
+        if (!id.empty()) message_ids.emplace_back(id);
+    };
+    add(parsed.message_id);
+    for (const auto id : parsed.in_reply_to) add(id);
+    for (auto id = parsed.references.rbegin(); id != parsed.references.rend(); ++id) add(*id);
+    base_subject = parsed.base_subject;
+}
+
 TxnTask<Result<Filed>> file_email(AccountEdit& edit, NewEmail email, Filing filing) {
     Email filed;
     filed.pieces = std::move(email.pieces);
@@ -187,7 +200,8 @@ TxnTask<Result<Copied>> copy_messages(AccountEdit& edit, MailboxId from, UidSet 
     MAILCORE_CO_TRY(auto* target, edit.mailbox(to, Right::Insert));
     MAILCORE_CO_TRY(const auto messages, read_filed(edit, *source, uids));
     MAILCORE_CO_TRY(const auto names, detail::read_keywords(edit.txn(), edit.owner(), from));
-    co_return co_await add_all(edit, *target, messages, names);
+    auto copied = co_await add_all(edit, *target, messages, names);
+    co_return copied;
 }
 
 TxnTask<Result<Copied>> move_messages(AccountEdit& edit, MailboxId from, UidSet uids, MailboxId to) {
@@ -197,7 +211,8 @@ TxnTask<Result<Copied>> move_messages(AccountEdit& edit, MailboxId from, UidSet 
     MAILCORE_CO_TRY(auto* target, edit.mailbox(to, Right::Insert));
     MAILCORE_CO_TRY(const auto names, detail::read_keywords(edit.txn(), edit.owner(), from));
     MAILCORE_CO_TRY(const auto messages, take_out(edit, *source, uids));
-    co_return co_await add_all(edit, *target, messages, names);
+    auto copied = co_await add_all(edit, *target, messages, names);
+    co_return copied;
 }
 
 TxnTask<Result<Expunged>> expunge(AccountEdit& edit, MailboxId id, UidSet uids, Expunge which,
