@@ -1,6 +1,7 @@
 #include "libmailcore/smtp/received.h"
 
 #include "libmailcore/codec/ascii.h"
+#include "libmailcore/codec/domain_name.h"
 
 #include <algorithm>
 
@@ -11,7 +12,7 @@ namespace {
 /// A name of the client's choice where it is no Domain: what could end its place becomes '?'.
 std::string harmless(std::string_view text) {
     std::string out;
-    for (const char c : text.substr(0, domain_octets_max))
+    for (const char c : text.substr(0, codec::domain_octets_max))
         out += codec::is_alnum(c) || c == '.' || c == '-' || c == '_' || c == ':' || c == '[' || c == ']' ? c : '?';
     return out;
 }
@@ -19,14 +20,14 @@ std::string harmless(std::string_view text) {
 // Extended-Domain: what it called itself, then what we saw.
 std::string from_clause(const Reception& reception) {
     const bool tcp = reception.peer.transport == PeerInfo::Transport::Tcp;
-    const auto literal = tcp ? to_literal(reception.peer.address) : std::string();
-    std::string info = is_domain(reception.client_name) ? reception.client_name : std::string();
+    const auto literal = tcp ? codec::to_address_literal(reception.peer.address) : std::string();
+    std::string info = codec::is_domain(reception.client_name) ? reception.client_name : std::string();
     if (!literal.empty()) {
         if (!info.empty()) info += ' ';
         info += literal;
     }
     std::string name = reception.client;
-    if (!is_domain(name) && !literal_address(name)) {
+    if (!codec::is_domain(name) && !codec::parse_address_literal(name)) {
         const auto said = harmless(name);
         name = literal.empty() ? "localhost" : literal;
         if (!said.empty()) info += (info.empty() ? "helo=" : " helo=") + said;
