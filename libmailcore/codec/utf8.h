@@ -47,6 +47,8 @@ void append_sanitised_utf8(std::string_view text, std::string& into);
 
 /// Normalisation form C; nothing if `text` is not UTF-8.
 [[nodiscard]] std::optional<std::string> to_nfc(std::string_view text);
+/// Normalisation form KC; nothing if `text` is not UTF-8.
+[[nodiscard]] std::optional<std::string> to_nfkc(std::string_view text);
 /// Full case folding and normalisation (NFKC_Casefold): two texts that people take for the same
 /// become equal. Nothing if `text` is not UTF-8.
 [[nodiscard]] std::optional<std::string> fold_case(std::string_view text);
@@ -54,6 +56,9 @@ void append_sanitised_utf8(std::string_view text, std::string& into);
 [[nodiscard]] std::string fold_case_sanitised(std::string_view text);
 /// i;unicode-casemap (RFC 5051): simple titlecase, then decomposed. For SEARCH and SORT.
 [[nodiscard]] std::string unicode_casemap(std::string_view text);
+/// Which way a character is written: bidirectional category L; R or AL; any other (UAX 9).
+enum class Direction : unsigned char { LeftToRight, RightToLeft, Neutral };
+[[nodiscard]] Direction direction(char32_t character);
 /// Columns on a terminal; control characters count 0.
 [[nodiscard]] std::size_t display_width(std::string_view text);
 
