@@ -188,6 +188,8 @@ class DateReader {
         while (size < rest_.size() && codec::is_alpha(rest_[size])) ++size;
         const auto word = rest_.substr(0, size);
         rest_.remove_prefix(size);
+        // "Mar, 1 Jul": a weekday in another language.
+        if (fields_.day == 0 && rest_.starts_with(',')) return;
         if (const auto month = month_of(word); month != 0 && fields_.month == 0) {
             fields_.month = month;
             return;
