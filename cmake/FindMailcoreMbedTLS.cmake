@@ -3,10 +3,8 @@
 # The cache is the environment's MAILCORE_DEPS_CACHE, else build/deps of this checkout. Builds it when it is missing.
 execute_process(COMMAND "${CMAKE_CURRENT_LIST_DIR}/build-mbedtls" --print-prefix
     OUTPUT_VARIABLE _mailcore_mbedtls OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
-    "${CMAKE_CURRENT_LIST_DIR}/build-mbedtls" "${CMAKE_CURRENT_LIST_DIR}/mbedtls_config.h"
-    "${CMAKE_CURRENT_LIST_DIR}/mbedtls_hooks.c" "${CMAKE_CURRENT_LIST_DIR}/mbedtls_hooks.h"
-    "${CMAKE_CURRENT_LIST_DIR}/mbedtls_x25519.patch")
+file(GLOB _mailcore_inputs "${CMAKE_CURRENT_LIST_DIR}/mbedtls_*" "${CMAKE_CURRENT_LIST_DIR}/build-mbedtls")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${_mailcore_inputs})
 
 if(EXISTS "${_mailcore_mbedtls}/stamp")
     file(READ "${_mailcore_mbedtls}/stamp" _mailcore_stamp)

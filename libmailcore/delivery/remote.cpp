@@ -162,7 +162,7 @@ class SmtpConnection final : public RemoteConnection {
     static std::optional<smtp::Envelope> envelope_of(const queue::Message& message,
                                                      const std::vector<queue::Recipient>& recipients) {
         smtp::Envelope envelope;
-        const auto sender = smtp::parse_path("<" + message.sender + ">", smtp::Utf8::Allowed);
+        const auto sender = smtp::parse_path("<" + message.sender + ">", codec::Utf8::Allowed);
         if (!sender) return std::nullopt;
         envelope.sender = *sender;
         envelope.parameters.size = message.size;
@@ -173,7 +173,7 @@ class SmtpConnection final : public RemoteConnection {
             envelope.parameters.ret =
                 message.returns == queue::Return::Full ? smtp::Return::Full : smtp::Return::Headers;
         for (const auto& recipient : recipients) {
-            const auto path = smtp::parse_path("<" + recipient.address + ">", smtp::Utf8::Allowed);
+            const auto path = smtp::parse_path("<" + recipient.address + ">", codec::Utf8::Allowed);
             if (!path) return std::nullopt;
             smtp::Envelope::Recipient to;
             to.path = *path;

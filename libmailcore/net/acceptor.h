@@ -16,8 +16,8 @@
 namespace mailcore::net {
 
 /// Loop and serial number in one; never used twice.
-using ConnectionId = Strong<struct ConnectionIdTag>;
-using ListenerId = Strong<struct ListenerIdTag>;
+using ConnectionId = base::Strong<struct ConnectionIdTag>;
+using ListenerId = base::Strong<struct ListenerIdTag>;
 
 /// What is spoken at an endpoint. Immutable while something listens for it.
 struct Service {

@@ -15,7 +15,10 @@ class Connecting final : private detail::Poll::Owner {
   public:
     Connecting(Loop& loop, int socket) : done_(loop), socket_(socket) {
         auto poll = detail::Poll::create(loop, socket, *this);
-        if (!poll) return done_.completer().complete(ENOMEM);
+        if (!poll) {
+            done_.completer().complete(ENOMEM);
+            return;
+        }
         poll_ = *std::move(poll);
         poll_->watch(false, true);
     }

@@ -54,6 +54,7 @@ struct Loop::Impl {
     std::atomic<bool> stopping = false;
 
     Timers timers;
+    std::vector<Timers::key_type> due; // during run_timers
     std::unordered_map<std::uint64_t, Instant> timer_due;
     std::uint64_t last_timer = 0;
     std::vector<Hook> hooks;
@@ -208,14 +209,19 @@ void Loop::Impl::run_posted() {
     }
 }
 
+/// Those that are due now; what they start is a later turn's, whatever its time.
 void Loop::Impl::run_timers() {
     if (timers.empty()) return;
     const std::pair last(clock->now(), last_timer);
-    while (!timers.empty() && timers.begin()->first <= last) {
-        auto node = timers.extract(timers.begin());
-        timer_due.erase(node.key().second);
+    for (auto i = timers.begin(); i != timers.end() && i->first <= last; ++i)
+        due.push_back(i->first);
+    for (const auto& key : due) {
+        auto node = timers.extract(key);
+        if (!node) continue; // cancelled by one before it
+        timer_due.erase(key.second);
         detail::guarded(log, "net.timer.failed", node.mapped());
     }
+    due.clear();
 }
 
 void Loop::Impl::run_hooks() {

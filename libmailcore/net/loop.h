@@ -15,7 +15,7 @@ struct uv_loop_s;
 namespace mailcore::net {
 
 using TurnHook = std::move_only_function<void()>;
-using TurnHookId = Strong<struct TurnHookIdTag>;
+using TurnHookId = base::Strong<struct TurnHookIdTag>;
 
 /// libuv's loop as a base::Scheduler. A turn is: sockets, timers, posted work, hooks; what posted work
 /// posts is the next turn's. Whatever lives on the loop must be gone before it is destroyed.

@@ -483,7 +483,7 @@ std::string SmtpSession::trace_field() {
     reception.id = trace_text(transaction.context.trace);
     if (transaction.context.recipients.size() == 1) {
         const auto path = smtp::parse_path("<" + transaction.context.recipients.front() + ">",
-                                           codec::Utf8::Allowed);
+                                           smtp::Utf8::Allowed);
         if (path) reception.recipient = *path;
     }
     reception.date = mime::format_date(services_.scheduler.wall_now());

@@ -2,7 +2,7 @@
 
 #include "libmailcore/base/assert.h"
 #include "libmailcore/codec/base64.h"
-#include "libmailcore/smtp/domain.h"
+#include "libmailcore/codec/domain_name.h"
 
 #include <algorithm>
 
@@ -52,7 +52,7 @@ std::string_view to_string(Problem problem) {
 
 ClientEngine::ClientEngine(std::shared_ptr<const ClientOptions> options, const PeerInfo& peer, Instant now)
     : options_(std::move(options)), peer_(peer), parser_(options_->replies), answer_since_(now), progress_at_(now) {
-    MAILCORE_ASSERT(is_domain(options_->hostname) || literal_address(options_->hostname));
+    MAILCORE_ASSERT(codec::is_domain(options_->hostname) || codec::parse_address_literal(options_->hostname));
     awaited_.push_back(Awaited::Greeting);
 }
 

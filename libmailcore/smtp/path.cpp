@@ -59,13 +59,19 @@ class Reader {
 
     Result<std::string, ParseError> domain() {
         const auto rest = text_.substr(at_);
-        const auto octets = sees('[') ? scan_address_literal(rest) : scan_domain(rest, utf8_);
-        if (!octets) {
-            at_ += octets.error().offset;
-            return expected(octets.error().expected);
+        if (sees('[')) {
+            const auto literal = rest.substr(0, rest.find(']') + 1);
+            if (!codec::parse_address_literal(literal)) return expected("an address literal");
+            at_ += literal.size();
+            return std::string(literal);
         }
-        at_ += *octets;
-        return std::string(rest.substr(0, *octets));
+        const auto other = [&](char c) {
+            return !(codec::is_alnum(c) || c == '-' || c == '.' || (codec::is_8bit(c) && utf8_ == Utf8::Allowed));
+        };
+        const auto domain = std::string_view(rest.begin(), std::ranges::find_if(rest, other));
+        if (!codec::is_domain(domain, utf8_)) return expected("a domain");
+        at_ += domain.size();
+        return std::string(domain);
     }
 
     Result<Mailbox, ParseError> mailbox() {

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "libmailcore/base/result.h"
-#include "libmailcore/smtp/domain.h"
+#include "libmailcore/codec/domain_name.h"
 
 #include <string>
 #include <string_view>
 
 namespace mailcore::smtp {
+
+using codec::Utf8;
 
 inline constexpr std::size_t path_octets_max = 256; // RFC 5321 §4.5.3.1.3, with its brackets
 
@@ -40,7 +42,7 @@ using ForwardPath = Path;
 /// a domain. Source routes are accepted and dropped (§4.1.2, appendix C). The local-part may be longer
 /// than 64 octets: §4.5.3.1 asks for no limit where none is needed, and return paths made from
 /// addresses are.
-/// Fails with the offset of the first octet that cannot continue a path.
+/// Fails with the offset of the first octet that cannot continue a path, or of the domain that is none.
 /// Source: RFC 5321 §4.1.2; RFC 6531 §3.3 when `utf8 == Utf8::Allowed`.
 [[nodiscard]] Result<Path, ParseError> parse_path(std::string_view text, Utf8 utf8);
 

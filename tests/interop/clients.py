@@ -291,7 +291,7 @@ def curl_send(server, account, message, *, tls="starttls", mechanism=None):
                   if mechanism else []), tls=tls, path="client.example.org", input=message.octets)
 
 
-def msmtp(scene, server, account, message, *, tls="starttls", mechanism="on", recipients=None):
+def msmtp(scene, server, account, message, *, tls="starttls", mechanism="plain", recipients=None):
     config = write_file(
         scene.path("msmtprc"), f"""\
 defaults
@@ -333,7 +333,7 @@ def maildir_messages(path):
 
 
 def mpop(scene, server, account, target, *, tls="starttls", keep=False, pipelining="auto",
-         mechanism="on"):
+         mechanism="plain"):
     config = write_file(
         scene.path("mpoprc"), f"""\
 account default

@@ -7,7 +7,7 @@ import tomllib
 
 import processes
 from processes import wait_until, write_file
-from story import Account
+from story import Account, Server
 
 PORTS = {
     "smtp": 25, "submission": 587, "submissions": 465, "imap": 143, "imaps": 993, "pop3": 110,
@@ -72,7 +72,7 @@ def toml_with(text, keys):
     return text
 
 
-class MdServer:
+class MdServer(Server):
     kind = "mdserver"
     accounts_first = False
     host = "127.0.0.1"
@@ -135,10 +135,6 @@ class MdServer:
         process, self.process = self.process, None
         process.kill()
 
-    def restart(self):
-        self.stop()
-        return self.start()
-
     def reload(self):
         processes.send_signal(self.process.pid, signal.SIGHUP)
 
@@ -167,9 +163,6 @@ class MdServer:
         listed = json.loads(self.control("queue", "list", "--json").stdout or "[]")
         return listed if isinstance(listed, list) else listed.get("entries", listed.get(
             "queue", []))
-
-    def wait_queue_empty(self, seconds=20.0):
-        wait_until(lambda: not self.queue(), "mdserver's queue to become empty", seconds, every=0.1)
 
     def everything_logged(self):
         return processes.read_text(self.log)

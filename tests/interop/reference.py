@@ -6,12 +6,12 @@ import os
 import processes
 from processes import wait_until
 from peers import dovecot, postfix
-from story import Account, Skip
+from story import Account, Server, Skip
 
 SERVICES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s")
 
 
-class ReferenceServer:
+class ReferenceServer(Server):
     """SMTP in and out by Postfix, delivery over LMTP to Dovecot, which also checks passwords.
 
     sdbox and not maildir, whose lock file a killed Dovecot leaves behind: the next waits for it.
@@ -147,10 +147,6 @@ class ReferenceServer:
         self.dovecot.kill()
         self.started = False
 
-    def restart(self):
-        self.stop()
-        return self.start()
-
     def reload(self):
         self.postfix.reload()
 
@@ -174,9 +170,6 @@ class ReferenceServer:
 
     def queue(self):
         return self.postfix.queue()
-
-    def wait_queue_empty(self, seconds=20.0):
-        self.postfix.wait_queue_empty(seconds)
 
     def everything_logged(self):
         return self.postfix.everything_logged() + self.dovecot.everything_logged()

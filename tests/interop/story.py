@@ -64,6 +64,22 @@ class Settings:
     extra: dict = dataclasses.field(default_factory=dict)  # a server's own keys, mdserver only
 
 
+class Server:
+    """What MdServer and ReferenceServer share."""
+
+    def wait_queue(self, count, seconds=20.0):
+        """A listing may miss an entry that is just being moved: ask until it is right."""
+        processes.wait_until(lambda: len(self.queue()) == count, f"{count} queue entries", seconds,
+                             every=0.1)
+
+    def wait_queue_empty(self, seconds=20.0):
+        self.wait_queue(0, seconds)
+
+    def restart(self):
+        self.stop()
+        return self.start()
+
+
 def why_missing(need):
     """Why a story that needs this cannot run here, or None."""
     peer = {"postfix": postfix, "dovecot": dovecot, "nsd": dns}.get(need)

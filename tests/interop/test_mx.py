@@ -183,7 +183,8 @@ def name_server_down(scene):
     waiting = [submit(server, f"u@{domain}") for domain in lies]
     wait_until(lambda: all(names.questions(domain) >= 2
                            for domain in lies), "both domains to be asked again", 30)
-    assert len(server.queue()) == 2 and clients.messages(server, server.accounts["alice"]) == []
+    server.wait_queue(2)
+    assert clients.messages(server, server.accounts["alice"]) == []
     lies.clear()
     for message in waiting:
         delivered(peer, message, 40)

@@ -73,7 +73,7 @@ TEST_CASE("the facts of a session are those that were agreed") {
     const auto served = pair.server.facts();
     CHECK(client.version == "TLSv1.3");
     CHECK(served.version == "TLSv1.3");
-    CHECK(client.cipher == "TLS_AES_128_GCM_SHA256");
+    CHECK(client.cipher == "TLS_AES_256_GCM_SHA384");
     CHECK(served.cipher == client.cipher);
     CHECK(served.server_name == "a.mail.example.test");
     CHECK(client.alpn == "imap");
@@ -275,7 +275,7 @@ TEST_CASE(
         auto pair = make_pair(server_context(std::move(options)), client_context(), unchecked());
         pair.run();
         REQUIRE(pair.open());
-        CHECK(pair.server.facts().cipher == "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
+        CHECK(pair.server.facts().cipher == "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384");
         CHECK(pair.server.facts().exporter_binding.empty());
     }
     // A ClientHello of TLS 1.2 with ECDHE-RSA-AES128-SHA256 (CBC) only, X25519 and

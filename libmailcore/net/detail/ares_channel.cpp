@@ -66,6 +66,8 @@ class AresChannel::Socket final : private Poll::Owner {
     std::unique_ptr<Poll> poll_;
 };
 
+AresChannel::AresChannel(Loop& loop) : loop_(loop) {}
+
 // ares_library_init only matters on Windows, and is a global.
 Result<std::shared_ptr<AresChannel>> AresChannel::create(Loop& loop,
                                                          const ResolverOptions& options) {

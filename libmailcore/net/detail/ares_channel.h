@@ -32,7 +32,7 @@ class AresChannel {
     class Socket;
     friend class Socket;
 
-    explicit AresChannel(Loop& loop) : loop_(loop) {}
+    explicit AresChannel(Loop& loop);
     void socket_changed(int socket, bool readable, bool writable);
     void process(int readable, int writable);
     void arm();
