@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include <mbedtls/entropy.h>
 #include <mbedtls/error.h>
 #include <mbedtls/platform_util.h>
 #include <psa/crypto.h>
@@ -25,6 +26,10 @@ std::string describe(int error) {
 int random_octets(void* random, unsigned char* octets, std::size_t size) {
     static_cast<Random*>(random)->fill({octets, size});
     return 0;
+}
+
+int system_random(void* /*unused*/, unsigned char* octets, std::size_t size) {
+    return psa_generate_random(octets, size) == PSA_SUCCESS ? 0 : MBEDTLS_ERR_ENTROPY_SOURCE_FAILED;
 }
 
 void wipe(void* octets, std::size_t size) { mbedtls_platform_zeroize(octets, size); }

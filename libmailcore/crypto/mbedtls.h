@@ -16,6 +16,9 @@ std::string describe(int error);
 /// mbedTLS's f_rng over the base::Random that `random` points to.
 int random_octets(void* random, unsigned char* octets, std::size_t size);
 
+/// The same from the system's generator; its first argument is not used.
+int system_random(void* unused, unsigned char* octets, std::size_t size);
+
 void wipe(void* octets, std::size_t size);
 template <class Array>
 void wipe(Array& array) {
