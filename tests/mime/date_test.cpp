@@ -24,6 +24,7 @@ TEST_CASE("dates are read as they are written in mail") {
         {"military zone", "1 Jul 2003 10:52:37 Z", "Tue, 1 Jul 2003 10:52:37 +0000"},
         {"other military zone", "1 Jul 2003 10:52:37 K", "Tue, 1 Jul 2003 10:52:37 -0000"},
         {"zone with colon", "1 Jul 2003 10:52:37 +02:00", "Tue, 1 Jul 2003 10:52:37 +0200"},
+        {"zone with hyphen", "1 Jul 2003 10:52:37 +05-30", "Tue, 1 Jul 2003 10:52:37 +0530"},
         {"zone GMT+2", "1 Jul 2003 10:52:37 GMT+0200", "Tue, 1 Jul 2003 10:52:37 +0200"},
         {"zone that cannot be", "1 Jul 2003 10:52:37 +9999", "Tue, 1 Jul 2003 10:52:37 -0000"},
         {"half an hour", "1 Jul 2003 10:52:37 -0330", "Tue, 1 Jul 2003 10:52:37 -0330"},
