@@ -126,21 +126,24 @@ StoreDirectory::StoreDirectory(store::Store& store, Random& random, StoreDirecto
       decoy_hash_(make_decoy(random, options_.password_cost)) {}
 
 Task<Result<Lookup>> StoreDirectory::lookup(Address address) {
-    auto answer = co_await store_.read([address = std::move(address)](ReadTransaction& txn) {
+    auto answer_awaited = store_.read([address = std::move(address)](ReadTransaction& txn) {
         return look_up(txn, address);
     });
+    auto answer = co_await std::move(answer_awaited);
     co_return answer;
 }
 
 Task<Result<bool>> StoreDirectory::is_local(std::string domain) {
-    auto answer = co_await store_.read(
+    auto answer_awaited = store_.read(
         [domain = std::move(domain)](ReadTransaction& txn) { return find_domain(txn, domain); });
+    auto answer = co_await std::move(answer_awaited);
     if (!answer) co_return std::unexpected(answer.error());
     co_return answer->has_value();
 }
 
 Task<Result<Account>> StoreDirectory::account(AccountId id) {
-    auto answer = co_await store_.read([id](ReadTransaction& txn) { return read_account(txn, id); });
+    auto answer_awaited = store_.read([id](ReadTransaction& txn) { return read_account(txn, id); });
+    auto answer = co_await std::move(answer_awaited);
     co_return answer;
 }
 
@@ -192,7 +195,7 @@ Task<Result<bool>> StoreDirectory::wait_for_turn(std::string user, IpAddress pee
 }
 
 Task<Result<bool>> StoreDirectory::still_valid(AccountId account, std::uint64_t credential_version) {
-    auto answer = co_await store_.read(
+    auto answer_awaited = store_.read(
         [account, credential_version](ReadTransaction& txn) -> TxnTask<Result<bool>> {
             auto row = co_await read_account(txn, account);
             if (!row && row.error().kind == ErrorKind::NotFound) co_return false;
@@ -202,6 +205,7 @@ Task<Result<bool>> StoreDirectory::still_valid(AccountId account, std::uint64_t 
             co_return row->status == AccountStatus::Active && domain && !domain->disabled &&
                 credentials.version == credential_version;
         });
+    auto answer = co_await std::move(answer_awaited);
     co_return answer;
 }
 
@@ -293,7 +297,7 @@ Task<Result<void>> StoreDirectory::store_stronger_hash(AccountId id, std::uint64
         return crypto::hash_password(password, *random, cost);
     }));
     if (!hashed) co_return std::unexpected(hashed.error());
-    auto stored = co_await store_.write(
+    auto stored_awaited = store_.write(
         [id, version, hash = *hashed](WriteTransaction& txn) -> TxnTask<Result<void>> {
             MAILCORE_CO_TRY(auto credentials, read_credentials(txn, id));
             if (credentials.version != version) co_return Result<void>{};
@@ -301,6 +305,7 @@ Task<Result<void>> StoreDirectory::store_stronger_hash(AccountId id, std::uint64
             txn.put(detail::key(detail::Table::Credentials).id(id).str(), detail::encode(credentials));
             co_return Result<void>{};
         });
+    auto stored = co_await std::move(stored_awaited);
     co_return stored;
 }
 
@@ -355,9 +360,10 @@ Task<Result<void>> StoreDirectory::set_password(AccountId id, Secret password) {
     Credentials credentials;
     credentials.password_hash = *std::move(made.hash);
     if (options_.scram) credentials.scram = *std::move(made.keys);
-    auto stored = co_await store_.write([id, credentials](WriteTransaction& txn) {
+    auto stored_awaited = store_.write([id, credentials](WriteTransaction& txn) {
         return set_credentials(txn, id, credentials);
     });
+    auto stored = co_await std::move(stored_awaited);
     if (!stored) co_return std::unexpected(stored.error());
     cache_.drop(id);
     MAILCORE_LOG(log_, Info, "account.password_set", {{"account", id}});
@@ -371,16 +377,18 @@ Task<Result<Secret>> StoreDirectory::make_app_password(AccountId id, std::string
     row.label = std::move(label);
     row.digest = app_password_digest(password);
     row.rights = rights;
-    auto stored = co_await store_.write(
+    auto stored_awaited = store_.write(
         [id, row](WriteTransaction& txn) { return add_app_password(txn, id, row); });
+    auto stored = co_await std::move(stored_awaited);
     if (!stored) co_return std::unexpected(stored.error());
     MAILCORE_LOG(log_, Info, "account.app_password_made", {{"account", id}});
     co_return password;
 }
 
 Task<Result<void>> StoreDirectory::revoke_app_password(AccountId id, std::uint64_t which) {
-    auto stored = co_await store_.write(
+    auto stored_awaited = store_.write(
         [id, which](WriteTransaction& txn) { return remove_app_password(txn, id, which); });
+    auto stored = co_await std::move(stored_awaited);
     if (!stored) co_return stored;
     cache_.drop(id);
     MAILCORE_LOG(log_, Info, "account.app_password_revoked", {{"account", id}});

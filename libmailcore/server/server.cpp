@@ -138,10 +138,6 @@ std::shared_ptr<const ServiceOptions> service_options(const Config& config, cons
     make(session::SmtpService::Submission, has_tls, options->submission, options->submission_engine);
     make(session::SmtpService::Submission, false, options->submissions, options->submissions_engine);
     make(session::SmtpService::Lmtp, false, options->lmtp, options->lmtp_engine);
-    options->imap.login = login_options(config);
-    options->imap.starttls = has_tls;
-    options->imap.idle_time = config.imap_idle_time;
-    options->imap.append_octets_max = config.message_octets_max;
     options->pop3.login = login_options(config);
     options->pop3.starttls = has_tls;
     options->pop3.idle_time = config.pop3_idle_time;
@@ -273,12 +269,11 @@ Result<void> Server::Impl::open_store() {
         return {};
     }
     store::JournalStoreOptions options;
-    options.folder = below(config.data, "store");
-    options.checkpoint_time = config.checkpoint_time;
+    options.checkpoint_interval = config.checkpoint_time;
     options.checkpoint_octets = config.checkpoint_octets;
-    options.index_octets_max = config.index_octets_max;
-    MAILCORE_TRY(files.make_folder(options.folder));
-    MAILCORE_TRY(the_store, store::JournalStore::open(files, clock, random, options, log));
+    options.index_map_octets = config.index_octets_max;
+    MAILCORE_TRY(the_store,
+                 store::JournalStore::open(files, below(config.data, "store"), options, random, clock, log));
     for (const auto& damage : the_store->status().damages)
         MAILCORE_LOG(log, Error, "store.damaged", {{"what", damage}});
     return {};

@@ -290,8 +290,9 @@ Task<void> SmtpSession::rcpt(smtp::Rcpt event) {
     // Better told now than returned later: a mailbox that is full, if the address means just that one.
     if (routing->recipients.size() == 1 && routing->recipients.front().route == queue::Route::Local) {
         const auto account = routing->recipients.front().account;
-        auto quota = co_await services_.store.read(
+        auto quota_awaited = services_.store.read(
             [account](store::ReadTransaction& txn) { return store::quota(txn, account); });
+        auto quota = co_await std::move(quota_awaited);
         const auto size = transaction_->mail.parameters.size.value_or(1);
         if (quota && !quota->has_room(size)) {
             engine_.reply(event.id, reply(452, "4.2.2", "mailbox is full"));
