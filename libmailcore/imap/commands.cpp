@@ -206,7 +206,7 @@ void ServerEngine::body_taken(CommandId id) {
     chunk_untaken_ = false;
 }
 
-/// The line behind the message, which is empty. MULTIAPPEND (RFC 3502) will find its next message here.
+/// The line behind the message, which is empty. MULTIAPPEND will find its next message here.
 void ServerEngine::on_message_end(std::string_view line) {
     if (reading_ == Reading::FailedMessageEnd) {
         answer(open_->tag, *open_->failure);

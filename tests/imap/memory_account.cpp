@@ -93,7 +93,10 @@ void MemoryDialogue::leave() {
     account_ = nullptr;
 }
 
-void MemoryDialogue::closed() { leave(); }
+void MemoryDialogue::closed() {
+    closed_ = true;
+    leave();
+}
 
 void MemoryDialogue::drain() {
     if (pace_ == Pace::Fast) {
@@ -103,7 +106,7 @@ void MemoryDialogue::drain() {
     if (posted_) return;
     posted_ = true;
     scheduler_.post([this, alive = alive_] {
-        if (!*alive) return;
+        if (!*alive || closed_) return;
         posted_ = false;
         auto event = engine_.next_event();
         if (!event) return;

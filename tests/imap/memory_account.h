@@ -154,6 +154,7 @@ class MemoryDialogue final : public base::Dialogue {
     std::optional<command::Append> append_;
     std::string appended_;
     bool posted_ = false;
+    bool closed_ = false;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

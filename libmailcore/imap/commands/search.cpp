@@ -246,7 +246,8 @@ void parse_return(WireReader& in, command::Search& search) {
         in.close();
     }
     // RFC 4731 §3.1: "()" is (ALL). SAVE alone returns nothing (RFC 9051 §6.4.4).
-    if (!search.returns.min && !search.returns.max && !search.returns.count && !search.returns.save) search.returns.all = true;
+    auto& returns = search.returns;
+    if (!returns.min && !returns.max && !returns.count && !returns.save) returns.all = true;
 }
 
 // search = "SEARCH" [search-return-opts] SP search-program
