@@ -27,6 +27,7 @@ std::span<const CommandRow> command_table() {
     using enum Expunges;
     using X = Extension;
     constexpr auto any = std::nullopt;
+    // clang-format off
     static constexpr CommandRow rows[] = {
         // verb           states  OK   plain  expunge extension   parser, source
         {"CAPABILITY",   "NAS", '=', false, Yes, any,          bare<Capability>, "RFC 9051 §6.1.1"},
@@ -66,6 +67,7 @@ std::span<const CommandRow> command_table() {
         {"UID SEARCH",   "S",   '=', false, Yes, any,          parse_uid_search, "RFC 9051 §6.4.9"},
         {"UID STORE",    "S",   '=', false, Yes, any,          parse_uid_store, "RFC 9051 §6.4.9"},
     };
+    // clang-format on
     return rows;
 }
 

@@ -234,14 +234,19 @@ void parse_return(WireReader& in, command::Search& search) {
     if (!in.take(')')) {
         do {
             const auto name = in.atom();
-            if (equal_ignoring_case(name, "MIN")) search.returns.min = true;
-            else if (equal_ignoring_case(name, "MAX")) search.returns.max = true;
-            else if (equal_ignoring_case(name, "ALL")) search.returns.all = true;
-            else if (equal_ignoring_case(name, "COUNT")) search.returns.count = true;
+            if (equal_ignoring_case(name, "MIN"))
+                search.returns.min = true;
+            else if (equal_ignoring_case(name, "MAX"))
+                search.returns.max = true;
+            else if (equal_ignoring_case(name, "ALL"))
+                search.returns.all = true;
+            else if (equal_ignoring_case(name, "COUNT"))
+                search.returns.count = true;
             else if (equal_ignoring_case(name, "SAVE") &&
                      in.grammar().extensions.has(Extension::SearchRes))
                 search.returns.save = true;
-            else in.fail("a return option of SEARCH");
+            else
+                in.fail("a return option of SEARCH");
         } while (in.take(' '));
         in.close();
     }
