@@ -295,7 +295,7 @@ TEST_CASE("the AD bit counts only from a trusted server") {
     CHECK_FALSE(trusts);
 }
 
-TEST_CASE("servers are read from a file") {
+TEST_CASE("servers are read from a file, and again when it changes") {
     std::string folder = "/tmp/mailcore-dns-XXXXXX";
     REQUIRE(::mkdtemp(folder.data()));
     const auto path = folder + "/resolv.conf";
@@ -303,10 +303,19 @@ TEST_CASE("servers are read from a file") {
     Rig rig("", [&](ResolverOptions& options) {
         options.servers.clear();
         options.resolv_conf = path;
+        options.reload_interval = 0ms;
+        options.timeout = 20ms;
+        options.tries = 1;
     });
     bool trusts = false;
-    on(rig.loop(), [&] { trusts = rig.resolver->trusts_ad(); });
+    const auto look = [&] { trusts = rig.resolver->trusts_ad(); };
+    on(rig.loop(), look);
     CHECK(trusts);
+    // And read again when it is another one.
+    std::ofstream(path) << "nameserver 192.0.2.53\n";
+    CHECK_FALSE(rig.lookup("a.test", dns::Type::A));
+    on(rig.loop(), look);
+    CHECK_FALSE(trusts);
     ::unlink(path.c_str());
     ::rmdir(folder.c_str());
 }
