@@ -207,13 +207,17 @@ class Completion {
     class Completer {
       public:
         void complete(T value) const {
-            scheduler_->post([state = state_, value = std::move(value)]() mutable {
-                if (state->value) return;
-                state->value.emplace(std::move(value));
-                if (!state->waiter) return;
-                const auto waiter = std::exchange(state->waiter, {});
-                if (const auto strand = state->strand.lock()) strand->resume(waiter);
+            scheduler_->post([self = *this, value = std::move(value)]() mutable {
+                self.complete_here(std::move(value));
             });
+        }
+        /// The same at once, from an item of the waiter's own scheduler's queue (one for many).
+        void complete_here(T value) const {
+            if (state_->value) return;
+            state_->value.emplace(std::move(value));
+            if (!state_->waiter) return;
+            const auto waiter = std::exchange(state_->waiter, {});
+            if (const auto strand = state_->strand.lock()) strand->resume(waiter);
         }
 
       private:

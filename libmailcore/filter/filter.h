@@ -17,7 +17,7 @@
 #include <vector>
 
 namespace mailcore::mime {
-struct Structure;
+class Structure;
 }
 
 namespace mailcore::filter {

@@ -40,6 +40,12 @@ class Arena {
         return copy;
     }
 
+    /// Keeps what `other` holds as well.
+    void take(Arena&& other) {
+        for (auto& block : other.blocks_) blocks_.push_back(std::move(block));
+        other = Arena();
+    }
+
   private:
     static constexpr std::size_t block_octets = 2048;
 

@@ -21,7 +21,10 @@ namespace mailcore::mime {
 /// `text` (UTF-8; repaired if it is not) as it may stand in an unstructured field: ASCII without
 /// control characters and without what a reader would take for an encoded word stays as it is, else
 /// words of at most 75 characters with spaces between; folding is the writer's. Q or B, whichever
-/// is shorter.
-[[nodiscard]] std::string encode_words(std::string_view text);
+/// is shorter. The line on which it begins has room for `first_octets_max`, if that is enough for a
+/// word at all.
+[[nodiscard]] std::string encode_words(std::string_view text, std::size_t first_octets_max = 75);
+/// All of `text` as encoded words, fit for a phrase (RFC 2047 §5 (3)).
+[[nodiscard]] std::string encode_phrase(std::string_view text);
 
 } // namespace mailcore::mime

@@ -25,6 +25,8 @@ class HtmlText {
         Tag,
         DoubleQuoted,
         SingleQuoted,
+        MarkupOpen,
+        MarkupDash,
         Markup,
         Comment,
         CommentDash,
@@ -33,7 +35,7 @@ class HtmlText {
     void step(char c, std::string& into);
     void character(char c, std::string& into);
     void end_of_reference(std::string& into);
-    void end_of_tag(std::string& into);
+    void end_of_tag();
     void put(std::string_view text, std::string& into);
     void new_line();
 

@@ -18,7 +18,7 @@ struct Received {
     std::string by;
     std::string via;
     std::string with;
-    std::string id;
+    std::string id;            ///< without angle brackets
     std::string for_recipient; ///< without angle brackets
     std::optional<DateTime> date;
 };

@@ -47,7 +47,7 @@ class PartTextDecoder {
     std::string text_;
 };
 
-/// The whole text of a part, given the message's octets or those of the part's body alone.
+/// The whole text of a part, given the octets of its body (`part_body`).
 [[nodiscard]] std::string part_text(const Part& part, std::string_view body,
                                     PartTextDecoder::Html html = PartTextDecoder::Html::AsIs);
 /// The body of a part with its transfer encoding undone.

@@ -62,14 +62,14 @@ struct OutgoingPart {
 enum class Transport : std::uint8_t { Bit7, Bit8 };
 
 /// Appends the part's own fields, the empty line and the body. Boundaries come from `random`.
-/// message/rfc822 and message/global are never encoded (RFC 2046 §5.2.1): 8-bit content in them
-/// makes them, and what holds them, 8bit whatever the transport.
+/// message/rfc822 is never encoded (RFC 2046 §5.2.1): 8-bit content makes it, and what holds it,
+/// 8bit whatever the transport.
 void write_part(const OutgoingPart& part, Transport transport, Random& random, std::string& into);
 
 /// The encoding that `content` needs on that transport: 7bit or 8bit if lines are at most 998
 /// octets and there is no NUL or bare CR or LF; else quoted-printable or base64, whichever is
 /// shorter.
-[[nodiscard]] Encoding choose_encoding(std::string_view content, bool is_text, Transport transport);
+[[nodiscard]] Encoding choose_encoding(std::string_view content, bool text, Transport transport);
 
 /// A boundary that begins no line of any text written without it in mind.
 [[nodiscard]] std::string make_boundary(Random& random);

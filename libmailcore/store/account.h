@@ -3,6 +3,7 @@
 
 #include "libmailcore/store/access.h"
 #include "libmailcore/store/mailbox.h"
+#include "libmailcore/store/uid_set.h"
 
 #include <cstdint>
 #include <map>
@@ -92,12 +93,16 @@ class AccountEdit {
 
     /// The mod-sequence of this change; the first call takes it.
     ModSeq modseq();
+    /// For a new mailbox, email or thread.
     std::uint64_t next_id();
     UidValidity next_uidvalidity();
 
-    /// The mailbox, once the actor is known to hold `needed`. Valid until `save`; what is changed in it is
-    /// written if `changed` is called. NotFound: none, or not to be seen. Rejected: not allowed.
+    /// The mailbox, once the actor is known to hold `needed`. Valid until `save`; whoever changes something
+    /// in it calls one of the functions below afterwards, which puts its row. NotFound: none, or not to be
+    /// seen. Rejected: not allowed, or only a name above others.
     TxnTask<Result<Mailbox*>> mailbox(MailboxId id, Rights needed);
+    /// What the actor may do with a mailbox that was asked for.
+    [[nodiscard]] Rights rights(MailboxId id) const;
     /// Its messages or flags changed: advances its HIGHESTMODSEQ.
     void messages_changed(Mailbox& mailbox);
     /// Its name, place, role or subscription changed.
@@ -105,22 +110,28 @@ class AccountEdit {
     /// Counters that nobody is told of.
     void counters_changed(Mailbox& mailbox);
     Mailbox& add_mailbox(Mailbox mailbox);
-    /// It is gone at the end of this change, and logged as destroyed.
+    /// It is gone, and logged as destroyed. It must have been asked for before.
     void remove_mailbox(MailboxId id);
     void email_destroyed(EmailId id) { destroyed_emails_.push_back(id); }
+    /// Remembers which UIDs were expunged.
+    void messages_vanished(MailboxId mailbox, Uid first, std::uint64_t bits);
 
-    QuotaUsage& usage();
-    void set_limits(QuotaLimits limits);
-    void subscriptions(std::int32_t more);
+    /// For what changes the account as a whole.
+    AccountState& change_state();
 
   private:
     struct Cached {
         Mailbox mailbox;
-        bool dirty = false;
+        Rights rights;
+        UidSet vanished;
         bool announce = false;
         bool gone = false;
     };
+    Cached& cached(MailboxId id);
+    void put(Cached& cached);
+    TxnTask<Result<void>> log_vanished(Cached& cached);
     TxnTask<Result<void>> log_destroyed();
+    TxnTask<Result<void>> trim_destroyed();
 
     WriteTransaction& txn_;
     Access access_;
@@ -128,6 +139,7 @@ class AccountEdit {
     AccountState state_;
     std::map<MailboxId, std::unique_ptr<Cached>> mailboxes_;
     std::vector<EmailId> destroyed_emails_;
+    std::vector<MailboxId> destroyed_mailboxes_;
     bool dirty_ = false;
     bool modseq_taken_ = false;
 };

@@ -1,6 +1,7 @@
 // Mail into mailboxes and out of them: delivery, APPEND, COPY, MOVE, EXPUNGE.
 #pragma once
 
+#include "libmailcore/mime/structure.h"
 #include "libmailcore/store/email.h"
 #include "libmailcore/store/flags.h"
 
@@ -23,6 +24,9 @@ struct NewEmail {
     /// its own first, then from the nearest ancestor to the farthest. Used up to `thread_keys_max`.
     std::vector<std::string> message_ids;
     std::string base_subject; ///< RFC 5256 §2.1
+
+    /// Takes all but the pieces from a parsed message whose octets begin `offset` octets into the email.
+    void describe(const mime::Structure& parsed, std::uint64_t offset);
 };
 
 enum class QuotaCheck : std::uint8_t { Enforced, Ignored };

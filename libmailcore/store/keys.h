@@ -1,7 +1,7 @@
 // Where each row stands: the spaces of the store and the tables of an account.
 //
 // A key begins with one octet that names its space; numbers in it are big endian, so that rows lie in the
-// order of their numbers. Octets below 0x20 are for the engine's own rows (bodies, references, counters).
+// order of their numbers. Octet 0 is the engine's own (bodies, references, counters).
 // Every value begins with the version of its format, a varint.
 #pragma once
 

@@ -109,8 +109,9 @@ struct Row {
 
 enum class Order : std::uint8_t { Ascending, Descending };
 
-/// A consistent view of ordered rows. Keys are at most 480 octets, compared as unsigned octets; values
-/// should stay below about 1 KiB and are at most 64 KiB. Used only inside the function it was given to.
+/// A consistent view of ordered rows. Keys are 1 to 480 octets, compared as unsigned octets, and do not
+/// begin with octet 0, which the engines keep for themselves; values should stay below about 1 KiB and
+/// are at most 64 KiB. Used only inside the function it was given to.
 class ReadTransaction {
   public:
     virtual ~ReadTransaction() = default;
@@ -138,8 +139,9 @@ class WriteTransaction : public ReadTransaction {
     /// Makes a body that was handed in durable with this transaction and names it. Its octets are written
     /// once, however many transactions name it later through references.
     virtual BlobId add_blob(const NewBlob& blob) = 0;
-    /// Says that `owner` (a row key, or any unique octets) needs `blob`, or no longer needs it. A body that
-    /// nobody needs any more at the end of a transaction is gone with it.
+    /// Says that `owner` (a row key, or any unique 1 to 480 octets) needs `blob`, or no longer needs it. A
+    /// body that nobody needs any more at the end of a transaction is gone with it. Answers whether that
+    /// changed anything: false if it was so already. `refer`: NotFound if there is no such body.
     virtual TxnAnswer<bool> refer(BlobId blob, std::string_view owner) = 0;
     virtual TxnAnswer<bool> release(BlobId blob, std::string_view owner) = 0;
 

@@ -22,7 +22,8 @@ struct ClientState {
 
 namespace {
 
-// One for each check and list of protocols that the program uses; the lists are the program's, not a peer's.
+// One for each check and list of protocols that the program uses; the lists are the program's, not
+// a peer's.
 int library_mode(PeerCheck check) {
     switch (check) {
     case PeerCheck::Unchecked: return MBEDTLS_SSL_VERIFY_NONE;
@@ -39,8 +40,11 @@ ClientContext::ClientContext(ClientOptions options)
 
 ClientContext::~ClientContext() = default;
 
-Result<std::shared_ptr<ClientContext>> ClientContext::create(ClientOptions options, Random& random) {
+Result<std::shared_ptr<ClientContext>> ClientContext::create(ClientOptions options,
+                                                             Random& random) {
     crypto::mbedtls::start();
+    if (options.version_min > options.version_max)
+        return fail(ErrorKind::Rejected, "the least TLS version is above the greatest");
     std::shared_ptr<ClientContext> made(new ClientContext(std::move(options)));
     if (const auto& own = made->options_.certificate) {
         MAILCORE_TRY(crypto::check_private_key(own->certificate_pem, own->private_key_pem, random));
@@ -55,16 +59,20 @@ const void* ClientContext::settings(const ClientTarget& target) {
         if (entry.check == target.check && entry.settings->alpn == target.alpn)
             return entry.settings->config.get();
 
-    auto made = detail::make_settings(detail::Side::Client, options_.version_min, options_.ciphers, target.alpn);
+    auto made =
+        detail::make_settings(detail::Side::Client, {options_.version_min, options_.version_max},
+                              options_.ciphers, target.alpn);
     auto* config = made->config.get();
     mbedtls_ssl_conf_authmode(config, library_mode(target.check));
     if (target.check != PeerCheck::Unchecked && options_.authorities != nullptr)
-        mbedtls_ssl_conf_ca_chain(config, static_cast<mbedtls_x509_crt*>(options_.authorities->list()), nullptr);
+        mbedtls_ssl_conf_ca_chain(
+            config, static_cast<mbedtls_x509_crt*>(options_.authorities->list()), nullptr);
     mbedtls_ssl_conf_session_tickets(config, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
     mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
         config, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
     if (state_->chain) {
-        const int error = mbedtls_ssl_conf_own_cert(config, state_->chain->get(), state_->key->get());
+        const int error =
+            mbedtls_ssl_conf_own_cert(config, state_->chain->get(), state_->key->get());
         MAILCORE_ASSERT(error == 0);
     }
     return state_->entries.emplace_back(target.check, std::move(made)).settings->config.get();

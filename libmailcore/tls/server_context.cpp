@@ -16,13 +16,14 @@ namespace mailcore::tls {
 
 namespace detail {
 
-/// What a context holds in mbedTLS's form. Handshakes on a borrowed session read it from another thread;
-/// what changes after `create` (ticket keys) is behind mbedTLS's mutex.
+/// What a context holds in mbedTLS's form. Handshakes on a borrowed session read it from another
+/// thread; what changes after `create` (ticket keys) is behind mbedTLS's mutex.
 struct ServerState {
     const Identities* identities = nullptr;
     std::vector<Key> keys; // beside identities->all()
     std::vector<std::unique_ptr<Settings>> settings;
-    crypto::mbedtls::Holder<mbedtls_ssl_ticket_context, mbedtls_ssl_ticket_init, mbedtls_ssl_ticket_free>
+    crypto::mbedtls::Holder<mbedtls_ssl_ticket_context, mbedtls_ssl_ticket_init,
+                            mbedtls_ssl_ticket_free>
         tickets;
     std::uint64_t ticket_generation = 0;
 
@@ -40,7 +41,8 @@ std::string name_of(const crypto::Certificate& certificate) {
     return certificate.host_names.empty() ? certificate.subject : certificate.host_names.front();
 }
 
-// RFC 6066 §3: letters, digits, hyphens, dots; anything else is no name that a certificate could cover.
+// RFC 6066 §3: letters, digits, hyphens, dots; anything else is no name that a certificate could
+// cover.
 std::string as_host_name(std::string_view octets) {
     std::string name;
     if (octets.size() > 253) return name;
@@ -55,7 +57,8 @@ std::string as_host_name(std::string_view octets) {
     return name;
 }
 
-int choose_certificate(void* context, mbedtls_ssl_context* ssl, const unsigned char* name, std::size_t size) {
+int choose_certificate(void* context, mbedtls_ssl_context* ssl, const unsigned char* name,
+                       std::size_t size) {
     auto& state = *static_cast<detail::ServerState*>(context);
     auto& notes = *static_cast<detail::HandshakeNotes*>(mbedtls_ssl_get_user_data_p(ssl));
     notes.server_name = as_host_name({reinterpret_cast<const char*>(name), size});
@@ -93,6 +96,8 @@ Result<std::shared_ptr<const ServerCredentials>> ServerCredentials::create(Serve
     crypto::mbedtls::start();
     if (options.certificates.empty())
         return fail(ErrorKind::Rejected, "a TLS server needs a certificate");
+    if (options.version_min > options.version_max)
+        return fail(ErrorKind::Rejected, "the least TLS version is above the greatest");
     std::shared_ptr<ServerCredentials> made(new ServerCredentials(std::move(options)));
     std::size_t number = 0;
     for (const auto& [certificate_pem, private_key_pem] : made->options_.certificates) {
@@ -121,16 +126,20 @@ std::vector<crypto::Certificate> ServerCredentials::certificates() const {
     return leaves;
 }
 
-std::vector<CertificateWarning> ServerCredentials::warnings(WallTime now, std::chrono::seconds soon) const {
+std::vector<CertificateWarning> ServerCredentials::warnings(WallTime now,
+                                                            std::chrono::seconds soon) const {
     std::vector<CertificateWarning> result;
     for (const auto& identity : identities_->all()) {
         const auto& leaf = identity.leaf;
         const auto warn = [&](CertificateWarning::Kind kind) {
             result.push_back({kind, name_of(leaf), leaf.not_after});
         };
-        if (now > leaf.not_after) warn(CertificateWarning::Kind::Expired);
-        else if (now < leaf.not_before) warn(CertificateWarning::Kind::NotYetValid);
-        else if (now + soon > leaf.not_after) warn(CertificateWarning::Kind::ExpiresSoon);
+        if (now > leaf.not_after)
+            warn(CertificateWarning::Kind::Expired);
+        else if (now < leaf.not_before)
+            warn(CertificateWarning::Kind::NotYetValid);
+        else if (now + soon > leaf.not_after)
+            warn(CertificateWarning::Kind::ExpiresSoon);
         if (leaf.self_signed) warn(CertificateWarning::Kind::SelfSigned);
     }
     return result;
@@ -149,8 +158,8 @@ ServerContext::ServerContext(std::shared_ptr<const ServerCredentials> credential
 
 ServerContext::~ServerContext() = default;
 
-Result<std::shared_ptr<ServerContext>> ServerContext::create(
-    std::shared_ptr<const ServerCredentials> credentials) {
+Result<std::shared_ptr<ServerContext>>
+ServerContext::create(std::shared_ptr<const ServerCredentials> credentials) {
     std::shared_ptr<ServerContext> made(new ServerContext(std::move(credentials)));
     const auto& options = made->credentials_->options();
     for (const auto& each : options.certificates) {
@@ -159,15 +168,17 @@ Result<std::shared_ptr<ServerContext>> ServerContext::create(
     }
     if (options.ticket_keys != nullptr) {
         const auto lifetime = static_cast<std::uint32_t>(options.ticket_keys->lifetime().count());
-        if (const int error =
-                mbedtls_ssl_ticket_setup(made->state_->tickets.get(), crypto::mbedtls::system_random,
-                                         nullptr, MBEDTLS_CIPHER_AES_256_GCM, lifetime))
-            return fail(ErrorKind::Unavailable, "session tickets: " + crypto::mbedtls::describe(error));
+        if (const int error = mbedtls_ssl_ticket_setup(made->state_->tickets.get(),
+                                                       crypto::mbedtls::system_random, nullptr,
+                                                       MBEDTLS_CIPHER_AES_256_GCM, lifetime))
+            return fail(ErrorKind::Unavailable,
+                        "session tickets: " + crypto::mbedtls::describe(error));
     }
     return made;
 }
 
-// mbedtls_ssl_ticket_rotate leaves locking to its caller, and a borrowed session may be writing a ticket.
+// mbedtls_ssl_ticket_rotate leaves locking to its caller, and a borrowed session may be writing a
+// ticket.
 bool detail::ServerState::use_ticket_keys(TicketKeys& keys_of_all, WallTime now) {
     const auto pair = keys_of_all.at(now);
     if (pair.generation == ticket_generation) return true;
@@ -193,7 +204,8 @@ const void* ServerContext::settings(const Alpn& alpn, WallTime now) {
     for (const auto& known : state_->settings)
         if (known->alpn == alpn) return known->config.get();
 
-    auto made = detail::make_settings(detail::Side::Server, options.version_min, options.ciphers, alpn);
+    auto made = detail::make_settings(
+        detail::Side::Server, {options.version_min, options.version_max}, options.ciphers, alpn);
     auto* config = made->config.get();
     mbedtls_ssl_conf_authmode(config, options.client_certificate == ClientCertificate::Asked
                                           ? MBEDTLS_SSL_VERIFY_OPTIONAL
@@ -205,8 +217,8 @@ const void* ServerContext::settings(const Alpn& alpn, WallTime now) {
     }
     mbedtls_ssl_conf_sni(config, choose_certificate, state_.get());
     if (options.ticket_keys != nullptr) {
-        mbedtls_ssl_conf_session_tickets_cb(config, mbedtls_ssl_ticket_write, mbedtls_ssl_ticket_parse,
-                                            state_->tickets.get());
+        mbedtls_ssl_conf_session_tickets_cb(config, mbedtls_ssl_ticket_write,
+                                            mbedtls_ssl_ticket_parse, state_->tickets.get());
         mbedtls_ssl_conf_new_session_tickets(config, 1);
     }
     return state_->settings.emplace_back(std::move(made))->config.get();

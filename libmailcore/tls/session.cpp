@@ -19,8 +19,8 @@ namespace mailcore::tls {
 
 namespace {
 
-using SavedSession =
-    crypto::mbedtls::Holder<mbedtls_ssl_session, mbedtls_ssl_session_init, mbedtls_ssl_session_free>;
+using SavedSession = crypto::mbedtls::Holder<mbedtls_ssl_session, mbedtls_ssl_session_init,
+                                             mbedtls_ssl_session_free>;
 
 constexpr std::size_t small_piece_octets = 4096;
 
@@ -73,7 +73,8 @@ std::string_view alert_name(unsigned description) {
     }
 }
 
-// The first of the flags that callers treat by itself; a wrong name weighs more than a missing authority.
+// The first of the flags that callers treat by itself; a wrong name weighs more than a missing
+// authority.
 FailureKind kind_of_flags(std::uint32_t flags) {
     if ((flags & MBEDTLS_X509_BADCERT_CN_MISMATCH) != 0) return FailureKind::NameMismatch;
     if ((flags & (MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE)) != 0)
@@ -93,7 +94,8 @@ std::string text_of_flags(std::uint32_t flags) {
     add(MBEDTLS_X509_BADCERT_EXPIRED, "the certificate has expired");
     add(MBEDTLS_X509_BADCERT_FUTURE, "the certificate is not valid yet");
     add(MBEDTLS_X509_BADCERT_NOT_TRUSTED, "no known authority has signed it");
-    if (flags != 0) text += (text.empty() ? "" : ", ") + fmt::format("certificate flags {:#x}", flags);
+    if (flags != 0)
+        text += (text.empty() ? "" : ", ") + fmt::format("certificate flags {:#x}", flags);
     return text;
 }
 
@@ -110,7 +112,7 @@ struct Session::Impl {
     bool resumed = false;
     bool resting = false;
     std::array<unsigned char, 8> resting_counter{}; // RFC 8446 §5.3: lives in the in buffer
-    std::string_view input; // the caller's ciphertext, during a receive
+    std::string_view input;                         // the caller's ciphertext, during a receive
     std::string output;
     std::size_t sent = 0;
     std::string_view output_view; // of `output`, from `sent` on
@@ -165,7 +167,8 @@ struct Session::Impl {
     void fail(FailureKind kind, std::string text);
     void wake();
     void write(std::string_view plaintext);
-    // Plaintext that fits one record: up to 16 KiB (RFC 8446 §5.1), less if the peer asked for less.
+    // Plaintext that fits one record: up to 16 KiB (RFC 8446 §5.1), less if the peer asked for
+    // less.
     std::size_t record_octets() const {
         const int octets = mbedtls_ssl_get_max_out_record_payload(&ssl);
         return octets > 0 ? static_cast<std::size_t>(octets) : 1;
@@ -175,7 +178,8 @@ struct Session::Impl {
 
     static int read_ciphertext(void* self, unsigned char* into, std::size_t size);
     static int write_ciphertext(void* self, const unsigned char* octets, std::size_t size);
-    static int check_certificate(void* self, mbedtls_x509_crt* certificate, int depth, std::uint32_t* flags);
+    static int check_certificate(void* self, mbedtls_x509_crt* certificate, int depth,
+                                 std::uint32_t* flags);
 };
 
 // ---- mbedTLS's callbacks
@@ -190,8 +194,8 @@ int Session::Impl::read_ciphertext(void* self, unsigned char* into, std::size_t 
     return static_cast<int>(count);
 }
 
-// All that mbedTLS writes is taken: `send` bounds plaintext, and a handshake's flight is bounded by the
-// certificate chain.
+// All that mbedTLS writes is taken: `send` bounds plaintext, and a handshake's flight is bounded by
+// the certificate chain.
 int Session::Impl::write_ciphertext(void* self, const unsigned char* octets, std::size_t size) {
     auto& impl = *static_cast<Impl*>(self);
     impl.output.append(reinterpret_cast<const char*>(octets), size);
@@ -199,9 +203,10 @@ int Session::Impl::write_ciphertext(void* self, const unsigned char* octets, std
     return static_cast<int>(size);
 }
 
-// RFC 9525: only subjectAltName counts, so the name is judged here and not by mbedTLS, which would fall back
-// to the subject's common name.
-int Session::Impl::check_certificate(void* self, mbedtls_x509_crt* certificate, int depth, std::uint32_t* flags) {
+// RFC 9525: only subjectAltName counts, so the name is judged here and not by mbedTLS, which would
+// fall back to the subject's common name.
+int Session::Impl::check_certificate(void* self, mbedtls_x509_crt* certificate, int depth,
+                                     std::uint32_t* flags) {
     const auto& impl = *static_cast<const Impl*>(self);
     if (depth != 0) return 0;
     const auto leaf = crypto::read_certificates(
@@ -221,7 +226,8 @@ void Session::Impl::begin(const void* settings) {
 }
 
 void Session::Impl::prepare_client() {
-    const bool named = !target.server_name.empty() && !IpAddress::parse(target.server_name); // RFC 6066 §3
+    const bool named =
+        !target.server_name.empty() && !IpAddress::parse(target.server_name); // RFC 6066 §3
     // Also a null name must be set: else mbedTLS takes it for forgotten.
     if (mbedtls_ssl_set_hostname(&ssl, named ? target.server_name.c_str() : nullptr) != 0)
         return fail(FailureKind::NameMismatch, "no host name: " + target.server_name);
@@ -252,8 +258,8 @@ void Session::Impl::handshake() {
     fail(result);
 }
 
-// Decrypts until there is plaintext or no whole record is left. A read of no octets prepares a record and
-// leaves it in place.
+// Decrypts until there is plaintext or no whole record is left. A read of no octets prepares a
+// record and leaves it in place.
 void Session::Impl::read_records() {
     while (state == State::Open) {
         const auto before = input.size();
@@ -262,7 +268,7 @@ void Session::Impl::read_records() {
         switch (result) {
         case 0:
             if (mbedtls_ssl_get_bytes_avail(&ssl) > 0) return;
-            break; // an empty record
+            break;                             // an empty record
         case MBEDTLS_ERR_SSL_WANT_READ: break; // not yet a record, or an alert of no meaning
         case MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET: take_ticket(); break;
         case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY: state = State::PeerClosed; return;
@@ -279,8 +285,10 @@ void Session::Impl::established() {
     if (!peer_chain.empty()) {
         resumed = false;
         check_flags = mbedtls_ssl_get_verify_result(&ssl);
-        if (target.check == PeerCheck::Unchecked) check_flags = MBEDTLS_X509_BADCERT_SKIP_VERIFY;
-        else if (check_flags != 0) check_text = text_of_flags(check_flags);
+        if (target.check == PeerCheck::Unchecked)
+            check_flags = MBEDTLS_X509_BADCERT_SKIP_VERIFY;
+        else if (check_flags != 0)
+            check_text = text_of_flags(check_flags);
     } else if (target.ticket != nullptr) {
         resumed = true;
         peer_chain = target.ticket->peer_chain;
@@ -302,9 +310,12 @@ void Session::Impl::take_ticket() {
     SavedSession saved;
     std::size_t size = 0;
     if (mbedtls_ssl_get_session(&ssl, saved.get()) != 0) return;
-    if (mbedtls_ssl_session_save(saved.get(), nullptr, 0, &size) != MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL) return;
+    if (mbedtls_ssl_session_save(saved.get(), nullptr, 0, &size) !=
+        MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL)
+        return;
     std::string octets(size, '\0');
-    if (mbedtls_ssl_session_save(saved.get(), reinterpret_cast<unsigned char*>(octets.data()), size, &size) != 0)
+    if (mbedtls_ssl_session_save(saved.get(), reinterpret_cast<unsigned char*>(octets.data()), size,
+                                 &size) != 0)
         return;
     ticket = std::make_shared<const ClientTicket>(
         ClientTicket{target.server_name, check_flags == 0, Secret(std::move(octets)), peer_chain});
@@ -313,7 +324,8 @@ void Session::Impl::take_ticket() {
 void Session::Impl::fail(int error) {
     if (error == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
         const auto alert = detail::received_alert(ssl);
-        return fail(FailureKind::PeerAlert, fmt::format("the peer refused: {} ({})", alert_name(alert), alert));
+        return fail(FailureKind::PeerAlert,
+                    fmt::format("the peer refused: {} ({})", alert_name(alert), alert));
     }
     const auto flags = mbedtls_ssl_get_verify_result(&ssl);
     if (error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED && flags != 0xffffffff)
@@ -336,8 +348,9 @@ void Session::Impl::wake() {
 
 void Session::Impl::write(std::string_view plaintext) {
     while (!plaintext.empty()) {
-        const int result = mbedtls_ssl_write(&ssl, reinterpret_cast<const unsigned char*>(plaintext.data()),
-                                             std::min(plaintext.size(), record_octets()));
+        const int result =
+            mbedtls_ssl_write(&ssl, reinterpret_cast<const unsigned char*>(plaintext.data()),
+                              std::min(plaintext.size(), record_octets()));
         if (result <= 0) return fail(result);
         plaintext.remove_prefix(static_cast<std::size_t>(result));
     }
@@ -359,7 +372,8 @@ Session Session::accept(std::shared_ptr<ServerContext> context, const Alpn& alpn
     return Session(std::move(impl));
 }
 
-Session Session::connect(std::shared_ptr<ClientContext> context, ClientTarget target, WallTime now) {
+Session Session::connect(std::shared_ptr<ClientContext> context, ClientTarget target,
+                         WallTime now) {
     auto impl = std::make_unique<Impl>();
     const void* settings = context->settings(target);
     impl->client = std::move(context);
@@ -382,7 +396,8 @@ std::size_t Session::receive(std::string_view ciphertext, WallTime now) {
     const auto taken = ciphertext.size() - impl.input.size();
     impl.input = {};
     // What is behind the end of the peer's side is nobody's.
-    return impl.state == State::Handshaking || impl.state == State::Open ? taken : ciphertext.size();
+    return impl.state == State::Handshaking || impl.state == State::Open ? taken
+                                                                         : ciphertext.size();
 }
 
 void Session::receive_end() {
@@ -399,7 +414,8 @@ bool Session::wants_input() const {
 
 std::string_view Session::plaintext() const {
     // What was decrypted before a failure or the end stays readable.
-    return impl_->state == State::Handshaking || impl_->resting ? std::string_view() : detail::decrypted(impl_->ssl);
+    return impl_->state == State::Handshaking || impl_->resting ? std::string_view()
+                                                                : detail::decrypted(impl_->ssl);
 }
 
 void Session::consume(std::size_t octets) {
@@ -423,8 +439,10 @@ std::size_t Session::send(std::span<const std::string_view> plaintext) {
         gathered.clear();
     };
     for (auto piece : plaintext) {
-        while (!piece.empty() && impl.unsent() + gathered.size() < output_octets_max && impl.state != State::Failed) {
-            const bool alone = gathered.empty() && (piece.size() >= small_piece_octets || plaintext.size() == 1);
+        while (!piece.empty() && impl.unsent() + gathered.size() < output_octets_max &&
+               impl.state != State::Failed) {
+            const bool alone =
+                gathered.empty() && (piece.size() >= small_piece_octets || plaintext.size() == 1);
             const auto room = record_octets - gathered.size();
             const auto part = piece.substr(0, room);
             if (alone) {
@@ -444,7 +462,8 @@ std::size_t Session::send(std::span<const std::string_view> plaintext) {
 }
 
 std::span<const std::string_view> Session::output() const {
-    return impl_->output_view.empty() ? std::span<const std::string_view>() : std::span(&impl_->output_view, 1);
+    return impl_->output_view.empty() ? std::span<const std::string_view>()
+                                      : std::span(&impl_->output_view, 1);
 }
 
 void Session::output_sent(std::size_t octets) {
@@ -496,8 +515,9 @@ TlsFacts Session::facts() const {
     if (tls13) {
         static constexpr std::string_view label = "EXPORTER-Channel-Binding"; // RFC 9266 §2
         std::string binding(32, '\0');
-        if (mbedtls_ssl_export_keying_material(&impl.ssl, reinterpret_cast<unsigned char*>(binding.data()),
-                                               binding.size(), label.data(), label.size(), nullptr, 0, 1) == 0)
+        if (mbedtls_ssl_export_keying_material(
+                &impl.ssl, reinterpret_cast<unsigned char*>(binding.data()), binding.size(),
+                label.data(), label.size(), nullptr, 0, 1) == 0)
             facts.exporter_binding = std::move(binding);
     }
     return facts;
@@ -505,7 +525,9 @@ TlsFacts Session::facts() const {
 
 void Session::rest() {
     auto& impl = *impl_;
-    if (impl.resting || impl.state != State::Open || impl.unsent() > 0 || !detail::buffers_idle(impl.ssl)) return;
+    if (impl.resting || impl.state != State::Open || impl.unsent() > 0 ||
+        !detail::buffers_idle(impl.ssl))
+        return;
     impl.resting_counter = detail::release_buffers(impl.ssl);
     impl.touched = {};
     impl.resting = true;
@@ -513,9 +535,11 @@ void Session::rest() {
 
 std::size_t Session::memory() const {
     const auto& impl = *impl_;
-    std::size_t octets = sizeof(Impl) + impl.library_octets + impl.touched.octets() + impl.output.capacity() +
-                         impl.failure_text.capacity() + impl.check_text.capacity();
-    for (const auto& certificate : impl.peer_chain) octets += certificate.capacity() + sizeof certificate;
+    std::size_t octets = sizeof(Impl) + impl.library_octets + impl.touched.octets() +
+                         impl.output.capacity() + impl.failure_text.capacity() +
+                         impl.check_text.capacity();
+    for (const auto& certificate : impl.peer_chain)
+        octets += certificate.capacity() + sizeof certificate;
     if (impl.ticket != nullptr) octets += sizeof(ClientTicket) + impl.ticket->session.size();
     return octets;
 }

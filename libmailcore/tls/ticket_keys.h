@@ -1,4 +1,5 @@
-// Keys for session tickets (RFC 8446 §4.6.1, RFC 5077), shared by all loops and kept across reloads.
+// Keys for session tickets (RFC 8446 §4.6.1, RFC 5077), shared by all loops and kept across
+// reloads.
 #pragma once
 
 #include "libmailcore/base/clock.h"
@@ -11,9 +12,9 @@
 
 namespace mailcore::tls {
 
-/// Makes a new ticket key every `period` and remembers the one before, so that a ticket lives one to two
-/// periods and a stolen key opens no more than that. Tickets of TLS 1.2 sessions have no other forward
-/// secrecy. Any thread. `random` outlives it.
+/// Makes a new ticket key every `period` and remembers the one before, so that a ticket lives one
+/// to two periods and a stolen key opens no more than that. Tickets of TLS 1.2 sessions have no
+/// other forward secrecy. Any thread. `random` outlives it.
 class TicketKeys {
   public:
     struct Key {

@@ -1,6 +1,7 @@
 """The mail programs people use, each as one call with its configuration written out.
 
-`server` is a MdServer or ReferenceServer, `account` a story.Account. `tls` is "none", "starttls" or "tls" (from the first octet).
+`server` is a MdServer or ReferenceServer, `account` a story.Account. `tls` is "none", "starttls" or
+"tls" (from the first octet).
 """
 
 import contextlib
@@ -34,13 +35,14 @@ def tls_context(server):
 
 # Python's own clients.
 
+
 @contextlib.contextmanager
 def smtplib_session(server, account=None, *, tls="starttls", service=None, seconds=20):
     """A smtplib connection after EHLO, STARTTLS and AUTH as asked."""
     service = service or SMTP_SERVICE[tls]
     if tls == "tls":
-        session = smtplib.SMTP_SSL(server.host, server.port(service), timeout=seconds, context=tls_context(server),
-                                   local_hostname="client.example.org")
+        session = smtplib.SMTP_SSL(server.host, server.port(service), timeout=seconds,
+                                   context=tls_context(server), local_hostname="client.example.org")
     else:
         session = smtplib.SMTP(server.host, server.port(service), timeout=seconds,
                                local_hostname="client.example.org")
@@ -57,8 +59,9 @@ def submit(server, account, message, *, tls="starttls", sender=None, recipients=
            recipient_options=()):
     """Sends a Letter as `account` by the submission service."""
     with smtplib_session(server, account, tls=tls) as session:
-        session.sendmail(message.sender if sender is None else sender, recipients or [message.recipient],
-                         message.octets, options, recipient_options)
+        session.sendmail(message.sender if sender is None else sender, recipients or [
+            message.recipient
+        ], message.octets, options, recipient_options)
 
 
 def deliver(server, message, *, tls="starttls", recipients=None):
@@ -71,8 +74,8 @@ def deliver(server, message, *, tls="starttls", recipients=None):
 def imaplib_session(server, account, *, tls="starttls", folder=None, seconds=20):
     """An imaplib connection, logged in; with `folder`, selected."""
     if tls == "tls":
-        session = imaplib.IMAP4_SSL(server.host, server.port("imaps"), ssl_context=tls_context(server),
-                                    timeout=seconds)
+        session = imaplib.IMAP4_SSL(server.host, server.port("imaps"),
+                                    ssl_context=tls_context(server), timeout=seconds)
     else:
         session = imaplib.IMAP4(server.host, server.port("imap"), timeout=seconds)
         if tls == "starttls":
@@ -93,7 +96,8 @@ def imaplib_session(server, account, *, tls="starttls", folder=None, seconds=20)
 def poplib_session(server, account, *, tls="starttls", seconds=20):
     """A poplib connection, logged in."""
     if tls == "tls":
-        session = poplib.POP3_SSL(server.host, server.port("pop3s"), timeout=seconds, context=tls_context(server))
+        session = poplib.POP3_SSL(server.host, server.port("pop3s"), timeout=seconds,
+                                  context=tls_context(server))
     else:
         session = poplib.POP3(server.host, server.port("pop3"), timeout=seconds)
         if tls == "starttls":
@@ -117,7 +121,8 @@ def fetch_all(session, what="BODY.PEEK[]"):
         if not isinstance(part, tuple):
             continue
         # imaplib gives (text before the literal, literal), then the text after it.
-        after = answer[at + 1] if at + 1 < len(answer) and isinstance(answer[at + 1], bytes) else b""
+        after = answer[at +
+                       1] if at + 1 < len(answer) and isinstance(answer[at + 1], bytes) else b""
         text = part[0] + b" " + after
         uid = int(re.search(rb"UID (\d+)", text)[1])
         flags = set(re.search(rb"FLAGS \(([^)]*)\)", text)[1].decode().split()) - {"\\Recent"}
@@ -134,13 +139,16 @@ def messages(server, account, folder="INBOX"):
 def wait_messages(server, account, count, *, folder="INBOX", seconds=30):
     """Waits until the folder holds at least `count` messages and returns their octets."""
     with imaplib_session(server, account, tls="none", folder=folder) as session:
+
         def enough():
-            # NOOP is where a server must tell of new messages; SELECT's count would hide a deaf session.
+            # At NOOP a server must tell of new messages; SELECT anew would hide a deaf session.
             session.noop()
             status, answer = session.uid("SEARCH", "ALL")
             assert status == "OK", answer
             return len(answer[0].split()) >= count
-        wait_until(enough, f"{count} message(s) in {folder} of {account.address}", seconds, every=0.05)
+
+        wait_until(enough, f"{count} message(s) in {folder} of {account.address}", seconds,
+                   every=0.05)
         return [octets for _, _, octets in fetch_all(session)]
 
 
@@ -150,17 +158,20 @@ def wait_letter(server, account, message, **where):
         for octets in messages(server, account, where.get("folder", "INBOX")):
             token, intact = letter.read(octets)
             if token == message.token:
-                assert intact, f"letter {token} was altered:\n{octets[:3000].decode(errors='replace')}"
+                text = octets[:3000].decode(errors="replace")
+                assert intact, f"letter {token} was altered:\n{text}"
                 return octets
         return None
-    return wait_until(found, f"letter {message.token} for {account.address}", where.get("seconds", 30), every=0.05)
+
+    return wait_until(found, f"letter {message.token} for {account.address}",
+                      where.get("seconds", 30), every=0.05)
 
 
 # Raw sockets, for what no well-behaved client does.
 
+
 class Raw:
     """A socket that speaks lines; `tls` wraps it from the first octet."""
-
     def __init__(self, server, service, *, tls=False, seconds=15, receive_buffer=None):
         self.server = server
         self.socket = socket.socket()
@@ -223,7 +234,8 @@ class Raw:
                 return lines
 
     def imap(self, tag, command):
-        self.send(f"{tag} {command}\r\n" if isinstance(command, str) else tag.encode() + b" " + command + b"\r\n")
+        self.send(f"{tag} {command}\r\n" if isinstance(command, str) else tag.encode() + b" " +
+                  command + b"\r\n")
         return self.tagged(tag)
 
     def rest(self, limit=1 << 22):
@@ -237,25 +249,33 @@ class Raw:
 
 # swaks, curl, msmtp: they send.
 
+
 def swaks(server, account, message, *, tls="starttls", mechanism=None, check=True, more=()):
-    argv = ["swaks", "--server", server.host, "--port", server.port(SMTP_SERVICE[tls] if account else "smtp"),
-            "--helo", "client.example.org", "--from", message.sender, "--to", message.recipient,
-            "--data", "-", "--timeout", "20s"]
+    argv = [
+        "swaks", "--server", server.host, "--port",
+        server.port(SMTP_SERVICE[tls] if account else "smtp"), "--helo", "client.example.org",
+        "--from", message.sender, "--to", message.recipient, "--data", "-", "--timeout", "20s"
+    ]
     if tls == "starttls":
         argv += ["--tls", "--tls-verify", "--tls-ca-path", server.ca]
     elif tls == "tls":
         argv += ["--tls-on-connect", "--tls-verify", "--tls-ca-path", server.ca]
     if account:
-        argv += ["--auth", mechanism or "PLAIN", "--auth-user", account.address,
-                 "--auth-password", account.password]
+        argv += [
+            "--auth", mechanism or "PLAIN", "--auth-user", account.address, "--auth-password",
+            account.password
+        ]
     return run([*argv, *more], input=message.octets, check=check)
 
 
-def curl(server, account, service, *arguments, tls="starttls", path="", check=True, input=None, octets=False):
+def curl(server, account, service, *arguments, tls="starttls", path="", check=True, input=None,
+         octets=False):
     """curl for SMTP, IMAP or POP3; `arguments` follow, `path` is the URL's."""
     scheme = {"submission": "smtp", "submissions": "smtps", "smtp": "smtp"}.get(service, service)
-    argv = ["curl", "--silent", "--show-error", "--max-time", "20", "--cacert", server.ca,
-            f"{scheme}://localhost:{server.port(service)}/{path}"]
+    argv = [
+        "curl", "--silent", "--show-error", "--max-time", "20", "--cacert", server.ca,
+        f"{scheme}://localhost:{server.port(service)}/{path}"
+    ]
     if tls == "starttls":
         argv += ["--ssl-reqd"]
     if account:
@@ -265,13 +285,15 @@ def curl(server, account, service, *arguments, tls="starttls", path="", check=Tr
 
 
 def curl_send(server, account, message, *, tls="starttls", mechanism=None):
-    return curl(server, account, SMTP_SERVICE[tls], "--mail-from", message.sender, "--mail-rcpt", message.recipient,
-                "--upload-file", "-", *(["--login-options", f"AUTH={mechanism}"] if mechanism else []),
-                tls=tls, path="client.example.org", input=message.octets)
+    return curl(server, account, SMTP_SERVICE[tls], "--mail-from", message.sender, "--mail-rcpt",
+                message.recipient, "--upload-file", "-",
+                *(["--login-options", f"AUTH={mechanism}"]
+                  if mechanism else []), tls=tls, path="client.example.org", input=message.octets)
 
 
-def msmtp(scene, server, account, message, *, tls="starttls", mechanism="on", recipients=None):
-    config = write_file(scene.path("msmtprc"), f"""\
+def msmtp(scene, server, account, message, *, tls="starttls", mechanism="plain", recipients=None):
+    config = write_file(
+        scene.path("msmtprc"), f"""\
 defaults
 tls {"off" if tls == "none" else "on"}
 tls_starttls {"off" if tls == "tls" else "on"}
@@ -292,6 +314,7 @@ password "{account.password}"
 
 # mpop, fetchmail: they take mail away.
 
+
 def maildir(path):
     for name in ("cur", "new", "tmp"):
         os.makedirs(os.path.join(path, name), exist_ok=True)
@@ -309,8 +332,10 @@ def maildir_messages(path):
     return found
 
 
-def mpop(scene, server, account, target, *, tls="starttls", keep=False, pipelining="auto", mechanism="on"):
-    config = write_file(scene.path("mpoprc"), f"""\
+def mpop(scene, server, account, target, *, tls="starttls", keep=False, pipelining="auto",
+         mechanism="plain"):
+    config = write_file(
+        scene.path("mpoprc"), f"""\
 account default
 host localhost
 port {server.port(POP3_SERVICE[tls])}
@@ -329,11 +354,15 @@ received_header off
     return run(["mpop", f"--file={config}"])
 
 
-def fetchmail(scene, server, account, target, *, protocol="IMAP", tls="starttls", more="", options=()):
+def fetchmail(scene, server, account, target, *, protocol="IMAP", tls="starttls", more="",
+              options=()):
     """Appends to the mbox-like file `target`, a line "From fetchmail" before each message."""
     service = (IMAP_SERVICE if protocol == "IMAP" else POP3_SERVICE)[tls]
-    security = {"none": 'sslproto ""', "starttls": "sslproto TLS1.2+", "tls": "ssl sslproto TLS1.2+"}[tls]
-    config = write_file(scene.path("fetchmailrc"), f"""\
+    security = {
+        "none": 'sslproto ""', "starttls": "sslproto TLS1.2+", "tls": "ssl sslproto TLS1.2+"
+    }[tls]
+    config = write_file(
+        scene.path("fetchmailrc"), f"""\
 set no bouncemail
 poll localhost protocol {protocol} port {server.port(service)} uidl
   user "{account.address}" password "{account.password}"
@@ -341,10 +370,14 @@ poll localhost protocol {protocol} port {server.port(service)} uidl
   mda "(echo From fetchmail; cat) >> {target}" {more}
 """, 0o600)
     environment = os.environ | {"FETCHMAILHOME": scene.directory, "HOME": scene.directory}
-    done = run(["fetchmail", "--fetchmailrc", config, "--idfile", scene.path("fetchids"), "--nodetach", *options],
-               env=environment, check=False)
-    assert done.returncode in (0, 1), f"fetchmail ended with {done.returncode}\n{done.stdout}{done.stderr}"
-    return done   # 1 is "there was no mail"
+    done = run([
+        "fetchmail", "--fetchmailrc", config, "--idfile",
+        scene.path("fetchids"), "--pidfile",
+        scene.path("fetchmail.pid"), "--nodetach", *options
+    ], env=environment, check=False)
+    assert done.returncode in (
+        0, 1), f"fetchmail ended with {done.returncode}\n{done.stdout}{done.stderr}"
+    return done  # 1 is "there was no mail"
 
 
 def mbox_messages(path):
@@ -356,16 +389,17 @@ def mbox_messages(path):
 
 # mbsync: two-way.
 
+
 class Mbsync:
     """A maildir kept in step with the account; its flags, deletions and folders go both ways."""
-
     def __init__(self, scene, server, account, *, tls="starttls", more=""):
         self.root = scene.folder("mbsync")
         self.inbox = os.path.join(self.root, "mail", "INBOX")
         os.makedirs(os.path.join(self.root, "mail"))
         # isync 1.4 says SSLType, 1.5 TLSType; the older word still works there, with a warning.
         kind = {"none": "None", "starttls": "STARTTLS", "tls": "IMAPS"}[tls]
-        self.config = write_file(os.path.join(self.root, "mbsyncrc"), f"""\
+        self.config = write_file(
+            os.path.join(self.root, "mbsyncrc"), f"""\
 IMAPStore remote
 Host localhost
 Port {server.port(IMAP_SERVICE[tls])}
@@ -408,8 +442,10 @@ SyncState *
         return maildir_messages(self.folder(name))
 
     def paths(self, name="INBOX"):
-        return [os.path.join(self.folder(name), sub, file) for sub in ("new", "cur")
-                for file in sorted(os.listdir(os.path.join(self.folder(name), sub)))]
+        return [
+            os.path.join(self.folder(name), sub, file) for sub in ("new", "cur")
+            for file in sorted(os.listdir(os.path.join(self.folder(name), sub)))
+        ]
 
     def set_flags(self, path, flags):
         """Gives a maildir file these flag letters."""
@@ -420,12 +456,14 @@ SyncState *
 
 # neomutt under a pseudo terminal.
 
+
 def neomutt_config(scene, server, account, *, tls="starttls", more=""):
     secure = tls == "tls"
     password = account.password.replace(" ", "%20")
     user = account.address.replace("@", "%40")
     scheme, smtp_scheme = ("imaps", "smtps") if secure else ("imap", "smtp")
-    return write_file(scene.path("muttrc"), f"""\
+    return write_file(
+        scene.path("muttrc"), f"""\
 set my_pass = "{account.password}"
 set imap_user = "{account.address}"
 set imap_pass = "{account.password}"
@@ -459,21 +497,24 @@ unset collapse_unread
 """, 0o600)
 
 
-def neomutt_send(scene, server, account, recipient, subject, body, *, tls="starttls", more="", options=()):
+def neomutt_send(scene, server, account, recipient, subject, body, *, tls="starttls", more="",
+                 options=()):
     """Batch mode: the body from standard input."""
     config = neomutt_config(scene, server, account, tls=tls, more=more)
-    return run(["neomutt", "-n", "-F", config, "-s", subject, *options, "--", recipient], input=body,
-               env=os.environ | {"TERM": "xterm", "HOME": scene.directory})
+    return run(["neomutt", "-n", "-F", config, "-s", subject, *options, "--", recipient],
+               input=body, env=os.environ | {"TERM": "xterm", "HOME": scene.directory})
 
 
 def neomutt_read(scene, server, account, keys, *, tls="starttls", more="", seconds=40):
-    """Opens the INBOX on a terminal of its own, types `keys` (neomutt's notation), and waits for its end."""
+    """Opens the INBOX on a terminal of its own, types `keys` (its own notation), awaits its end."""
     push = f'folder-hook . \'push "{keys}"\'\n'
     config = neomutt_config(scene, server, account, tls=tls, more=more + "\n" + push)
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-    child = subprocess.Popen(["neomutt", "-n", "-F", config], stdin=slave, stdout=slave, stderr=slave,
-                             env=os.environ | {"TERM": "xterm", "HOME": scene.directory}, start_new_session=True)
+    child = subprocess.Popen(["neomutt", "-n", "-F", config], stdin=slave, stdout=slave,
+                             stderr=slave, env=os.environ | {
+                                 "TERM": "xterm", "HOME": scene.directory
+                             }, start_new_session=True)
     os.close(slave)
     screen, end = b"", time.monotonic() + seconds
     try:
@@ -488,5 +529,5 @@ def neomutt_read(scene, server, account, keys, *, tls="starttls", more="", secon
     finally:
         os.close(master)
     text = screen.decode(errors="replace")
-    assert child.returncode == 0, f"neomutt ended with {child.returncode}; its screen:\n{text[-4000:]}"
+    assert child.returncode == 0, f"neomutt ended with {child.returncode}:\n{text[-4000:]}"
     return text

@@ -13,7 +13,6 @@ _run = os.urandom(4).hex()
 
 class Letter:
     """One message: `octets` with CRLF lines, found again by `token`, checked by `matches`."""
-
     def __init__(self, sender, recipient, *, size=1000, subject=None, headers=(), body=None):
         self.token = f"{_run}-{os.getpid()}-{next(_number)}"
         self.sender, self.recipient = sender, recipient
@@ -21,11 +20,19 @@ class Letter:
         if body is None:
             body = filler(self.token, size)
         self.body = body
-        lines = [f"From: <{sender or 'mailer-daemon@example.invalid'}>", f"To: <{recipient}>",
-                 f"Subject: {self.subject}", "Date: Thu, 01 Jan 2026 12:00:00 +0000",
-                 f"Message-ID: <{self.token}@letters.example>",
-                 f"X-Letter: {self.token} {body_hash(body)}", *headers]
+        lines = [
+            f"From: <{sender or 'mailer-daemon@example.invalid'}>", f"To: <{recipient}>",
+            f"Subject: {self.subject}", "Date: Thu, 01 Jan 2026 12:00:00 +0000",
+            f"Message-ID: <{self.token}@letters.example>",
+            f"X-Letter: {self.token} {body_hash(body)}", *headers
+        ]
         self.octets = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+    @property
+    def smtp_octets(self):
+        """As it follows DATA's 354: dots doubled (RFC 5321 §4.5.2), the end mark behind it."""
+        text = b"\r\n" + self.octets + (b"" if self.octets.endswith(b"\r\n") else b"\r\n")
+        return text.replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n"
 
     @property
     def unix_octets(self):
@@ -39,7 +46,8 @@ def filler(seed, size):
     lines, length = [], 0
     while length < size:
         width = min(72, max(1, size - length - 2))
-        line = "".join(source.choices("abcdefghijklmnopqrstuvwxyz ABCDEFGHIJ0123456789", k=width)).strip()
+        line = "".join(source.choices("abcdefghijklmnopqrstuvwxyz ABCDEFGHIJ0123456789",
+                                      k=width)).strip()
         line = source.choice(("", "", "", ".", "..", "From ")) + (line or "x")
         lines.append(line.encode())
         length += len(line) + 2

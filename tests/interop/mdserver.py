@@ -7,16 +7,21 @@ import tomllib
 
 import processes
 from processes import wait_until, write_file
-from story import Account
+from story import Account, Server
 
-PORTS = {"smtp": 25, "submission": 587, "submissions": 465, "imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995}
-GREETINGS = {"smtp": b"220", "submission": b"220", "imap": b"* OK", "pop3": b"+OK"}   # the others speak TLS
+PORTS = {
+    "smtp": 25, "submission": 587, "submissions": 465, "imap": 143, "imaps": 993, "pop3": 110,
+    "pop3s": 995
+}
+GREETINGS = {"smtp": b"220", "submission": b"220", "imap": b"* OK",
+             "pop3": b"+OK"}  # the others speak TLS
 
 
 def toml_settings(settings, certificate):
-    """The one place that knows how mdserver.toml spells what stories ask for: {(table, key): value}."""
+    """{(table, key): value}: the one place that knows mdserver.toml's words for our settings."""
     keys = {
-        ("dns", "servers"): settings.dns or ["127.0.0.1:9"],   # nobody listens: no story asks the real DNS
+        ("dns", "servers"): settings.dns or
+        ["127.0.0.1:9"],  # nobody listens: no story asks the real DNS
         ("queue", "retry"): [f"{seconds}s" for seconds in settings.retry_seconds],
         ("queue", "lifetime"): f"{settings.give_up_seconds}s",
         ("tls", "certificate"): certificate[0],
@@ -30,12 +35,20 @@ def toml_settings(settings, certificate):
     if settings.smart_host:
         host, port, user, password = settings.smart_host
         keys |= {("delivery.smart_host", "address"): f"{host}:{port}",
-                 ("delivery.smart_host", "user"): user, ("delivery.smart_host", "password"): password}
+                 ("delivery.smart_host", "user"): user,
+                 ("delivery.smart_host", "password"): password}
     return keys | settings.extra
 
 
+def parses(text):
+    try:
+        return tomllib.loads(text) is not None
+    except tomllib.TOMLDecodeError:
+        return False
+
+
 def toml_with(text, keys):
-    """`text` with the given keys set: in their table where it stands, else in a new one at the end."""
+    """`text` with the keys set: in their table where it stands, else in a new one at the end."""
     lines = text.splitlines()
     for (table, key), value in keys.items():
         line = f"{key} = {json.dumps(value)}"
@@ -44,12 +57,13 @@ def toml_with(text, keys):
             lines += ["", f"[{table}]", line]
             continue
         start = starts[0] + 1
-        end = next((at for at in range(start, len(lines)) if lines[at].lstrip().startswith("[")), len(lines))
+        end = next((at for at in range(start, len(lines)) if lines[at].lstrip().startswith("[")),
+                   len(lines))
         old = [at for at in range(start, end) if lines[at].partition("=")[0].strip() == key]
         if old:
             last = old[0]
-            while lines[last].count("[") > lines[last].count("]") and "]" not in lines[last]:
-                last += 1   # an array over several lines
+            while last + 1 < end and not parses("\n".join(lines[old[0]:last + 1])):
+                last += 1  # an array over several lines
             lines[old[0]:last + 1] = [line]
         else:
             lines.insert(start, line)
@@ -58,7 +72,7 @@ def toml_with(text, keys):
     return text
 
 
-class MdServer:
+class MdServer(Server):
     kind = "mdserver"
     accounts_first = False
     host = "127.0.0.1"
@@ -73,11 +87,14 @@ class MdServer:
         self.config = os.path.join(self.directory, "mdserver.toml")
         self.accounts = {}
         self.process = None
-        self.init = processes.run([self.mdctl, "init", self.directory, "--domain", settings.domain,
-                                   "--hostname", settings.hostname, "--port-base", self.base])
+        self.init = processes.run([
+            self.mdctl, "init", self.directory, "--domain", settings.domain, "--hostname",
+            settings.hostname, "--port-base", self.base
+        ])
         certificate = settings.certificate or scene.certificate(settings.hostname)
-        write_file(self.config, toml_with(processes.read_text(self.config),
-                                          toml_settings(settings, certificate)))
+        write_file(
+            self.config,
+            toml_with(processes.read_text(self.config), toml_settings(settings, certificate)))
 
     def port(self, service):
         return self.base + PORTS[service]
@@ -91,12 +108,21 @@ class MdServer:
 
     def spawn(self):
         """Starts it without waiting for anything."""
-        self.process = processes.Process([self.mdserver, "run", self.directory], self.log)
+        wrapper = ()
+        if self.settings.disk_octets:
+            # A small file system in a mount namespace of its own: it goes with the process.
+            wrapper = (
+                "unshare", "-m", "sh", "-c",
+                'cp -a "$0" "$0.first" && '
+                f'mount -t tmpfs -o size={self.settings.disk_octets} tmpfs "$0" && '
+                'cp -a "$0.first/." "$0" && exec "$@"', self.directory)
+        self.process = processes.Process([*wrapper, self.mdserver, "run", self.directory], self.log)
 
     def ready(self):
         assert self.process.running(), \
             f"mdserver ended with {self.process.child.returncode}:\n{self.everything_logged()}"
-        return all(processes.greets(self.host, self.port(name), GREETINGS.get(name)) for name in PORTS)
+        return all(
+            processes.greets(self.host, self.port(name), GREETINGS.get(name)) for name in PORTS)
 
     def stop(self):
         """SIGTERM; it must drain and end well."""
@@ -109,10 +135,6 @@ class MdServer:
         process, self.process = self.process, None
         process.kill()
 
-    def restart(self):
-        self.stop()
-        return self.start()
-
     def reload(self):
         processes.send_signal(self.process.pid, signal.SIGHUP)
 
@@ -123,7 +145,13 @@ class MdServer:
     # Ruling it.
 
     def control(self, *arguments, **more):
-        return processes.run([self.mdctl, "-d", self.directory, *arguments], **more)
+        within = ("nsenter", "-t", self.pid, "-m") if self.settings.disk_octets else ()
+        return processes.run([*within, self.mdctl, "-d", self.directory, *arguments], **more)
+
+    def file(self, *parts):
+        """A path in the data folder as this process sees it."""
+        root = f"/proc/{self.pid}/root" if self.settings.disk_octets else ""
+        return os.path.join(root + self.directory, *parts)
 
     def add_account(self, address, password):
         secret = write_file(self.scene.path(f"password-{address}"), password + "\n", 0o600)
@@ -133,10 +161,8 @@ class MdServer:
     def queue(self):
         """The queue's entries; only their number and their text are relied upon."""
         listed = json.loads(self.control("queue", "list", "--json").stdout or "[]")
-        return listed if isinstance(listed, list) else listed.get("entries", listed.get("queue", []))
-
-    def wait_queue_empty(self, seconds=20.0):
-        wait_until(lambda: not self.queue(), "mdserver's queue to become empty", seconds, every=0.1)
+        return listed if isinstance(listed, list) else listed.get("entries", listed.get(
+            "queue", []))
 
     def everything_logged(self):
         return processes.read_text(self.log)

@@ -1,8 +1,8 @@
-"""Loopback ports and addresses of one story: a slot that no other story, run or user of the machine holds."""
+"""Loopback ports and addresses of one story, in a slot that nobody else on the machine holds."""
 
 import socket
 
-FIRST, SLOTS, WIDTH = 10000, 20, 1000   # 10000..29999, below Linux's range of ephemeral ports
+FIRST, SLOTS, WIDTH = 10000, 20, 1000  # 10000..29999, below Linux's range of ephemeral ports
 
 
 class NoSlot(RuntimeError):
@@ -10,8 +10,7 @@ class NoSlot(RuntimeError):
 
 
 class Ports:
-    """A range of a thousand ports. The listening guard socket is the lock; it goes with the process."""
-
+    """A range of a thousand ports. A listening socket is its lock, which goes with the process."""
     def __init__(self):
         for slot in range(SLOTS):
             guard = socket.socket()

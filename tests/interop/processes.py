@@ -27,7 +27,7 @@ def wait_until(condition, what, seconds=15.0, every=0.02):
 
 
 def adopt_orphans():
-    """Daemons that detach become our children instead of init's (Linux), so that they can be found."""
+    """Daemons that detach become our children instead of init's (Linux): they can be found."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
@@ -107,14 +107,12 @@ def cpu_seconds(pid):
 
 class Process:
     """A program in a session of its own, its output in a file."""
-
     def __init__(self, argv, log, env=None, cwd=None):
         self.argv = [str(part) for part in argv]
         self.log = log
         with open(log, "ab") as output:
-            self.child = subprocess.Popen(
-                self.argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env=env, cwd=cwd, start_new_session=True)
+            self.child = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=output,
+                                          stderr=output, env=env, cwd=cwd, start_new_session=True)
 
     @property
     def pid(self):
@@ -124,21 +122,22 @@ class Process:
         return self.child.poll() is None
 
     def stop(self, seconds=15.0, number=signal.SIGTERM):
-        """Asks it to end and returns its exit status; one that does not end in time is a failure."""
+        """Asks it to end and returns its exit status; not to end in time is a failure."""
         if self.running():
             send_signal(self.pid, number)
             try:
                 self.child.wait(seconds)
             except subprocess.TimeoutExpired:
                 self.kill()
-                raise Timeout(f"{self.argv[0]} did not end within {seconds:g} s of a signal") from None
+                raise Timeout(
+                    f"{self.argv[0]} did not end within {seconds:g} s of a signal") from None
         return self.child.returncode
 
     def kill(self):
-        """SIGKILL to it and all below it, at once."""
+        """SIGKILL to it and all below it; stopped first, so that it forks nothing meanwhile."""
+        send_signal(self.pid, signal.SIGSTOP)
         below = descendants(self.pid)
-        send_signal(self.pid, signal.SIGKILL)
-        for pid in below:
+        for pid in (self.pid, *below):
             send_signal(pid, signal.SIGKILL)
         self.child.wait()
         wait_until(lambda: all(is_zombie(pid) for pid in below), "killed processes to end")
@@ -153,9 +152,9 @@ def run(argv, *, input=None, env=None, cwd=None, seconds=30.0, check=True):
     if isinstance(input, str):
         input = input.encode()
     try:
-        done = subprocess.run(argv, input=input, env=env, cwd=cwd, timeout=seconds,
-                              stdin=None if input is not None else subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(argv, input=input, env=env, cwd=cwd, timeout=seconds, stdin=None
+                              if input is not None else subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, check=False)
     except subprocess.TimeoutExpired as late:
         raise Timeout(f"{' '.join(argv)} took more than {seconds:g} s\n"
                       f"{(late.stdout or b'').decode(errors='replace')}"

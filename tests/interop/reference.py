@@ -1,4 +1,4 @@
-"""Postfix and Dovecot assembled into one server: it proves the stories themselves, and is the peer of the benchmarks."""
+"""Postfix and Dovecot as one server: it proves the stories, and is the benchmarks' peer."""
 
 import imaplib
 import os
@@ -6,15 +6,15 @@ import os
 import processes
 from processes import wait_until
 from peers import dovecot, postfix
-from story import Account, Skip
+from story import Account, Server, Skip
 
 SERVICES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s")
 
 
-class ReferenceServer:
+class ReferenceServer(Server):
     """SMTP in and out by Postfix, delivery over LMTP to Dovecot, which also checks passwords.
 
-    sdbox and not maildir, whose lock file a killed Dovecot leaves behind: the next waits minutes for it.
+    sdbox and not maildir, whose lock file a killed Dovecot leaves behind: the next waits for it.
     """
     kind = "reference"
     accounts_first = True
@@ -32,11 +32,13 @@ class ReferenceServer:
         self.ports = {name: scene.ports.port() for name in (*SERVICES, "lmtp", "sasl")}
         certificate = settings.certificate or scene.certificate(settings.hostname)
         self.accounts = {}
-        self.dovecot = dovecot.Dovecot(
-            os.path.join(directory, "dovecot"), self.ports, certificate, mail_format=mail_format,
-            fsync=fsync, lmtp_processes=lmtp_processes)
+        self.dovecot = dovecot.Dovecot(os.path.join(
+            directory, "dovecot"), self.ports, certificate, mail_format=mail_format, fsync=fsync,
+                                       lmtp_processes=lmtp_processes)
         submission = {
-            "smtpd_tls_auth_only": "no", "smtpd_sasl_auth_enable": "yes", "smtpd_sasl_type": "dovecot",
+            "smtpd_tls_auth_only": "no",
+            "smtpd_sasl_auth_enable": "yes",
+            "smtpd_sasl_type": "dovecot",
             "smtpd_sasl_path": f"inet:127.0.0.1:{self.ports['sasl']}",
             "smtpd_recipient_restrictions": "permit_sasl_authenticated,reject",
             "smtpd_relay_restrictions": "permit_sasl_authenticated,reject",
@@ -44,14 +46,13 @@ class ReferenceServer:
             "smtpd_sender_login_maps": f"texthash:{directory}/postfix/etc/logins",
         }
         self.postfix = postfix.Postfix(
-            os.path.join(directory, "postfix"), settings.hostname,
-            listeners={
+            os.path.join(directory, "postfix"), settings.hostname, listeners={
                 "smtp": (self.host, self.ports["smtp"]),
                 "submission": (self.host, self.ports["submission"], submission),
-                "submissions": (self.host, self.ports["submissions"],
-                                submission | {"smtpd_tls_wrappermode": "yes"}),
-            },
-            domains=[settings.domain], certificate=certificate, wrapper=self._resolver(),
+                "submissions": (self.host, self.ports["submissions"], submission | {
+                    "smtpd_tls_wrappermode": "yes"
+                }),
+            }, domains=[settings.domain], certificate=certificate, wrapper=self._resolver(),
             settings=self._main() | (postfix_settings or {}))
         self._write_accounts()
         self.started = False
@@ -71,25 +72,36 @@ class ReferenceServer:
             "smtpd_helo_required": "yes",
             "message_size_limit": str(settings.message_octets_max),
             "transport_maps": f"regexp:{etc}/transport",
-            "smtp_tls_security_level": "may", "smtp_tls_CAfile": self.ca,
-            "smtp_host_lookup": "dns", "smtp_dns_support_level": "enabled",
-            "smtp_connection_cache_on_demand": "yes", "smtp_tls_connection_reuse": "yes",
+            "smtp_tls_security_level": "may",
+            "smtp_tls_CAfile": self.ca,
+            "smtp_host_lookup": "dns",
+            "smtp_dns_support_level": "enabled",
+            "smtp_connection_cache_on_demand": "yes",
+            "smtp_tls_connection_reuse": "yes",
             "smtp_connect_timeout": "2s",
-            "minimal_backoff_time": f"{min(waits)}s", "maximal_backoff_time": f"{max(waits)}s",
+            "minimal_backoff_time": f"{min(waits)}s",
+            "maximal_backoff_time": f"{max(waits)}s",
             "maximal_queue_lifetime": f"{settings.give_up_seconds}s",
             "bounce_queue_lifetime": f"{settings.give_up_seconds}s",
             "smtp_connection_cache_destinations": "example.net",
             "notify_classes": "",
+            "default_process_limit": "400",
         }
         transport = [f"/@{self.settings.domain}$/ {values['virtual_transport']}"]
-        transport += [f"/@{domain}$/ smtp:[{host}]:{port}" for domain, (host, port) in settings.routes.items()]
+        transport += [
+            f"/@{domain}$/ smtp:[{host}]:{port}"
+            for domain, (host, port) in settings.routes.items()
+        ]
         if settings.delivery_port:
             values["smtp_tcp_port"] = str(settings.delivery_port)
         if settings.smart_host:
             host, port, user, password = settings.smart_host
-            values |= {"relayhost": f"[{host}]:{port}", "smtp_sasl_auth_enable": "yes",
-                       "smtp_sasl_password_maps": f"inline:{{ {{ [{host}]:{port} = {user}:{password} }} }}",
-                       "smtp_sasl_security_options": "noanonymous", "smtp_tls_security_level": "encrypt"}
+            values |= {
+                "relayhost": f"[{host}]:{port}", "smtp_sasl_auth_enable": "yes",
+                "smtp_sasl_password_maps":
+                f"inline:{{ {{ [{host}]:{port} = {user}:{password} }} }}",
+                "smtp_sasl_security_options": "noanonymous", "smtp_tls_security_level": "encrypt"
+            }
         postfix.write_file(f"{etc}/transport", "\n".join(transport) + "\n")
         return values
 
@@ -98,8 +110,10 @@ class ReferenceServer:
         if not self.settings.dns:
             return ()
         servers = [server.rpartition(":")[0] for server in self.settings.dns]
-        file = processes.write_file(f"{self.directory}/resolv.conf", "options timeout:1 attempts:1\n" +
-                                    "".join(f"nameserver {server}\n" for server in servers))
+        file = processes.write_file(
+            f"{self.directory}/resolv.conf",
+            "options timeout:1 attempts:1\n" +"".join(f"nameserver {server}\n"
+                                                      for server in servers))
         bind = f"mount --bind {file} /etc/resolv.conf && exec \"$@\""
         if processes.run(["unshare", "-m", "true"], check=False).returncode != 0:
             raise Skip("no mount namespaces here: Postfix cannot be given another resolver")
@@ -109,7 +123,8 @@ class ReferenceServer:
         etc = f"{self.directory}/postfix/etc"
         addresses = list(self.dovecot.accounts)
         postfix.write_file(f"{etc}/accounts", "".join(f"{address} x\n" for address in addresses))
-        postfix.write_file(f"{etc}/logins", "".join(f"{address} {address}\n" for address in addresses))
+        postfix.write_file(f"{etc}/logins", "".join(f"{address} {address}\n"
+                                                    for address in addresses))
 
     def port(self, service):
         return self.ports[service]
@@ -132,10 +147,6 @@ class ReferenceServer:
         self.dovecot.kill()
         self.started = False
 
-    def restart(self):
-        self.stop()
-        return self.start()
-
     def reload(self):
         self.postfix.reload()
 
@@ -149,7 +160,7 @@ class ReferenceServer:
         return account
 
     def _first_login(self, account):
-        """Dovecot makes the mailboxes at the first login; LMTP and IMAP both at once may deadlock there."""
+        """It makes the mailboxes, at which LMTP and IMAP together may deadlock."""
         with imaplib.IMAP4(self.host, self.port("imap")) as session:
             try:
                 session.login(account.address, account.password)
@@ -159,9 +170,6 @@ class ReferenceServer:
 
     def queue(self):
         return self.postfix.queue()
-
-    def wait_queue_empty(self, seconds=20.0):
-        self.postfix.wait_queue_empty(seconds)
 
     def everything_logged(self):
         return self.postfix.everything_logged() + self.dovecot.everything_logged()

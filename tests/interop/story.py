@@ -1,4 +1,4 @@
-"""The frame of a story: what it declares, and the scene (folder, ports, peers, server) it plays in."""
+"""The frame of a story: what it declares, and the scene (folder, ports, peers, server) of it."""
 
 import contextlib
 import dataclasses
@@ -6,7 +6,6 @@ import inspect
 import os
 import shutil
 
-import certificates
 import ports
 import processes
 from peers import dns, dovecot, postfix
@@ -22,9 +21,9 @@ class Skip(Exception):
 class Story:
     title: str
     function: object
-    deadline: float            # seconds, after which the story has failed
-    needs: tuple               # programs, or the peers' names postfix, dovecot, nsd
-    servers: tuple             # which servers it can be told with
+    deadline: float  # seconds, after which the story has failed
+    needs: tuple  # programs, or the peers' names postfix, dovecot, nsd
+    servers: tuple  # which servers it can be told with
     file: str
 
     @property
@@ -38,6 +37,7 @@ def story(title, *, deadline=60, needs=(), servers=BOTH):
         file = os.path.splitext(os.path.basename(inspect.getfile(function)))[0]
         function.story = Story(title, function, deadline, tuple(needs), tuple(servers), file)
         return function
+
     return declare
 
 
@@ -52,15 +52,32 @@ class Settings:
     """What stories ask of a server, in no server's words; each server class translates it."""
     domain: str = "example.test"
     hostname: str = "mx.example.test"
-    dns: list = dataclasses.field(default_factory=list)        # "address:port" of name servers
-    delivery_port: int | None = None                           # instead of 25 towards MX hosts
-    routes: dict = dataclasses.field(default_factory=dict)     # domain -> (host, port), no MX look-up
-    retry_seconds: tuple = (1, 1, 1, 2, 2, 2)                  # waits between attempts
-    give_up_seconds: int = 600                                 # age at which a message is returned
+    dns: list = dataclasses.field(default_factory=list)  # "address:port" of name servers
+    delivery_port: int | None = None  # instead of 25 towards MX hosts
+    routes: dict = dataclasses.field(default_factory=dict)  # domain -> (host, port), no MX look-up
+    retry_seconds: tuple = (1, 1, 1, 2, 2, 2)  # waits between attempts
+    give_up_seconds: int = 600  # age at which a message is returned
     message_octets_max: int = 50 * 1024 * 1024
-    certificate: tuple | None = None                           # (chain, key); default: the run's own
-    smart_host: tuple | None = None                            # (host, port, user, password)
-    extra: dict = dataclasses.field(default_factory=dict)      # a server's own keys, mdserver only
+    certificate: tuple | None = None  # (chain, key); default: the run's own
+    smart_host: tuple | None = None  # (host, port, user, password)
+    disk_octets: int | None = None  # a disk of its own, of this size; mdserver only
+    extra: dict = dataclasses.field(default_factory=dict)  # a server's own keys, mdserver only
+
+
+class Server:
+    """What MdServer and ReferenceServer share."""
+
+    def wait_queue(self, count, seconds=20.0):
+        """A listing may miss an entry that is just being moved: ask until it is right."""
+        processes.wait_until(lambda: len(self.queue()) == count, f"{count} queue entries", seconds,
+                             every=0.1)
+
+    def wait_queue_empty(self, seconds=20.0):
+        self.wait_queue(0, seconds)
+
+    def restart(self):
+        self.stop()
+        return self.start()
 
 
 def why_missing(need):
@@ -69,8 +86,7 @@ def why_missing(need):
     if peer:
         return peer.missing()
     if need == "ipv6":
-        return None if os.path.exists("/proc/net/if_inet6") and processes.read_text("/proc/net/if_inet6") \
-            else "no IPv6 on loopback"
+        return None if processes.read_text("/proc/net/if_inet6") else "no IPv6 on loopback"
     if shutil.which(need) or shutil.which(need, path="/usr/bin:/usr/sbin"):
         return None
     return f"{need} is not installed"
@@ -78,13 +94,12 @@ def why_missing(need):
 
 class Scene:
     """Everything a story has at hand. What it starts ends with it."""
-
     def __init__(self, directory, authority, server_kind, binaries):
         self.directory, self.authority = directory, authority
         self.server_kind, self.binaries = server_kind, binaries
         self.ports = ports.Ports()
         self.ending = contextlib.ExitStack()
-        self.actors = []           # (name, object with everything_logged)
+        self.actors = []  # (name, object with everything_logged)
         self._certificates = {}
 
     def path(self, *parts):
@@ -104,7 +119,8 @@ class Scene:
         key = (hostname, more, tuple(how.items()))
         if key not in self._certificates:
             self._certificates[key] = self.authority.issue(
-                self.directory, hostname, *more, stem=f"certificate{len(self._certificates)}", **how)
+                self.directory, hostname, *more, stem=f"certificate{len(self._certificates)}",
+                **how)
         return self._certificates[key]
 
     @property
@@ -133,7 +149,8 @@ class Scene:
         if start and not server.accounts_first:
             server.start()
         for local in accounts if start or server.accounts_first else ():
-            server.accounts[local] = server.add_account(f"{local}@{settings.domain}", f"pass word {local}")
+            server.accounts[local] = server.add_account(f"{local}@{settings.domain}",
+                                                        f"pass word {local}")
         if start and server.accounts_first:
             server.start()
         return server
@@ -145,8 +162,12 @@ class Scene:
         return peer.start()
 
     def dovecot(self, **how):
-        named = {port: self.ports.port() for port in ("imap", "imaps", "pop3", "pop3s", "lmtp", "sasl")}
-        peer = dovecot.Dovecot(self.folder("dovecot"), named, self.certificate("mail.example.net"), **how)
+        named = {
+            port: self.ports.port()
+            for port in ("imap", "imaps", "pop3", "pop3s", "lmtp", "sasl")
+        }
+        peer = dovecot.Dovecot(self.folder("dovecot"), named, self.certificate("mail.example.net"),
+                               **how)
         self.act("dovecot", peer)
         return peer.start()
 
@@ -158,7 +179,8 @@ class Scene:
         return peer.start()
 
     def lying_dns(self, upstream, lies):
-        return self.act("lying dns", dns.LyingDns(self.ports.address(), upstream.port, upstream, lies))
+        return self.act("lying dns",
+                        dns.LyingDns(self.ports.address(), upstream.port, upstream, lies))
 
     # The end.
 
@@ -171,7 +193,7 @@ class Scene:
         for name, actor in self.actors:
             try:
                 text = actor.everything_logged().splitlines()
-            except Exception as error:   # a log that cannot be read must not hide the failure
+            except Exception as error:  # a log that cannot be read must not hide the failure
                 text = [repr(error)]
             parts.append(f"--- {name} ---\n" + "\n".join(text[-lines:]))
         return "\n".join(parts)

@@ -1,4 +1,4 @@
-"""Reports: what a sender learns of mail that could not be delivered (RFC 3464), and who never gets one."""
+"""Reports: what a sender learns of undeliverable mail (RFC 3464), and who never gets one."""
 
 import clients
 from letter import Letter, parse
@@ -10,25 +10,29 @@ REMOTE = "example.net"
 
 def setting(scene, refuse, **settings):
     port = scene.ports.port()
-    peer = scene.postfix("receiver", hostname="mx.example.net", domains=[REMOTE],
-                         listeners={"mx": ("127.0.0.1", port)}, refuse=refuse)
+    peer = scene.postfix("receiver", hostname="mx.example.net", domains=[REMOTE], listeners={
+        "mx": ("127.0.0.1", port)
+    }, refuse=refuse)
     return scene.server(Settings(routes={REMOTE: ("127.0.0.1", port)}, **settings)), peer
 
 
 def check_report(octets, sender, recipient, status, action="failed"):
-    """The parts RFC 3464 and RFC 6522 ask for; returns (per-message, per-recipient fields, returned part)."""
+    """The parts RFC 3464 and RFC 6522 ask for: (message, recipient fields, returned part)."""
     report = parse(octets)
     assert report.get_content_type() == "multipart/report", report.get_content_type()
     assert report.get_param("report-type") == "delivery-status"
     assert report["Return-Path"] == "<>", report["Return-Path"]
-    assert sender in report["To"] and report["From"] and report["Date"] and report["Message-ID"] and report["Subject"]
-    assert report.get("Auto-Submitted", "").startswith(("auto-replied", "auto-generated")), report["Auto-Submitted"]
+    assert sender in report["To"] and report["From"] and report["Date"] and report[
+        "Message-ID"] and report["Subject"]
+    assert report.get("Auto-Submitted", "").startswith(
+        ("auto-replied", "auto-generated")), report["Auto-Submitted"]
     assert report["MIME-Version"] == "1.0"
     text, delivery, returned = report.iter_parts()
     assert text.get_content_type() == "text/plain" and recipient in text.get_content()
     assert delivery.get_content_type() == "message/delivery-status"
     message, *recipients = delivery.iter_parts()
-    assert message["Reporting-MTA"].replace(" ", "") == "dns;mx.example.test", message["Reporting-MTA"]
+    assert message["Reporting-MTA"].replace(" ",
+                                            "") == "dns;mx.example.test", message["Reporting-MTA"]
     about, = [one for one in recipients if recipient in one["Final-Recipient"]]
     assert about["Final-Recipient"].replace(" ", "").lower() == f"rfc822;{recipient}"
     assert about["Action"].lower() == action, about["Action"]
@@ -36,7 +40,8 @@ def check_report(octets, sender, recipient, status, action="failed"):
     return message, about, returned
 
 
-@story("a 5xx brings a report with reason, remote host and the message into the sender's mailbox", needs=["postfix"])
+@story("a 5xx brings a report with reason, remote host and the message into the sender's mailbox",
+       needs=["postfix"])
 def refused(scene):
     server, _ = setting(scene, {f"bad@{REMOTE}": "550 5.7.1 we do not want this"})
     alice = server.accounts["alice"]
@@ -45,15 +50,17 @@ def refused(scene):
     octets, = clients.wait_messages(server, alice, 1)
     _, about, returned = check_report(octets, alice.address, f"bad@{REMOTE}", "5.7.1")
     diagnostic = " ".join(about["Diagnostic-Code"].split())
-    assert diagnostic.startswith("smtp") and "550 5.7.1" in diagnostic and "we do not want this" in diagnostic, diagnostic
+    assert diagnostic.startswith(
+        "smtp") and "550 5.7.1" in diagnostic and "we do not want this" in diagnostic, diagnostic
     assert about["Remote-MTA"], "no Remote-MTA"
     assert returned.get_content_type() in ("message/rfc822", "text/rfc822-headers")
     assert message.token in str(returned)
     server.wait_queue_empty()
 
 
-@story("DSN options: NOTIFY=NEVER is silent, ENVID and ORCPT come back, RET=HDRS returns headers only",
-       needs=["postfix"])
+@story(
+    "DSN options: NOTIFY=NEVER is silent, ENVID and ORCPT come back, RET=HDRS returns headers only",
+    needs=["postfix"])
 def dsn_options(scene):
     server, peer = setting(scene, {f"bad@{REMOTE}": "550 5.1.1 no such user"})
     alice = server.accounts["alice"]
@@ -63,11 +70,12 @@ def dsn_options(scene):
     server.wait_queue_empty()
     told = Letter(alice.address, f"bad@{REMOTE}", size=5000)
     clients.submit(server, alice, told, options=["RET=HDRS", "ENVID=order-4711"],
-                   recipient_options=[f"NOTIFY=FAILURE", f"ORCPT=rfc822;Bad+2Bold@{REMOTE}"])
+                   recipient_options=["NOTIFY=FAILURE", f"ORCPT=rfc822;Bad+2Bold@{REMOTE}"])
     octets, = clients.wait_messages(server, alice, 1)
     message, about, returned = check_report(octets, alice.address, f"bad@{REMOTE}", "5.1.1")
     assert message["Original-Envelope-Id"] == "order-4711"
-    assert about["Original-Recipient"].replace(" ", "").lower() == f"rfc822;bad+old@{REMOTE}", about["Original-Recipient"]
+    assert about["Original-Recipient"].replace(
+        " ", "").lower() == f"rfc822;bad+old@{REMOTE}", about["Original-Recipient"]
     assert returned.get_content_type() == "text/rfc822-headers" and told.token in str(returned)
     assert told.body[:60] not in octets
     assert silent.token.encode() not in octets
@@ -90,7 +98,7 @@ def success(scene):
 def never_bounced(scene):
     server, peer = setting(scene, {f"bad@{REMOTE}": "550 5.1.1 no such user"})
     alice = server.accounts["alice"]
-    # A user's receipt (RFC 8098 §3) goes out from <>; the remote refuses it.
+    # A user's receipt goes out from <>; the remote refuses it.
     receipt = Letter("", f"bad@{REMOTE}")
     clients.submit(server, alice, receipt)
     wait_until(lambda: peer.logged(r"reject: RCPT .* from=<> to=<bad@"), "the refusal", 20)
@@ -99,16 +107,21 @@ def never_bounced(scene):
         assert clients.messages(server, account) == []
 
 
-@story("a report itself leaves with the null sender, and when the sender's own host refuses it, it ends there",
-       needs=["postfix"], servers=("mdserver",))
+@story(
+    "a report leaves with the null sender; when the sender's own host refuses it, it ends there",
+    needs=["postfix"], servers=("mdserver",))
 def report_leaves(scene):
-    # Mail from a stranger to a mailbox that forwards to a host which refuses: the report goes to the stranger's host.
-    server, peer = setting(scene, {f"bad@{REMOTE}": "550 5.1.1 no", f"stranger@{REMOTE}": "550 5.1.1 no reports here"})
+    # A stranger's mail to an alias that forwards to a host which refuses: the report goes to the
+    # stranger's host.
+    server, peer = setting(scene, {
+        f"bad@{REMOTE}": "550 5.1.1 no", f"stranger@{REMOTE}": "550 5.1.1 no reports here"
+    })
     forward = f"forward@{server.domain}"
     server.control("alias", "add", forward, f"bad@{REMOTE}")
     message = Letter(f"stranger@{REMOTE}", forward)
     clients.deliver(server, message)
-    wait_until(lambda: peer.logged(rf"reject: RCPT .* from=<> to=<stranger@{REMOTE}>"), "the refused report", 20)
+    wait_until(lambda: peer.logged(rf"reject: RCPT .* from=<> to=<stranger@{REMOTE}>"),
+               "the refused report", 20)
     server.wait_queue_empty()
     for account in server.accounts.values():
         assert clients.messages(server, account) == []

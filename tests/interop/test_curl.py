@@ -11,7 +11,8 @@ def send(scene):
     server = scene.server()
     alice, bob = server.accounts["alice"], server.accounts["bob"]
     # Debian's curl has no SCRAM; msmtp's story has.
-    for tls, mechanism in (("starttls", None), ("starttls", "PLAIN"), ("starttls", "LOGIN"), ("tls", None)):
+    for tls, mechanism in (("starttls", None), ("starttls", "PLAIN"), ("starttls", "LOGIN"),
+                           ("tls", None)):
         message = Letter(alice.address, bob.address, size=30_000)
         clients.curl_send(server, alice, message, tls=tls, mechanism=mechanism)
         clients.wait_letter(server, bob, message)
@@ -26,14 +27,16 @@ def imap(scene):
         clients.deliver(server, message)
     clients.wait_messages(server, bob, 2)
     for tls, service in (("starttls", "imap"), ("tls", "imaps")):
+
         def curl(path, *arguments, **more):
             return clients.curl(server, bob, service, *arguments, tls=tls, path=path, **more)
+
         assert "INBOX" in curl("").stdout
         found = [curl(f"INBOX;MAILINDEX={number}", octets=True) for number in (1, 2)]
         assert sorted(tokens(found)) == sorted(message.token for message in sent)
         assert "EXISTS" in curl("", "--request", "EXAMINE INBOX").stdout
         answer = curl(f"INBOX?SUBJECT%20{sent[1].token}").stdout
-        assert len(answer.split()) == 3, answer   # * SEARCH n
+        assert len(answer.split()) == 3, answer  # * SEARCH n
         message = Letter("append@example.org", bob.address)
         # APPEND announces its size: curl wants a file for that.
         curl("Drafts", "--upload-file", write_file(scene.path("append"), message.octets))

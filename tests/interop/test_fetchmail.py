@@ -6,14 +6,19 @@ from story import story
 
 
 def deliver(server, account, count):
-    sent = [Letter("x@example.org", account.address, size=700 * number) for number in range(1, count + 1)]
+    sent = [
+        Letter("x@example.org", account.address, size=700 * number)
+        for number in range(1, count + 1)
+    ]
     for message in sent:
         clients.deliver(server, message)
     clients.wait_messages(server, account, count)
     return sorted(message.token for message in sent)
 
 
-@story("fetchmail takes all mail away over IMAP and POP3, in plain, over STARTTLS and TLS", needs=["fetchmail"])
+@story("fetchmail takes all mail away over IMAP and POP3, in plain, over STARTTLS and TLS", needs=[
+    "fetchmail"
+])
 def fetch(scene):
     server = scene.server()
     bob = server.accounts["bob"]

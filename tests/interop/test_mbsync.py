@@ -34,12 +34,13 @@ def two_way(scene):
         assert sorted(tokens(octets for _, octets in sync.messages())) == \
             sorted(tokens(clients.messages(server, bob)))
 
-        # Flags set here and there; one message deleted here, one there; one new here, one new there.
+        # Flags set here and there; a message deleted here, one there; one new here, one there.
         path = {read(open(path, "rb").read())[0]: path for path in sync.paths()}
         sync.set_flags(path[first.token], "FS")
         os.remove(path[second.token])
         local = Letter("local@example.org", bob.address)
-        clients.write_file(os.path.join(sync.inbox, "new", f"1.{local.token}.host"), local.unix_octets)
+        clients.write_file(os.path.join(sync.inbox, "new", f"1.{local.token}.host"),
+                           local.unix_octets)
         with clients.imaplib_session(server, bob, tls="none", folder="INBOX") as session:
             uid = {read(octets)[0]: uid for uid, _, octets in clients.fetch_all(session)}
             session.uid("STORE", str(uid[third.token]), "+FLAGS", r"(\Answered)")
@@ -49,7 +50,8 @@ def two_way(scene):
         sync.sync()
 
         there = flags_of(server, bob)
-        assert there[first.token] >= {"\\Flagged", "\\Seen"} and second.token not in there and local.token in there
+        assert there[first.token] >= {"\\Flagged", "\\Seen"
+                                      } and second.token not in there and local.token in there
         here = {read(octets)[0]: flags for flags, octets in sync.messages()}
         assert here[third.token] == "R", here
         assert tokens(octets for _, octets in sync.messages(f"Work-{tls}/Deep")) == [remote.token]
@@ -61,12 +63,14 @@ def two_way(scene):
             session.expunge()
         sync.sync()
         assert third.token not in tokens(octets for _, octets in sync.messages())
-        sync.sync()   # nothing left to do, nothing undone
+        sync.sync()  # nothing left to do, nothing undone
         assert sorted(tokens(octets for _, octets in sync.messages())) == \
             sorted(tokens(clients.messages(server, bob)))
 
 
-@story("mbsync, killed with -9 again and again in the middle, ends with every message once", needs=["mbsync"], deadline=90)
+@story("mbsync, killed with -9 again and again in the middle, ends with every message once", needs=[
+    "mbsync"
+], deadline=90)
 def interrupted(scene):
     server = scene.server()
     bob = server.accounts["bob"]
@@ -75,7 +79,8 @@ def interrupted(scene):
     local = [Letter("local@example.org", bob.address, size=6000) for _ in range(100)]
     clients.maildir(sync.inbox)
     for message in local:
-        clients.write_file(os.path.join(sync.inbox, "new", f"1.{message.token}.host"), message.unix_octets)
+        clients.write_file(os.path.join(sync.inbox, "new", f"1.{message.token}.host"),
+                           message.unix_octets)
     kills = 0
     for target in (20, 90, 180, 270):
         process = sync.start()
@@ -89,22 +94,26 @@ def interrupted(scene):
     expected = sorted(message.token for message in sent + local)
     there = sorted(tokens(clients.messages(server, bob)))
     here = sorted(tokens(octets for _, octets in sync.messages()))
-    # An upload that was cut off may be there twice only if mbsync could not find it again; it looks by its TUID.
+    # mbsync finds an upload that was cut off by its X-TUID header: none may be there twice.
     assert there == expected, f"{len(there)} messages on the server, {len(expected)} expected"
     assert here == expected, f"{len(here)} messages here, {len(expected)} expected"
 
 
-@story("mbsync goes on after the server was killed with -9 in the middle", needs=["mbsync"], deadline=90)
+@story("mbsync goes on after the server was killed with -9 in the middle", needs=["mbsync"],
+       deadline=90)
 def server_killed(scene):
     server = scene.server()
     bob = server.accounts["bob"]
     sent = append(server, bob, 200, size=4000)
     sync = clients.Mbsync(scene, server, bob)
+    clients.maildir(sync.inbox)
     process = sync.start()
-    wait_until(lambda: not process.running() or (os.path.isdir(sync.inbox) and len(sync.paths()) > 30),
-               "30 messages", 30, every=0.001)
+    wait_until(
+        lambda: not process.running() or len(sync.paths()) > 30,
+        "30 messages", 30, every=0.001)
     server.kill()
     wait_until(lambda: not process.running(), "mbsync to notice", 30)
     server.start()
     sync.sync()
-    assert sorted(tokens(octets for _, octets in sync.messages())) == sorted(message.token for message in sent)
+    assert sorted(tokens(octets for _, octets in sync.messages())) == sorted(message.token
+                                                                             for message in sent)

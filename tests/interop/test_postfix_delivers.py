@@ -7,15 +7,20 @@ from story import Settings, story
 
 
 def sender(scene, server, **settings):
-    """A Postfix that sends everything to the server's port 25, and trusts only its verified certificate."""
-    return scene.postfix("sender", hostname="sender.example.org", settings={
-        "relayhost": f"[{server.host}]:{server.port('smtp')}",
-        "smtp_tls_security_level": "verify", "smtp_tls_verify_cert_match": server.hostname,
-        "smtp_tls_CAfile": scene.ca, "smtp_connection_cache_on_demand": "yes",
-    } | settings)
+    """A Postfix that sends all to the server's port 25, and only with its certificate verified."""
+    return scene.postfix(
+        "sender", hostname="sender.example.org", settings={
+            "relayhost": f"[{server.host}]:{server.port('smtp')}",
+            "smtp_tls_security_level": "verify",
+            "smtp_tls_verify_cert_match": server.hostname,
+            "smtp_tls_CAfile": scene.ca,
+            "smtp_connection_cache_on_demand": "yes",
+        } | settings)
 
 
-@story("Postfix delivers over verified STARTTLS; Received tells of TLS; nothing is altered", needs=["postfix"])
+@story("Postfix delivers over verified STARTTLS; Received tells of TLS; nothing is altered", needs=[
+    "postfix"
+])
 def over_starttls(scene):
     server = scene.server()
     bob = server.accounts["bob"]
@@ -26,12 +31,14 @@ def over_starttls(scene):
         stored = clients.wait_letter(server, bob, message)
         received = "\n".join(parse(stored).get_all("Received"))
         assert "ESMTPS" in received and "sender.example.org" in received, received
-        assert parse(stored)["Return-Path"] == "<x@sender.example.org>", parse(stored)["Return-Path"]
+        assert parse(stored)["Return-Path"] == "<x@sender.example.org>", parse(
+            stored)["Return-Path"]
     assert peer.logged("Verified TLS connection established to")
     peer.wait_queue_empty()
 
 
-@story("Postfix delivers 8-bit text, long lines, lone dots, the null sender and many recipients", needs=["postfix"])
+@story("Postfix delivers 8-bit text, long lines, lone dots, the null sender and many recipients",
+       needs=["postfix"])
 def awkward(scene):
     names = [f"user{number}" for number in range(20)]
     server = scene.server(accounts=names)
@@ -71,8 +78,9 @@ def many(scene):
     peer.wait_queue_empty()
 
 
-@story("Postfix is told 550 5.1.1 for an unknown recipient, and the known one of the same message has it",
-       needs=["postfix"])
+@story(
+    "Postfix is told 550 5.1.1 for an unknown recipient; the known one of the message has it",
+    needs=["postfix"])
 def unknown_recipient(scene):
     server = scene.server()
     bob = server.accounts["bob"]
@@ -84,7 +92,9 @@ def unknown_recipient(scene):
     assert len(clients.messages(server, bob)) == 1
 
 
-@story("a message over the size limit is refused at once with 5.3.4, by SIZE and by count", needs=["postfix"])
+@story("a message over the size limit is refused at once with 5.3.4, by SIZE and by count", needs=[
+    "postfix"
+])
 def too_large(scene):
     server = scene.server(Settings(message_octets_max=100_000))
     bob = server.accounts["bob"]
@@ -103,12 +113,15 @@ def too_large(scene):
         assert code == 552 and text.startswith(b"5.3.4"), (code, text)
         session.rset()
         small = Letter("x@sender.example.org", bob.address)
-        session.sendmail(small.sender, [bob.address], small.octets)   # the connection is usable still
+        session.sendmail(small.sender, [bob.address],
+                         small.octets)  # the connection is usable still
     clients.wait_letter(server, bob, small)
     assert len(clients.messages(server, bob)) == 1
 
 
-@story("what Postfix could not deliver while the server was down arrives after its return", needs=["postfix"])
+@story("what Postfix could not deliver while the server was down arrives after its return", needs=[
+    "postfix"
+])
 def server_down(scene):
     server = scene.server()
     bob = server.accounts["bob"]
@@ -122,7 +135,8 @@ def server_down(scene):
     peer.wait_queue_empty()
 
 
-@story("internationalised mail (SMTPUTF8) from Postfix is taken", needs=["postfix"], servers=("mdserver",))
+@story("internationalised mail (SMTPUTF8) from Postfix is taken", needs=["postfix"],
+       servers=("mdserver",))
 def smtputf8(scene):
     # Dovecot's LMTP cannot, so the reference cannot.
     server = scene.server()
@@ -134,8 +148,9 @@ def smtputf8(scene):
     assert "Grüße".encode() in stored
 
 
-@story("an expired certificate is served still: Postfix, asked to encrypt but not to verify, delivers",
-       needs=["postfix"])
+@story(
+    "an expired certificate is served still: Postfix, asked to encrypt but not to verify, delivers",
+    needs=["postfix"])
 def expired_certificate(scene):
     server = scene.server(Settings(certificate=scene.certificate("mx.example.test", days=-1)))
     bob = server.accounts["bob"]

@@ -28,7 +28,8 @@ def folders_and_flags(scene):
     server = scene.server()
     bob = server.accounts["bob"]
     letters = [Letter("x@example.org", bob.address, size=size) for size in (10, 5000, 200_000)]
-    with clients.imaplib_session(server, bob) as one, clients.imaplib_session(server, bob, folder="INBOX") as two:
+    with clients.imaplib_session(server, bob) as one, clients.imaplib_session(
+            server, bob, folder="INBOX") as two:
         for message in letters:
             status, answer = one.append("INBOX", r"(\Flagged)", None, message.octets)
             assert status == "OK", answer
@@ -44,16 +45,19 @@ def folders_and_flags(scene):
         assert one.subscribe("Archive/2026")[0] == "OK"
         assert b"Archive/2026" in b"".join(one.lsub()[1])
         assert one.uid("COPY", str(uids[1]), "Archive/2026")[0] == "OK"
-        assert b"MOVE" in one.capability()[1][0].split()   # after login: it may have grown
+        assert b"MOVE" in one.capability()[1][0].split()  # after login: it may have grown
         assert one.uid("MOVE", str(uids[2]), "Archive/2026")[0] == "OK"
         assert one.uid("STORE", str(uids[0]), "+FLAGS", r"(\Deleted)")[0] == "OK"
         assert one.expunge()[0] == "OK"
         two.noop()
         assert [uid for uid, _, _ in clients.fetch_all(two)] == [uids[1]]
         two.select("Archive/2026", readonly=True)
-        assert tokens(octets for _, _, octets in clients.fetch_all(two)) == [one.token for one in letters[1:]]
+        assert tokens(octets for _, _, octets in clients.fetch_all(two)) == [
+            one.token for one in letters[1:]
+        ]
         assert one.rename("Archive/2026", "Archive/Old")[0] == "OK"
-        assert one.status("Archive/Old", "(MESSAGES UIDNEXT UIDVALIDITY)")[1][0].find(b"MESSAGES 2") > 0
+        assert one.status("Archive/Old",
+                          "(MESSAGES UIDNEXT UIDVALIDITY)")[1][0].find(b"MESSAGES 2") > 0
         one.select("INBOX")
         assert one.delete("Archive/Old")[0] == "OK"
 
@@ -88,7 +92,7 @@ def pop3(scene):
     session.user(bob.address)
     session.pass_(bob.password)
     session.dele(1)
-    session.close()   # no QUIT: RFC 1939 §6, nothing is removed
+    session.close()  # no QUIT: RFC 1939 §6, nothing is removed
     with clients.poplib_session(server, bob) as session:
         assert [line.split()[1] for line in session.uidl()[1]] == [unique[0], unique[2]]
 
@@ -98,9 +102,9 @@ def wrong_password(scene):
     server = scene.server()
     bob = server.accounts["bob"]
     wrong = type(bob)(bob.address, "wrong " + bob.password)
-    for session, error in ((clients.smtplib_session, clients.smtplib.SMTPAuthenticationError),
-                           (clients.imaplib_session, clients.imaplib.IMAP4.error),
-                           (clients.poplib_session, clients.poplib.error_proto)):
+    for session, error in ((clients.smtplib_session, clients.smtplib.SMTPAuthenticationError), (
+            clients.imaplib_session, clients.imaplib.IMAP4.error), (clients.poplib_session,
+                                                                    clients.poplib.error_proto)):
         try:
             with session(server, wrong):
                 raise AssertionError(f"{session.__name__}: a wrong password was accepted")

@@ -14,8 +14,9 @@ REMOTE = "example.net"
 
 def receiver(scene, **how):
     port = scene.ports.port()
-    peer = scene.postfix("receiver", hostname="mx.example.net", domains=[REMOTE],
-                         listeners={"mx": ("127.0.0.1", port)}, certificate=scene.certificate("mx.example.net"), **how)
+    peer = scene.postfix("receiver", hostname="mx.example.net", domains=[REMOTE], listeners={
+        "mx": ("127.0.0.1", port)
+    }, certificate=scene.certificate("mx.example.net"), **how)
     return peer, {REMOTE: ("127.0.0.1", port)}
 
 
@@ -31,14 +32,16 @@ def rejects(peer, recipient):
     return peer.logged(rf"reject: RCPT .*to=<{re.escape(recipient)}>")
 
 
-@story("a 4xx at RCPT is tried again by the schedule until it is taken, and then once", needs=["postfix"])
+@story("a 4xx at RCPT is tried again by the schedule until it is taken, and then once", needs=[
+    "postfix"
+])
 def deferred(scene):
     peer, routes = receiver(scene, refuse={f"later@{REMOTE}": "450 4.2.1 come back later"})
     server = scene.server(Settings(routes=routes, retry_seconds=(1, 1, 1, 1, 1, 1)))
     message = submit(server, f"later@{REMOTE}")
     wait_until(lambda: len(rejects(peer, f"later@{REMOTE}")) >= 3, "three attempts", 20)
-    assert len(server.queue()) == 1
-    assert "4.2.1" in str(server.queue()), server.queue()   # the administrator sees why
+    server.wait_queue(1)
+    wait_until(lambda: "4.2.1" in str(server.queue()), "the queue listing to say why", 5)
     peer.refuse({})
     found = peer.wait_delivered(f"later@{REMOTE}")
     assert tokens(found) == [message.token]
@@ -59,15 +62,18 @@ def restart(scene):
     server.wait_queue_empty()
 
 
-@story("of three recipients one is taken, one deferred, one refused: each gets its own fate, once", needs=["postfix"])
+@story("of three recipients one is taken, one deferred, one refused: each gets its own fate, once",
+       needs=["postfix"])
 def mixed(scene):
-    peer, routes = receiver(scene, refuse={f"later@{REMOTE}": "450 4.2.1 later", f"never@{REMOTE}": "550 5.1.1 never"})
+    peer, routes = receiver(
+        scene, refuse={f"later@{REMOTE}": "450 4.2.1 later", f"never@{REMOTE}": "550 5.1.1 never"})
     server = scene.server(Settings(routes=routes))
     alice = server.accounts["alice"]
     message = submit(server, f"now@{REMOTE}", f"later@{REMOTE}", f"never@{REMOTE}")
     assert tokens(peer.wait_delivered(f"now@{REMOTE}")) == [message.token]
     report, = clients.wait_messages(server, alice, 1)
-    assert f"never@{REMOTE}".encode() in report and f"later@{REMOTE}".encode() not in report, report.decode()
+    assert f"never@{REMOTE}".encode() in report and f"later@{REMOTE}".encode(
+    ) not in report, report.decode()
     wait_until(lambda: len(rejects(peer, f"later@{REMOTE}")) >= 2, "two attempts", 20)
     peer.refuse({f"never@{REMOTE}": "550 5.1.1 never"})
     assert tokens(peer.wait_delivered(f"later@{REMOTE}")) == [message.token]
@@ -76,13 +82,15 @@ def mixed(scene):
     assert len(clients.messages(server, alice)) == 1
 
 
-@story("after the lifetime the sender is told: a report with Action failed and the last 4xx", needs=["postfix"])
+@story("after the lifetime the sender is told: a report with Action failed and the last 4xx",
+       needs=["postfix"])
 def given_up(scene):
     peer, routes = receiver(scene, refuse={f"later@{REMOTE}": "450 4.2.1 come back later"})
     server = scene.server(Settings(routes=routes, give_up_seconds=4))
     submit(server, f"later@{REMOTE}")
     report, = clients.wait_messages(server, server.accounts["alice"], 1, seconds=30)
-    assert b"Action: failed" in report and b"come back later" in report, report.decode(errors="replace")
+    assert b"Action: failed" in report and b"come back later" in report, report.decode(
+        errors="replace")
     server.wait_queue_empty()
     assert len(rejects(peer, f"later@{REMOTE}")) >= 2
 
@@ -99,7 +107,8 @@ def reuse(scene):
     for message in sent:
         assert tokens(peer.wait_delivered(message.recipient)) == [message.token]
     # Postfix opens some side by side before it begins to keep them.
-    assert peer.connections("mx") <= (10 if server.kind == "mdserver" else 19), f"{peer.connections('mx')} connections for 20 messages"
+    assert peer.connections("mx") <= (10 if server.kind == "mdserver" else
+                                      19), f"{peer.connections('mx')} connections for 20 messages"
     server.wait_queue_empty()
 
 
@@ -116,10 +125,12 @@ def many_recipients(scene):
 
 
 class Unreliable:
-    """A host that hangs up after a number of lines; a real Postfix never would in all these places."""
+    """A host that hangs up after some lines; a real Postfix never would in all these places."""
 
-    SCRIPT = [b"220 flaky.example.net ESMTP\r\n", b"250-flaky.example.net\r\n250 8BITMIME\r\n", b"250 2.1.0 ok\r\n",
-              b"250 2.1.5 ok\r\n", b"354 go on\r\n", b""]
+    SCRIPT = [
+        b"220 flaky.example.net ESMTP\r\n", b"250-flaky.example.net\r\n250 8BITMIME\r\n",
+        b"250 2.1.0 ok\r\n", b"250 2.1.5 ok\r\n", b"354 go on\r\n", b""
+    ]
 
     def __init__(self, last):
         self.last, self.attempts = last, 0
@@ -153,23 +164,30 @@ def hangs_up(scene):
     server = scene.server(Settings(routes={domain: host.place for domain, host in hosts.items()}))
     for domain in hosts:
         submit(server, f"u@{domain}")
-    wait_until(lambda: all(host.attempts >= 2 for host in hosts.values()), "second attempts at all of them", 40)
-    assert len(server.queue()) == len(hosts)
+    wait_until(lambda: all(host.attempts >= 2
+                           for host in hosts.values()), "second attempts at all of them", 40)
+    server.wait_queue(len(hosts))
     assert clients.messages(server, server.accounts["alice"]) == []
 
 
-@story("through a smart host with STARTTLS and AUTH, everything goes there", needs=["postfix", "dovecot"])
+@story("through a smart host with STARTTLS and AUTH, everything goes there", needs=[
+    "postfix", "dovecot"
+])
 def smart_host(scene):
     relay = scene.dovecot()
     relay.add_account("relay-user", "relay pass")
     port = scene.ports.port()
-    peer = scene.postfix("relay", hostname="relay.example.net", domains=["anywhere.example"],
-                         certificate=scene.certificate("relay.example.net"), listeners={"relay": ("127.0.0.1", port, {
-                             "smtpd_sasl_auth_enable": "yes", "smtpd_sasl_type": "dovecot",
-                             "smtpd_sasl_path": f"inet:127.0.0.1:{relay.ports['sasl']}",
-                             "smtpd_tls_auth_only": "yes", "smtpd_tls_security_level": "encrypt",
-                             "smtpd_recipient_restrictions": "permit_sasl_authenticated,reject",
-                             "smtpd_relay_restrictions": "permit_sasl_authenticated,reject"})})
+    peer = scene.postfix(
+        "relay", hostname="relay.example.net", domains=["anywhere.example"],
+        certificate=scene.certificate("relay.example.net"), listeners={
+            "relay": ("127.0.0.1", port, {
+                "smtpd_sasl_auth_enable": "yes", "smtpd_sasl_type": "dovecot",
+                "smtpd_sasl_path": f"inet:127.0.0.1:{relay.ports['sasl']}",
+                "smtpd_tls_auth_only": "yes", "smtpd_tls_security_level": "encrypt",
+                "smtpd_recipient_restrictions": "permit_sasl_authenticated,reject",
+                "smtpd_relay_restrictions": "permit_sasl_authenticated,reject"
+            })
+        })
     server = scene.server(Settings(smart_host=("127.0.0.1", port, "relay-user", "relay pass")))
     message = submit(server, "u@anywhere.example")
     found, = peer.wait_delivered("u@anywhere.example")

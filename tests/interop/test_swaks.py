@@ -26,18 +26,19 @@ def authenticated(scene):
             clients.wait_letter(server, bob, message)
 
 
-@story("swaks is told 5xx: unknown recipient, relaying, wrong password, somebody else's sender", needs=["swaks"])
+@story("swaks is told 5xx: unknown recipient, relaying, wrong password, somebody else's sender",
+       needs=["swaks"])
 def refused(scene):
     server = scene.server()
     alice, bob = server.accounts["alice"], server.accounts["bob"]
     wrong = type(alice)(alice.address, "wrong")
     for account, sender, recipient, status, code in (
-            (None, "x@example.org", f"nobody@{server.domain}", 24, "<** 550"),
-            (None, "x@example.org", "somebody@elsewhere.example", 24, "<** 55"),
-            (wrong, alice.address, bob.address, 28, "<** 535"),
-            (alice, bob.address, bob.address, 24, "<** 55")):
-        done = clients.swaks(server, account, Letter(sender, recipient),
-                             tls="starttls", check=False)
-        text = done.stdout.replace("<~*", "<**")   # swaks marks what came over TLS with a tilde
+        (None, "x@example.org", f"nobody@{server.domain}", 24,
+         "<** 550"), (None, "x@example.org", "somebody@elsewhere.example", 24,
+                      "<** 55"), (wrong, alice.address, bob.address, 28,
+                                  "<** 535"), (alice, bob.address, bob.address, 24, "<** 55")):
+        done = clients.swaks(server, account, Letter(sender, recipient), tls="starttls",
+                             check=False)
+        text = done.stdout.replace("<~*", "<**")  # swaks marks what came over TLS with a tilde
         assert done.returncode in (status, 23, 24) and code in text, \
             f"{sender} -> {recipient}: swaks ended with {done.returncode}\n{text}"

@@ -38,7 +38,7 @@ std::string without_comment(std::string_view line) {
     return std::string(text);
 }
 
-Script parse(const std::string& path, const std::string& name) {
+Script parse(const std::string& path, const std::string& name, EngineRole role) {
     Script script;
     script.name = name;
     std::ifstream file(path);
@@ -56,7 +56,12 @@ Script parse(const std::string& path, const std::string& name) {
         static constexpr std::string_view octet_kinds[] = {"C:", "C+", "C|", "S:", "S*", "U:"};
         static constexpr std::string_view word_kinds[] = {"given", "peer", "tls", "end", "cut", "closed", "quiet",
                                                           "!", ">", "@"};
-        const auto kind = rest.substr(0, 2);
+        auto kind = std::string(rest.substr(0, 2));
+        // Within the runner "C" is always what is sent to the engine.
+        if (role == EngineRole::Client && kind.size() == 2 && std::string_view(":+|*").contains(kind[1])) {
+            if (kind[0] == 'S') kind[0] = 'C';
+            else if (kind[0] == 'C') kind[0] = 'S';
+        }
         if (std::ranges::find(octet_kinds, kind) != std::end(octet_kinds)) {
             line.kind = kind;
             rest.remove_prefix(2);
@@ -274,7 +279,7 @@ class Run {
         if (came && matches(wanted, *came, captures_)) return {};
         if (came && update_) {
             auto& raw = script_.file[line.number - 1];
-            raw = raw.substr(0, raw.find(line.kind) + 2) + " " + *came;
+            raw = raw.substr(0, raw.find(':') + 1) + " " + *came;
             return {};
         }
         return fmt::format("expected: {}\n    came: {}", wanted,
@@ -420,14 +425,15 @@ std::vector<std::string> names(const std::string& folder) {
 
 } // namespace
 
-std::vector<std::string> run_dialogs(const std::string& folder, const DialogTargetFactory& factory) {
+std::vector<std::string> run_dialogs(const std::string& folder, const DialogTargetFactory& factory,
+                                     EngineRole role) {
     const std::string path = std::string(MAILCORE_SOURCE_DIR "/tests/dialogs/") + folder;
     const bool update = std::getenv("MAILCORE_UPDATE") != nullptr;
     std::vector<std::string> problems;
     const auto files = names(path);
     if (files.empty()) problems.push_back(path + " holds no dialogue");
     for (const auto& name : files) {
-        auto script = parse(path + "/" + name, folder + "/" + name);
+        auto script = parse(path + "/" + name, folder + "/" + name, role);
         if (!script.problems.empty()) {
             problems.insert(problems.end(), script.problems.begin(), script.problems.end());
             continue;

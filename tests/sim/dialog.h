@@ -53,7 +53,12 @@ using DialogTargetFactory =
 ///     closed              the server has closed
 ///     quiet               the server has nothing (more) to say
 ///
+/// With EngineRole::Client the engine is the client: `S:`, `S+` and `S|` are sent to it, `C:` and `C*` are
+/// what it says; all else the same.
+///
 /// `  # ...` at the end of a line is a comment. An `S:` line that is left over at the end is a failure.
-std::vector<std::string> run_dialogs(const std::string& folder, const DialogTargetFactory& factory);
+enum class EngineRole { Server, Client };
+std::vector<std::string> run_dialogs(const std::string& folder, const DialogTargetFactory& factory,
+                                     EngineRole role = EngineRole::Server);
 
 } // namespace mailcore::sim

@@ -24,8 +24,9 @@ std::string shown_name(Pair& pair) {
 
 TEST_CASE("the certificate follows the name that the client asks for") {
     tls::ServerOptions options;
-    options.certificates = {self_signed({"first.test", "other.first.test"}), self_signed({"second.test"}),
-                            self_signed({"*.wild.test"}), self_signed({"exact.wild.test"})};
+    options.certificates = {self_signed({"first.test", "other.first.test"}),
+                            self_signed({"second.test"}), self_signed({"*.wild.test"}),
+                            self_signed({"exact.wild.test"})};
     const auto server = server_context(std::move(options));
     const auto client = client_context();
     struct Case {
@@ -33,10 +34,12 @@ TEST_CASE("the certificate follows the name that the client asks for") {
         const char* shown;
     };
     const Case cases[] = {
-        {"first.test", "first.test"},       {"other.first.test", "first.test"}, {"second.test", "second.test"},
-        {"SECOND.test", "second.test"},     {"a.wild.test", "*.wild.test"},     {"exact.wild.test", "exact.wild.test"},
-        {"a.b.wild.test", "first.test"},    {"wild.test", "first.test"},        {"unknown.test", "first.test"},
-        {"", "first.test"},                 {"192.0.2.1", "first.test"},
+        {"first.test", "first.test"},    {"other.first.test", "first.test"},
+        {"second.test", "second.test"},  {"SECOND.test", "second.test"},
+        {"a.wild.test", "*.wild.test"},  {"exact.wild.test", "exact.wild.test"},
+        {"a.b.wild.test", "first.test"}, {"wild.test", "first.test"},
+        {"unknown.test", "first.test"},  {"", "first.test"},
+        {"192.0.2.1", "first.test"},
     };
     for (const auto& c : cases) {
         INFO(c.asked);
@@ -46,7 +49,8 @@ TEST_CASE("the certificate follows the name that the client asks for") {
 }
 
 TEST_CASE("an expired certificate is shown only if there is no other for the name") {
-    const auto old = self_signed({"mx.test", "old.test"}, noon - std::chrono::days(90), noon - std::chrono::days(1));
+    const auto old = self_signed({"mx.test", "old.test"}, noon - std::chrono::days(90),
+                                 noon - std::chrono::days(1));
     tls::ServerOptions options;
     options.certificates = {old, self_signed({"mx.test"})};
     const auto server = server_context(std::move(options));
@@ -62,15 +66,17 @@ TEST_CASE("an expired certificate is shown only if there is no other for the nam
 
 TEST_CASE("certificates that need attention are named") {
     tls::ServerOptions options;
-    options.certificates = {self_signed({"gone.test"}, noon - std::chrono::days(90), noon - std::chrono::days(1)),
-                            self_signed({"soon.test"}, noon - std::chrono::days(90), noon + std::chrono::days(3)),
-                            self_signed({"later.test"}, noon + std::chrono::days(1), noon + std::chrono::days(90)),
-                            chain("ecdsa")};
+    options.certificates = {
+        self_signed({"gone.test"}, noon - std::chrono::days(90), noon - std::chrono::days(1)),
+        self_signed({"soon.test"}, noon - std::chrono::days(90), noon + std::chrono::days(3)),
+        self_signed({"later.test"}, noon + std::chrono::days(1), noon + std::chrono::days(90)),
+        chain("ecdsa")};
     base::SystemRandom random;
     const auto credentials = tls::ServerCredentials::create(options, random);
     REQUIRE(credentials);
     std::vector<std::string> texts;
-    for (const auto& warning : (*credentials)->warnings(noon, std::chrono::days(14))) texts.push_back(warning.to_string());
+    for (const auto& warning : (*credentials)->warnings(noon, std::chrono::days(14)))
+        texts.push_back(warning.to_string());
     CHECK(texts == std::vector<std::string>{
                        "the certificate for gone.test has expired",
                        "the certificate for gone.test is self-signed: clients will not trust it",
@@ -94,9 +100,11 @@ TEST_CASE("server options that cannot work are refused with the certificate's nu
     };
     CHECK(refused({}).kind == ErrorKind::Rejected);
     CHECK(refused({chain("rsa"), {"nonsense", Secret("nonsense")}}).kind == ErrorKind::Corrupt);
-    CHECK(refused({chain("rsa"), {"nonsense", Secret("nonsense")}}).detail.starts_with("certificate 2: "));
+    CHECK(refused({chain("rsa"), {"nonsense", Secret("nonsense")}})
+              .detail.starts_with("certificate 2: "));
     CHECK(refused({{certificate_file("rsa.pem"), Secret("nonsense")}}).kind == ErrorKind::Corrupt);
-    CHECK(refused({{certificate_file("rsa.pem"), Secret(certificate_file("ecdsa.key"))}}).kind == ErrorKind::Conflict);
+    CHECK(refused({{certificate_file("rsa.pem"), Secret(certificate_file("ecdsa.key"))}}).kind ==
+          ErrorKind::Conflict);
 }
 
 TEST_CASE("application protocols agree or the handshake fails") {
@@ -145,19 +153,26 @@ TEST_CASE("a client's checks of the server's certificate") {
     };
     const auto root = certificate_file("root.pem");
     const auto own = self_signed({"own.test"});
-    const auto expired = self_signed({"old.test"}, noon - std::chrono::days(9), noon - std::chrono::days(1));
-    const auto future = self_signed({"new.test"}, noon + std::chrono::days(1), noon + std::chrono::days(9));
+    const auto expired =
+        self_signed({"old.test"}, noon - std::chrono::days(9), noon - std::chrono::days(1));
+    const auto future =
+        self_signed({"new.test"}, noon + std::chrono::days(1), noon + std::chrono::days(9));
     const Case cases[] = {
         {"a good chain", chain("rsa"), root, "mx.example.test", FailureKind::None},
-        {"a good chain of the other kind", chain("ecdsa"), root, "mx.example.test", FailureKind::None},
-        {"a name under the wildcard", chain("rsa"), root, "smtp.mail.example.test", FailureKind::None},
+        {"a good chain of the other kind", chain("ecdsa"), root, "mx.example.test",
+         FailureKind::None},
+        {"a name under the wildcard", chain("rsa"), root, "smtp.mail.example.test",
+         FailureKind::None},
         {"an address", chain("rsa"), root, "192.0.2.25", FailureKind::None},
         {"another address", chain("rsa"), root, "192.0.2.26", FailureKind::NameMismatch},
         {"another name", chain("rsa"), root, "mx.example.org", FailureKind::NameMismatch},
-        {"two labels under the wildcard", chain("rsa"), root, "a.b.mail.example.test", FailureKind::NameMismatch},
+        {"two labels under the wildcard", chain("rsa"), root, "a.b.mail.example.test",
+         FailureKind::NameMismatch},
         {"no name", chain("rsa"), root, "", FailureKind::NameMismatch},
-        {"the name in the subject only", chain("common-name-only"), root, "mx.example.test", FailureKind::NameMismatch},
-        {"no authority", chain("rsa"), own.certificate_pem, "mx.example.test", FailureKind::Untrusted},
+        {"the name in the subject only", chain("common-name-only"), root, "mx.example.test",
+         FailureKind::NameMismatch},
+        {"no authority", chain("rsa"), own.certificate_pem, "mx.example.test",
+         FailureKind::Untrusted},
         {"itself as authority", own, own.certificate_pem, "own.test", FailureKind::None},
         {"self-signed and unknown", own, root, "own.test", FailureKind::Untrusted},
         {"expired", expired, expired.certificate_pem, "old.test", FailureKind::Expired},
@@ -176,7 +191,8 @@ TEST_CASE("a client's checks of the server's certificate") {
                 CHECK_FALSE(pair.client.failure_text().empty());
                 CHECK(pair.client.send("secret") == 0);
                 CHECK(pair.server.state() == State::Failed);
-                continue; // (the library's client alerts in the clear here, which its server cannot read)
+                continue; // (the library's client alerts in the clear here, which its server cannot
+                          // read)
             }
             REQUIRE(pair.open());
             const bool good = c.required == FailureKind::None;
@@ -193,12 +209,14 @@ TEST_CASE("without authorities no chain is good") {
     CHECK(pair.client.state() == State::Failed);
 }
 
-TEST_CASE("a bundle of authorities is read once, when it is first needed, and bad ones are left out") {
+TEST_CASE(
+    "a bundle of authorities is read once, when it is first needed, and bad ones are left out") {
     int reads = 0;
     tls::ClientOptions options;
     const auto bundle = std::make_shared<tls::Authorities>([&reads]() -> Result<std::string> {
         ++reads;
-        return certificate_file("root.pem") + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        return certificate_file("root.pem") +
+               "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     });
     options.authorities = bundle;
     const auto client = client_context(options);
@@ -228,7 +246,8 @@ TEST_CASE("a client that is asked shows its certificate and one that has none is
     auto with = make_pair(server, client_context(client_options), unchecked());
     with.run();
     REQUIRE(with.open());
-    CHECK(with.server.facts().peer_certificate == crypto::read_certificates(mine.certificate_pem)->front().der);
+    CHECK(with.server.facts().peer_certificate ==
+          crypto::read_certificates(mine.certificate_pem)->front().der);
     CHECK_FALSE(with.server.facts().peer_verified);
     auto without = make_pair(server, client_context(), unchecked());
     without.run();

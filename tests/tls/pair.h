@@ -1,4 +1,5 @@
-// A client and a server in one process: their ciphertext is carried by hand, in pieces of a chosen size.
+// A client and a server in one process: their ciphertext is carried by hand, in pieces of a chosen
+// size.
 #pragma once
 
 #include "libmailcore/base/random.h"
@@ -10,14 +11,16 @@
 
 namespace mailcore::test {
 
-inline const WallTime noon = base::wall_time(1811851200); // 2027-06-01 12:00, inside all certificates here
+inline const WallTime noon =
+    base::wall_time(1811851200); // 2027-06-01 12:00, inside all certificates here
 
 inline std::string read_text(const std::string& path) {
     std::string content;
     std::FILE* file = std::fopen(path.c_str(), "rb");
     REQUIRE(file != nullptr);
     char buffer[4096];
-    for (std::size_t got; (got = std::fread(buffer, 1, sizeof buffer, file)) > 0;) content.append(buffer, got);
+    for (std::size_t got; (got = std::fread(buffer, 1, sizeof buffer, file)) > 0;)
+        content.append(buffer, got);
     std::fclose(file);
     return content;
 }
@@ -31,7 +34,8 @@ inline crypto::CertificateAndKey chain(const std::string& name) {
     return {certificate_file(name + ".pem"), Secret(certificate_file(name + ".key"))};
 }
 
-inline crypto::CertificateAndKey self_signed(std::vector<std::string> names, WallTime from = noon - std::chrono::days(1),
+inline crypto::CertificateAndKey self_signed(std::vector<std::string> names,
+                                             WallTime from = noon - std::chrono::days(1),
                                              WallTime until = noon + std::chrono::days(90)) {
     base::SystemRandom random;
     auto made = crypto::make_self_signed({std::move(names), from, until}, random);
@@ -65,9 +69,19 @@ inline std::shared_ptr<tls::ClientContext> client_context(tls::ClientOptions opt
     return *context;
 }
 
-inline std::shared_ptr<tls::ClientContext> client_trusting(const std::string& pem) {
+inline std::shared_ptr<tls::ClientContext>
+client_trusting(const std::string& pem, tls::Version version_max = tls::Version::Tls13) {
     tls::ClientOptions options;
+    options.version_max = version_max;
     options.authorities = authorities(pem);
+    return client_context(std::move(options));
+}
+
+inline const tls::Version both_versions[] = {tls::Version::Tls12, tls::Version::Tls13};
+
+inline std::shared_ptr<tls::ClientContext> client_of(tls::Version version) {
+    tls::ClientOptions options;
+    options.version_max = version;
     return client_context(std::move(options));
 }
 
@@ -92,7 +106,9 @@ struct Pair {
         }
     }
 
-    bool open() const { return client.state() == tls::State::Open && server.state() == tls::State::Open; }
+    bool open() const {
+        return client.state() == tls::State::Open && server.state() == tls::State::Open;
+    }
 
   private:
     bool carry(tls::Session& from, tls::Session& to) {
@@ -116,8 +132,9 @@ struct Pair {
     }
 };
 
-inline Pair make_pair(std::shared_ptr<tls::ServerContext> server, std::shared_ptr<tls::ClientContext> client,
-                      tls::ClientTarget target, const tls::Alpn& alpn = {}, WallTime now = noon) {
+inline Pair make_pair(std::shared_ptr<tls::ServerContext> server,
+                      std::shared_ptr<tls::ClientContext> client, tls::ClientTarget target,
+                      const tls::Alpn& alpn = {}, WallTime now = noon) {
     return Pair{.client = tls::Session::connect(std::move(client), std::move(target), now),
                 .server = tls::Session::accept(std::move(server), alpn, now),
                 .now = now};

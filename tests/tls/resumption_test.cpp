@@ -9,20 +9,24 @@ using tls::PeerCheck;
 namespace {
 
 struct Site {
-    base::SystemRandom random;
-    std::shared_ptr<tls::TicketKeys> keys = std::make_shared<tls::TicketKeys>(random, std::chrono::hours(12));
-    std::shared_ptr<tls::ClientContext> client = client_trusting(certificate_file("root.pem"));
+    explicit Site(tls::Version version = tls::Version::Tls13)
+        : client(client_trusting(certificate_file("root.pem"), version)) {}
 
-    std::shared_ptr<tls::ServerContext> server(tls::Version version_min = tls::Version::Tls12) const {
+    base::SystemRandom random;
+    std::shared_ptr<tls::TicketKeys> keys =
+        std::make_shared<tls::TicketKeys>(random, std::chrono::hours(12));
+    std::shared_ptr<tls::ClientContext> client;
+
+    std::shared_ptr<tls::ServerContext> server() const {
         tls::ServerOptions options;
         options.certificates.push_back(chain("ecdsa"));
         options.ticket_keys = keys;
-        options.version_min = version_min;
         return server_context(std::move(options));
     }
 };
 
-std::shared_ptr<const tls::ClientTicket> ticket_from(Site& site, tls::ClientTarget target, WallTime now = noon) {
+std::shared_ptr<const tls::ClientTicket> ticket_from(Site& site, tls::ClientTarget target,
+                                                     WallTime now = noon) {
     auto pair = make_pair(site.server(), site.client, std::move(target), {}, now);
     pair.run();
     REQUIRE(pair.open());
@@ -34,57 +38,63 @@ std::shared_ptr<const tls::ClientTicket> ticket_from(Site& site, tls::ClientTarg
 } // namespace
 
 TEST_CASE("a ticket saves the next connection the full handshake") {
-    Site site;
-    auto target = required();
-    target.ticket = ticket_from(site, required());
-    CHECK(target.ticket->verified);
-    auto pair = make_pair(site.server(), site.client, target); // another loop's context, the same keys
-    for (const std::size_t piece : {1 << 20, 1}) {
-        auto each = make_pair(site.server(), site.client, target);
-        each.piece_octets = piece;
-        each.run();
-        REQUIRE(each.open());
-        CHECK(each.client.resumed());
-        const auto facts = each.client.facts();
-        CHECK(facts.peer_verified);
-        CHECK(facts.peer_certificate == target.ticket->peer_chain.front());
-        CHECK(facts.exporter_binding.size() == 32);
-        CHECK(facts.exporter_binding == each.server.facts().exporter_binding);
-        CHECK(each.server.facts().server_name == "mx.example.test");
-        each.client.send("NOOP\r\n");
-        each.run();
-        CHECK(each.server_got == "NOOP\r\n");
-        REQUIRE(each.client.ticket() != nullptr);
-        CHECK(each.client.ticket() != target.ticket); // a new one for the next time
+    for (const auto version : both_versions) {
+        INFO("TLS 1." << 2 + static_cast<int>(version));
+        Site site(version);
+        auto target = required();
+        target.ticket = ticket_from(site, required());
+        CHECK(target.ticket->verified);
+        for (const std::size_t piece : {1 << 20, 1}) {
+            auto each = make_pair(site.server(), site.client, target);
+            each.piece_octets = piece;
+            each.run();
+            REQUIRE(each.open());
+            CHECK(each.client.resumed());
+            const auto facts = each.client.facts();
+            CHECK(facts.peer_verified);
+            CHECK(facts.peer_certificate == target.ticket->peer_chain.front());
+            CHECK(facts.exporter_binding.size() == (version == tls::Version::Tls13 ? 32 : 0));
+            CHECK(facts.exporter_binding == each.server.facts().exporter_binding);
+            CHECK(each.server.facts().server_name == "mx.example.test");
+            each.client.send("NOOP\r\n");
+            each.run();
+            CHECK(each.server_got == "NOOP\r\n");
+            REQUIRE(each.client.ticket() != nullptr);
+            CHECK(each.client.ticket() != target.ticket); // a new one for the next time
+        }
     }
 }
 
 TEST_CASE("tickets live for one to two periods of their keys") {
-    Site site;
-    auto target = required();
-    target.ticket = ticket_from(site, required());
-    const auto resumes = [&](std::chrono::hours later) {
-        auto pair = make_pair(site.server(), site.client, target, {}, noon + later);
-        pair.run();
-        REQUIRE(pair.open());
-        return pair.client.resumed();
-    };
-    CHECK(resumes(std::chrono::hours(1)));
-    CHECK(resumes(std::chrono::hours(13)));
-    CHECK_FALSE(resumes(std::chrono::hours(26)));
-    CHECK_FALSE(resumes(std::chrono::hours(100)));
+    for (const auto version : both_versions) {
+        Site site(version);
+        auto target = required();
+        target.ticket = ticket_from(site, required());
+        const auto resumes = [&](std::chrono::hours later) {
+            auto pair = make_pair(site.server(), site.client, target, {}, noon + later);
+            pair.run();
+            REQUIRE(pair.open());
+            return pair.client.resumed();
+        };
+        CHECK(resumes(std::chrono::hours(1)));
+        CHECK(resumes(std::chrono::hours(13)));
+        CHECK_FALSE(resumes(std::chrono::hours(26)));
+        CHECK_FALSE(resumes(std::chrono::hours(100)));
+    }
 }
 
 TEST_CASE("a ticket is used only where its first connection would have been good enough") {
     Site site;
     const auto unverified = ticket_from(site, unchecked());
     CHECK_FALSE(unverified->verified);
-    const auto resumed = [&](tls::ClientTarget target, const std::shared_ptr<const tls::ClientTicket>& ticket) {
+    const auto resumed = [&](tls::ClientTarget target,
+                             const std::shared_ptr<const tls::ClientTicket>& ticket) {
         target.ticket = ticket;
         auto pair = make_pair(site.server(), site.client, std::move(target));
         pair.run();
         REQUIRE(pair.open());
-        CHECK(pair.client.facts().peer_verified == (pair.client.resumed() ? ticket->verified : true));
+        CHECK(pair.client.facts().peer_verified ==
+              (pair.client.resumed() ? ticket->verified : true));
         return pair.client.resumed();
     };
     CHECK_FALSE(resumed(required(), unverified));

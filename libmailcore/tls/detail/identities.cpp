@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-
 namespace mailcore::tls::detail {
 
 namespace {
@@ -19,8 +18,9 @@ Result<Chain> parse_chain(const std::string& pem) {
     Chain chain;
     const int error = mbedtls_x509_crt_parse(chain.get(), bytes(pem), pem.size() + 1);
     if (error != 0)
-        return fail(ErrorKind::Corrupt, error < 0 ? "certificate: " + crypto::mbedtls::describe(error)
-                                                  : "certificate: one of the chain cannot be read");
+        return fail(ErrorKind::Corrupt, error < 0
+                                            ? "certificate: " + crypto::mbedtls::describe(error)
+                                            : "certificate: one of the chain cannot be read");
     return chain;
 }
 
@@ -44,7 +44,8 @@ void Identities::add(Identity identity) {
 }
 
 const std::vector<std::size_t>* Identities::named(std::string_view server_name) const {
-    if (const auto exact = by_name_.find(server_name); exact != by_name_.end()) return &exact->second;
+    if (const auto exact = by_name_.find(server_name); exact != by_name_.end())
+        return &exact->second;
     // RFC 9525 §6.3: a wildcard stands for the whole left-most label.
     const auto dot = server_name.find('.');
     if (dot == std::string_view::npos || dot == 0) return nullptr;

@@ -20,8 +20,8 @@ void consume_decrypted(mbedtls_ssl_context& ssl, std::size_t octets);
 /// Frees the parsed chain of the peer, which nothing asks for after the handshake.
 void drop_peer_certificate(mbedtls_ssl_context& ssl);
 
-/// Frees what a server's handshake leaves behind: after TLS 1.3 the library keeps it, 5 KiB, to the end of the
-/// connection. (A client still needs it for tickets.)
+/// Frees what a server's handshake leaves behind: after TLS 1.3 the library keeps it, 5 KiB, to the
+/// end of the connection. (A client still needs it for tickets.)
 void drop_handshake(mbedtls_ssl_context& ssl);
 
 /// The description octet of the alert that was received last.
@@ -29,7 +29,8 @@ void drop_handshake(mbedtls_ssl_context& ssl);
 
 /// Whether nothing in the two buffers matters any more, but for the in counter.
 [[nodiscard]] bool buffers_idle(const mbedtls_ssl_context& ssl);
-/// Gives all their pages back; returns the in counter, which `restore_in_counter` needs before the next read.
+/// Gives all their pages back; returns the in counter, which `restore_in_counter` needs before the
+/// next read.
 [[nodiscard]] std::array<unsigned char, 8> release_buffers(mbedtls_ssl_context& ssl);
 void restore_in_counter(mbedtls_ssl_context& ssl, const std::array<unsigned char, 8>& counter);
 

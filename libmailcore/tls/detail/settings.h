@@ -16,13 +16,19 @@ namespace mailcore::tls::detail {
 struct Settings {
     Alpn alpn;
     std::vector<const char*> alpn_pointers; // into `alpn`, ended by a null pointer
-    crypto::mbedtls::Holder<mbedtls_ssl_config, mbedtls_ssl_config_init, mbedtls_ssl_config_free> config;
+    crypto::mbedtls::Holder<mbedtls_ssl_config, mbedtls_ssl_config_init, mbedtls_ssl_config_free>
+        config;
 };
 
 enum class Side : unsigned char { Client, Server };
 
+struct Versions {
+    Version min;
+    Version max;
+};
+
 /// Versions, suites, groups and ALPN; certificates and tickets are the caller's to add.
-[[nodiscard]] std::unique_ptr<Settings> make_settings(Side side, Version version_min, Ciphers ciphers,
+[[nodiscard]] std::unique_ptr<Settings> make_settings(Side side, Versions versions, Ciphers ciphers,
                                                       const Alpn& alpn);
 
 /// What a handshake leaves for its session; mbedTLS's user data points to it.

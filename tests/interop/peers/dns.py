@@ -1,8 +1,9 @@
-"""Name servers: NSD with a zone given as a dict (Debian's `nsd`), and one that misbehaves as no real server will.
+"""Name servers: NSD (Debian's `nsd`) with a zone from a dict, and one that misbehaves as none will.
 
-Both serve one root zone, so that every name not in the dict is NXDOMAIN, with a SOA as RFC 2308 asks.
+The zone is the root, so that every name not in the dict is NXDOMAIN, with a SOA as RFC 2308 asks.
 
-    {"example.net": {"MX": [(10, "mx1.example.net"), (20, "mx2.example.net")], "TXT": ["v=spf1 -all"]},
+    {"example.net": {"MX": [(10, "mx1.example.net"), (20, "mx2.example.net")],
+                     "TXT": ["v=spf1 -all"]},
      "mx1.example.net": {"A": ["127.77.0.10"]}, "www.example.net": {"CNAME": "example.net"},
      "nomail.example": {"MX": [(0, ".")]}}                     # RFC 7505
 """
@@ -38,8 +39,10 @@ zone:
   zonefile: "zone"
 """
 
-TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "TLSA": 52,
-         "ANY": 255}
+TYPES = {
+    "A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "TLSA": 52,
+    "ANY": 255
+}
 
 
 def missing():
@@ -51,8 +54,10 @@ def absolute(name):
 
 
 def zone_text(zone, ttl=60):
-    lines = [f"$TTL {ttl}", ". IN SOA ns.invalid. hostmaster.invalid. 1 3600 600 86400 1",
-             ". IN NS ns.invalid.", "ns.invalid. IN A 127.0.0.1"]
+    lines = [
+        f"$TTL {ttl}", ". IN SOA ns.invalid. hostmaster.invalid. 1 3600 600 86400 1",
+        ". IN NS ns.invalid.", "ns.invalid. IN A 127.0.0.1"
+    ]
     for name, records in zone.items():
         for kind, values in records.items():
             for value in [values] if isinstance(values, str) else values:
@@ -62,23 +67,26 @@ def zone_text(zone, ttl=60):
                     value = absolute(value)
                 elif kind == "TXT":
                     # A character-string holds 255 octets; longer texts are several of them.
-                    value = " ".join('"' + value[at:at + 255] + '"' for at in range(0, len(value), 255))
+                    value = " ".join('"' + value[at:at + 255] + '"'
+                                     for at in range(0, len(value), 255))
                 lines.append(f"{absolute(name)} IN {kind} {value}")
     return "\n".join(lines) + "\n"
 
 
 class Nsd:
     """A real authoritative server; clients use it as their resolver."""
-
     def __init__(self, directory, address, port, zone):
         self.directory, self.address, self.port = directory, address, port
         self.process = None
         os.makedirs(directory, exist_ok=True)
         version = processes.run([NSD, "-v"], check=False)
-        before_4_8 = [int(part) for part in (version.stdout + version.stderr).split()[2].split(".")[:2]] < [4, 8]
-        write_file(f"{directory}/nsd.conf", CONFIG.format(
-            directory=directory, address=address, port=port,
-            series='database: ""' if before_4_8 else ""))
+        before_4_8 = [
+            int(part) for part in (version.stdout + version.stderr).split()[2].split(".")[:2]
+        ] < [4, 8]
+        write_file(
+            f"{directory}/nsd.conf",
+            CONFIG.format(directory=directory, address=address, port=port, series='database: ""'
+                          if before_4_8 else ""))
         self.set_zone(zone)
 
     @property
@@ -98,6 +106,7 @@ class Nsd:
         def ready():
             assert self.process.running(), f"nsd did not start:\n{self.everything_logged()}"
             return ask(self.address, self.port, "ns.invalid", "A")
+
         wait_until(ready, "nsd to answer")
         return self
 
@@ -112,6 +121,7 @@ class Nsd:
 
 
 # The misbehaving one. Wire format: RFC 1035 §4.1.
+
 
 def encode_name(name):
     labels = [label.encode() for label in name.rstrip(".").split(".") if label]
@@ -155,14 +165,20 @@ def record(kind, data, name=b"\xc0\x0c", ttl=60):
 
 
 class LyingDns:
-    """Answers truthfully from `upstream` except for names in `lies`, which maps a name (or a suffix that begins with a dot) to a lie.
+    """Answers truthfully from `upstream`, except for the names in `lies` {name or .suffix: lie}.
 
-    Lies: silent (no answer), servfail, refused, formerr, wrong_id, wrong_question, garbage, short, loop
-    (compression pointer to itself), truncated (TC over UDP, nobody on TCP), huge (TC, then 64 KiB of MX
-    over TCP), huge_udp (4,000 octets unasked), cname_loop, many_mx (1,000 of them), cut_record (lengths
-    beyond the end), spoof_first (a forged answer with another id, then the truth).
+    silent         no answer
+    servfail, refused, formerr
+    wrong_id, wrong_question, garbage, short
+    loop           a compression pointer to itself
+    cname_loop     two names that are each other's
+    cut_record     lengths beyond the end
+    truncated      TC over UDP, nothing over TCP
+    huge           TC over UDP, then 64 KiB of MX over TCP
+    huge_udp       4,000 octets nobody asked for
+    many_mx        1,000 of them
+    spoof_first    a forged answer with another id, then the truth
     """
-
     def __init__(self, address, port, upstream, lies):
         self.address, self.port, self.upstream, self.lies = address, port, upstream, lies
         self.asked = []
@@ -211,7 +227,8 @@ class LyingDns:
             return
         self.asked.append((name, kind))
         lie = self._lie(name)
-        for answer in self._forwarded(octets) if lie is None else self._lies(lie, octets, name, asked):
+        for answer in self._forwarded(octets) if lie is None else self._lies(
+                lie, octets, name, asked):
             try:
                 self.udp.sendto(answer, client)
             except OSError:
@@ -234,9 +251,15 @@ class LyingDns:
         if lie == "silent":
             return []
         if lie in ("servfail", "refused", "formerr"):
-            return [header(octets, flags=0x8180 | {"servfail": 2, "refused": 5, "formerr": 1}[lie]) + asked]
+            return [
+                header(octets, flags=0x8180 | {"servfail": 2, "refused": 5, "formerr": 1}[lie]) +
+                asked
+            ]
         if lie == "wrong_id":
-            return [header(octets, answers=1, number=number + delta) + asked + mx for delta in (1, 2, 0x100)]
+            return [
+                header(octets, answers=1, number=number + delta) + asked + mx
+                for delta in (1, 2, 0x100)
+            ]
         if lie == "wrong_question":
             other = encode_name("other.invalid") + struct.pack("!2H", TYPES["MX"], 1)
             return [header(octets, answers=1) + other + mx]
@@ -245,11 +268,15 @@ class LyingDns:
         if lie == "short":
             return [octets[:2] + b"\x81\x80\0"]
         if lie == "loop":
-            return [header(octets, answers=1) + asked + b"\xc0" + bytes([12 + len(asked)]) +
-                    struct.pack("!2HIH", TYPES["MX"], 1, 60, 4) + b"\0\x0a\xc0\x0c"]
+            return [
+                header(octets, answers=1) + asked + b"\xc0" + bytes([12 + len(asked)]) +
+                struct.pack("!2HIH", TYPES["MX"], 1, 60, 4) + b"\0\x0a\xc0\x0c"
+            ]
         if lie == "cut_record":
-            return [header(octets, answers=40) + asked + b"\xc0\x0c" +
-                    struct.pack("!2HIH", TYPES["MX"], 1, 60, 60000) + b"\0\x0a"]
+            return [
+                header(octets, answers=40) + asked + b"\xc0\x0c" + struct.pack(
+                    "!2HIH", TYPES["MX"], 1, 60, 60000) + b"\0\x0a"
+            ]
         if lie in ("truncated", "huge"):
             return [header(octets, flags=0x8380) + asked]
         if lie == "huge_udp":
@@ -259,8 +286,12 @@ class LyingDns:
             back = record("CNAME", encode_name(name), name=encode_name("b." + name))
             return [header(octets, answers=2) + asked + there + back]
         if lie == "many_mx":
-            return [header(octets, answers=1000) + asked + b"".join(
-                record("MX", struct.pack("!H", preference) + b"\x01m\xc0\x0c") for preference in range(1000))]
+            return [
+                header(octets, answers=1000) + asked + b"".join(
+                    record("MX",
+                           struct.pack("!H", preference) + b"\x01m\xc0\x0c")
+                    for preference in range(1000))
+            ]
         if lie == "spoof_first":
             forged = header(octets, answers=1, number=number ^ 0x5555) + asked + \
                 (mx if kind == TYPES["MX"] else record("A", socket.inet_aton("127.0.0.250")))
@@ -290,10 +321,11 @@ class LyingDns:
                         answer += record("MX", struct.pack("!H", 10) + encode_name("evil.invalid"))
                     connection.sendall(struct.pack("!H", len(answer)) + answer)
                 elif lie is None:
-                    with socket.create_connection((self.upstream.address, self.upstream.port), 2) as upstream:
+                    with socket.create_connection((self.upstream.address, self.upstream.port),
+                                                  2) as upstream:
                         upstream.sendall(struct.pack("!H", len(octets)) + octets)
                         head = upstream.recv(2, socket.MSG_WAITALL)
-                        connection.sendall(head + upstream.recv(struct.unpack("!H", head)[0],
-                                                                socket.MSG_WAITALL))
+                        connection.sendall(head + upstream.recv(
+                            struct.unpack("!H", head)[0], socket.MSG_WAITALL))
             except (OSError, struct.error, IndexError):
                 return

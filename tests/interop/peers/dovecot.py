@@ -1,4 +1,4 @@
-"""A private Dovecot (IMAP, POP3, LMTP, SASL for Postfix): the reference for clients and for speed (Debian's `dovecot-*`)."""
+"""A private Dovecot (Debian's `dovecot-*`): IMAP, POP3, LMTP, and SASL for Postfix."""
 
 import os
 import re
@@ -8,7 +8,7 @@ import processes
 from processes import wait_until, write_file
 
 BINARY = "/usr/sbin/dovecot"
-OWNER = 65534   # nobody owns all mail
+OWNER = 65534  # nobody owns all mail
 
 # The same on both series; what differs is in SERIES_23 and SERIES_24.
 COMMON = """\
@@ -85,6 +85,9 @@ service auth {{
 }}
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   chroot =
@@ -141,8 +144,7 @@ def missing():
 
 
 class Dovecot:
-    """One instance. `ports` maps imap, imaps, pop3, pop3s, lmtp and sasl to numbers on `address`."""
-
+    """One instance; `ports` has imap, imaps, pop3, pop3s, lmtp and sasl, all on `address`."""
     def __init__(self, directory, ports, certificate, *, address="127.0.0.1", mail_format="maildir",
                  fsync="optimized", plaintext=True, lmtp_processes=0, extra=""):
         self.directory, self.ports, self.address = directory, dict(ports), address
@@ -157,19 +159,21 @@ class Dovecot:
         os.chown(self.mail, OWNER, OWNER)
         series_24 = self._version() >= (2, 4)
         values = dict(
-            self.ports, run=os.path.join(directory, "run"), log=self.log, address=address,
-            protocols="imap pop3 lmtp" if not series_24 else "{\n  imap = yes\n  pop3 = yes\n  lmtp = yes\n}",
+            self.ports, run=os.path.join(
+                directory, "run"), log=self.log, address=address, protocols="imap pop3 lmtp"
+            if not series_24 else "{\n  imap = yes\n  pop3 = yes\n  lmtp = yes\n}",
             login_user="dovenull", internal_user="dovecot", internal_group="dovecot", fsync=fsync,
-            refuse_plaintext="no" if plaintext else "yes", allow_plaintext="yes" if plaintext else "no",
-            format=mail_format, mail=self.mail, users=self.users, uid=OWNER, gid=OWNER,
-            certificate=certificate[0], key=certificate[1], lmtp_processes=lmtp_processes,
-            many_clients="service_count = 0\n  client_limit = 2000" if not series_24 else
-                         "restart_request_count = unlimited\n  client_limit = 2000")
+            refuse_plaintext="no" if plaintext else "yes", allow_plaintext="yes"
+            if plaintext else "no", format=mail_format, mail=self.mail, users=self.users, uid=OWNER,
+            gid=OWNER, certificate=certificate[0], key=certificate[1],
+            lmtp_processes=lmtp_processes, many_clients="service_count = 0\n  client_limit = 2000"
+            if not series_24 else "restart_request_count = unlimited\n  client_limit = 2000")
         common = COMMON
         if series_24:
             common = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n" + \
                 common.replace("protocols = {protocols}", "protocols {protocols}")
-        write_file(self.config, (common + (SERIES_24 if series_24 else SERIES_23)).format(**values) + extra)
+        write_file(self.config,
+                   (common + (SERIES_24 if series_24 else SERIES_23)).format(**values) + extra)
         self._write_users()
 
     @staticmethod
@@ -178,23 +182,26 @@ class Dovecot:
         return tuple(int(part) for part in re.findall(r"\d+", text)[:2])
 
     def _write_users(self):
-        write_file(self.users, "".join(f"{address}:{{PLAIN}}{password}::::::\n"
-                                       for address, password in self.accounts.items()))
+        write_file(
+            self.users, "".join(f"{address}:{{PLAIN}}{password}::::::\n"
+                                for address, password in self.accounts.items()))
         os.chmod(self.users, 0o640)
         shutil.chown(self.users, "root", "dovecot")
 
     def add_account(self, address, password):
         self.accounts[address] = password
-        self._write_users()   # read again as soon as its time or size changes
+        self._write_users()  # read again as soon as its time or size changes
 
     def start(self):
-        self.process = processes.Process([BINARY, "-F", "-c", self.config], f"{self.directory}/start.log")
+        self.process = processes.Process([BINARY, "-F", "-c", self.config],
+                                         f"{self.directory}/start.log")
 
         def ready():
             assert self.process.running(), f"Dovecot did not start:\n{self.everything_logged()}"
             return processes.greets(self.address, self.ports["imap"], b"* OK") and \
                 processes.greets(self.address, self.ports["pop3"], b"+OK") and \
                 processes.greets(self.address, self.ports["lmtp"], b"220")
+
         wait_until(ready, "Dovecot to answer")
         return self
 

@@ -1,4 +1,4 @@
-"""A private Postfix: sender through a relay, receiver with chosen refusals, or both (Debian's `postfix`)."""
+"""A private Postfix (Debian's `postfix`): sender, receiver with chosen refusals, or both."""
 
 import json
 import os
@@ -9,9 +9,9 @@ import processes
 from processes import wait_until
 
 DAEMONS = "/usr/lib/postfix/sbin"
-MAILBOX_OWNER = 65534   # nobody; Postfix never delivers as root
+MAILBOX_OWNER = 65534  # nobody; Postfix never delivers as root
 
-# service type private unpriv chroot wakeup maxproc command; nothing is chrooted: all lies in the story's folder.
+# service type private unpriv chroot wakeup maxproc command; nothing is chrooted.
 MASTER = """\
 pickup    unix  n  -  n  60   1  pickup
 cleanup   unix  n  -  n  -    0  cleanup
@@ -44,8 +44,16 @@ def version():
     """(3, 7, 11) and the like; () without Postfix."""
     if not shutil.which("postconf", path="/usr/sbin:/usr/bin"):
         return ()
-    return tuple(int(part) for part in re.findall(r"\d+", processes.run(
-        ["/usr/sbin/postconf", "-h", "-d", "mail_version"]).stdout))
+    return tuple(
+        int(part) for part in re.findall(
+            r"\d+",
+            processes.run(["/usr/sbin/postconf", "-h", "-d", "mail_version"]).stdout))
+
+
+def forbids_bare_newline():
+    """Whether this version knows how not to take a bare LF for a line's end (SMTP smuggling)."""
+    return processes.run(["/usr/sbin/postconf", "-d", "smtpd_forbid_bare_newline"],
+                         check=False).stdout !=""
 
 
 def missing():
@@ -69,10 +77,8 @@ class Postfix:
     mail for `domains` is kept (see `delivered`); `settings` are main.cf's; all addresses
     of `refuse` are answered at RCPT with the given reply, e.g. {"x@example.net": "550 5.1.1 no"}.
     """
-
-    def __init__(self, directory, hostname="postfix.example.net", *, listeners=None, domains=(),
-                 refuse=None, certificate=None, settings=None, services="", queue_scan=1,
-                 wrapper=()):
+    def __init__(self, directory, hostname="postfix.example.net", *, listeners=None, domains=(
+    ), refuse=None, certificate=None, settings=None, services="", queue_scan=1, wrapper=()):
         self.directory = directory
         self.config = os.path.join(directory, "etc")
         self.log = os.path.join(directory, "log")
@@ -96,8 +102,8 @@ class Postfix:
         os.chmod(self.directory, 0o755)
         shutil.chown(f"{self.directory}/data", "postfix")
         os.chown(self.maildirs, MAILBOX_OWNER, MAILBOX_OWNER)
-        for name in ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming",
-                     "saved", "trace", "private", "public", "maildrop"):
+        for name in ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold",
+                     "incoming", "saved", "trace", "private", "public", "maildrop"):
             path = f"{self.directory}/queue/{name}"
             os.makedirs(path, exist_ok=True)
             shared = {"public": 0o710, "maildrop": 0o730}.get(name)
@@ -120,7 +126,8 @@ class Postfix:
             "mydestination": "",
             "local_recipient_maps": "",
             "local_transport": "error:5.1.1 no local delivery here",
-            "alias_maps": "", "alias_database": "",
+            "alias_maps": "",
+            "alias_database": "",
             "mynetworks": "127.0.0.0/8 [::1]/128",
             "inet_interfaces": "all",
             "inet_protocols": "all",
@@ -128,7 +135,7 @@ class Postfix:
             "smtp_bind_address6": "::1",
             "smtputf8_enable": "yes",
             "smtpd_peername_lookup": "no",
-            "smtpd_forbid_bare_newline": "yes" if version() >= (3, 8, 4) else None,
+            "smtpd_forbid_bare_newline": "yes" if forbids_bare_newline() else None,
             "virtual_mailbox_domains": " ".join(self.domains),
             "virtual_mailbox_base": self.maildirs,
             # Every address has a mailbox, and all are one maildir: Delivered-To tells them apart.
@@ -139,37 +146,48 @@ class Postfix:
             "virtual_mailbox_limit": "0",
             "message_size_limit": "52428800",
             "smtpd_recipient_restrictions":
-                f"check_recipient_access texthash:{self.access}, permit_mynetworks, reject_unauth_destination",
+            f"check_recipient_access texthash:{self.access}, permit_mynetworks, "
+            "reject_unauth_destination",
             # A test's retries are seconds apart, not minutes; errors are never punished with sleep.
-            "queue_run_delay": "1s", "minimal_backoff_time": "1s", "maximal_backoff_time": "2s",
+            "queue_run_delay": "1s",
+            "minimal_backoff_time": "1s",
+            "maximal_backoff_time": "2s",
             "transport_retry_time": "1s",
             "smtpd_error_sleep_time": "0",
-            "smtpd_soft_error_limit": "1000", "smtpd_hard_error_limit": "2000",
+            "smtpd_soft_error_limit": "1000",
+            "smtpd_hard_error_limit": "2000",
             "smtpd_client_connection_count_limit": "0",
             "in_flow_delay": "0",
-            "smtp_tls_loglevel": "1", "smtpd_tls_loglevel": "1",
+            "smtp_tls_loglevel": "1",
+            "smtpd_tls_loglevel": "1",
         }
         if certificate:
-            values |= {"smtpd_tls_security_level": "may",
-                       "smtpd_tls_chain_files": f"{certificate[1]} {certificate[0]}"}
+            values |= {
+                "smtpd_tls_security_level": "may",
+                "smtpd_tls_chain_files": f"{certificate[1]} {certificate[0]}"
+            }
         values |= settings
-        write_file(f"{self.config}/main.cf", "".join(
-            f"{key} = {value}\n" for key, value in values.items() if value is not None))
+        write_file(
+            f"{self.config}/main.cf", "".join(f"{key} = {value}\n" for key, value in values.items()
+                                              if value is not None))
 
     def _write_master(self, services, queue_scan):
         lines = [MASTER.format(queue_scan=queue_scan)]
         for name, (address, port, *options) in self.listeners.items():
             place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
             lines.append(f"{place} inet n - n - - smtpd\n  -o syslog_name={name}\n")
-            lines += [f"  -o {key}={{{value}}}\n" if " " in str(value) else f"  -o {key}={value}\n"
-                      for key, value in (options[0] if options else {}).items()]
+            lines += [
+                f"  -o {key}={{{value}}}\n" if " " in str(value) else f"  -o {key}={value}\n"
+                for key, value in (options[0] if options else {}).items()
+            ]
         write_file(f"{self.config}/master.cf", "".join(lines) + services)
 
     def _write_access(self, refuse):
-        write_file(self.access, "".join(f"{address} {reply}\n" for address, reply in refuse.items()))
+        write_file(self.access, "".join(f"{address} {reply}\n"
+                                        for address, reply in refuse.items()))
 
     def refuse(self, refuse):
-        """Replaces the recipients refused and the replies they get; holds for the next connection."""
+        """Replaces the recipients refused and the replies they get, from the next connection on."""
         self._write_access(refuse)
         self.reload()
 
@@ -178,12 +196,14 @@ class Postfix:
     def start(self):
         started = len(self.logged("daemon started"))
         # master itself, not `postfix start-fg`, whose shell would take the signals meant for it.
-        self.process = processes.Process(
-            [*self.wrapper, f"{DAEMONS}/master", "-c", self.config, "-s"], f"{self.directory}/start.log")
+        self.process = processes.Process([
+            *self.wrapper, f"{DAEMONS}/master", "-c", self.config, "-s"
+        ], f"{self.directory}/start.log")
 
         def ready():
             assert self.process.running(), f"Postfix did not start:\n{self.everything_logged()}"
-            return len(self.logged("daemon started")) > started   # it listens before it says so
+            return len(self.logged("daemon started")) > started  # it listens before it says so
+
         wait_until(ready, f"Postfix in {self.directory} to answer")
         return self
 
@@ -201,17 +221,20 @@ class Postfix:
         self.process = None
 
     def _command(self, name, *arguments, **more):
-        return processes.run([*self.wrapper, f"/usr/sbin/{name}", "-c", self.config, *arguments], **more)
+        return processes.run([*self.wrapper, f"/usr/sbin/{name}", "-c", self.config, *arguments],
+                             **more)
 
     # Mail.
 
     def send(self, octets, sender, *recipients):
         """Injects a message (LF or CRLF lines) as the sendmail command does."""
-        processes.run([*self.wrapper, "/usr/sbin/sendmail", "-C", self.config, "-i", "-f", sender or "<>",
-                       "--", *recipients], input=octets.replace(b"\r\n", b"\n"))
+        processes.run([
+            *self.wrapper, "/usr/sbin/sendmail", "-C", self.config, "-i", "-f", sender or "<>",
+            "--", *recipients
+        ], input=octets.replace(b"\r\n", b"\n"))
 
     def queue(self):
-        """Rows of `postqueue -j`: queue_name, queue_id, recipients with address and delay_reason."""
+        """Rows of `postqueue -j`: queue_id, recipients with address and delay_reason, ..."""
         return [json.loads(line) for line in self._command("postqueue", "-j").stdout.splitlines()]
 
     def flush(self):
@@ -224,7 +247,8 @@ class Postfix:
         """Octets of every message that virtual(8) delivered to that address, oldest first."""
         folder = os.path.join(self.maildirs, "all", "new")
         try:
-            names = sorted(os.listdir(folder), key=lambda name: os.stat(f"{folder}/{name}").st_mtime_ns)
+            names = sorted(os.listdir(folder),
+                           key=lambda name: os.stat(f"{folder}/{name}").st_mtime_ns)
         except FileNotFoundError:
             return []
         mark = re.compile(rb"^Delivered-To: " + re.escape(address.encode()) + rb"$", re.I | re.M)

@@ -1,0 +1,567 @@
+#include "libmailcore/journal/journal.h"
+
+#include "libmailcore/base/assert.h"
+#include "libmailcore/journal/detail/chain.h"
+#include "libmailcore/journal/detail/scanner.h"
+#include "libmailcore/journal/detail/state.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <utility>
+
+namespace mailcore::journal {
+
+using detail::BodySegment;
+using detail::LogSegment;
+
+namespace {
+
+void add_zeros(std::vector<std::string_view>& pieces, std::uint64_t octets) {
+    static constexpr std::array<char, 64 * 1024> zeros{};
+    while (octets > 0) {
+        const auto piece = std::min<std::uint64_t>(octets, zeros.size());
+        pieces.emplace_back(zeros.data(), static_cast<std::size_t>(piece));
+        octets -= piece;
+    }
+}
+
+} // namespace
+
+void Frame::add(RecordType type, std::uint64_t account, std::string_view content) {
+    append_record(content_, type, account, content);
+    ++records_;
+}
+
+void Frame::add_body(BodyRecord body, std::string_view chunks) {
+    body.place.segment = 0;
+    body.place.offset = bodies_octets_;
+    body.place.stored = chunks.size();
+    add_body(body);
+    bodies_.push_back(chunks);
+    bodies_octets_ += chunks.size();
+}
+
+void Frame::add_body(const BodyRecord& body) { add(RecordType::Body, 0, encode(body)); }
+
+BodyPlace FrameInfo::place(const BodyRecord& body) const {
+    auto place = body.place;
+    if (place.segment != 0) return place;
+    place.segment = segment;
+    place.offset += bodies_offset;
+    return place;
+}
+
+Journal::Journal(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Journal::~Journal() = default;
+
+const StoreId& Journal::store_id() const { return state_->store; }
+std::string Journal::failure() const { return state_->failure.reason(); }
+bool Journal::reserve_ready() const { return state_->reserve_ready; }
+std::uint64_t Journal::syncs() const { return state_->syncs; }
+const ChunkCodec& Journal::chunks() const { return state_->codec; }
+
+Position Journal::end() const {
+    const std::scoped_lock lock(state_->mutex);
+    if (state_->segments.empty()) return 0;
+    const auto& last = state_->segments.back();
+    return last.base + last.end;
+}
+
+// Appending
+
+Result<FrameInfo> Journal::append(Frame frame, Space space) {
+    return state_->append(std::move(frame), space);
+}
+
+Result<void> Journal::State::sync(base::File& file) {
+    ++syncs;
+    return file.sync_data();
+}
+
+Result<FrameInfo> Journal::State::append(Frame frame, Space space) {
+    if (const auto reason = failure.reason(); !reason.empty())
+        return fail(ErrorKind::Unavailable, reason);
+    auto written_frame = write_frame(frame, space);
+    if (written_frame) return written_frame;
+    if (written_frame.error().kind != ErrorKind::LimitExceeded)
+        failure.set(written_frame.error().detail);
+    const auto reason = failure.reason();
+    if (!reason.empty()) {
+        MAILCORE_LOG(log, Error, "journal.failed", {{"reason", reason}});
+        return fail(ErrorKind::Unavailable, reason);
+    }
+    return written_frame;
+}
+
+Result<FrameInfo> Journal::State::write_frame(Frame& frame, Space space) {
+    MAILCORE_ASSERT(!frame.empty());
+    const auto size = round_to_blocks(frame.octets());
+    const auto full = [&] {
+        return segments.back().end + size > options.segment_octets &&
+               segments.back().end > segment_header_octets;
+    };
+    // The header of a new segment goes out with its first frame: it counts with that, or not at
+    // all.
+    std::string segment_header;
+    if (!active || full()) {
+        MAILCORE_TRY(begin_segment(space, size));
+    }
+    auto& segment = segments.back();
+    if (segment.end == segment_header_octets) {
+        SegmentHeader header;
+        header.store = store;
+        header.number = segment.number;
+        header.base = segment.base;
+        header.made = clock.wall_now();
+        header.previous = previous;
+        header.sealed = sealed;
+        header.chain = chain;
+        segment_header = encode(header);
+    }
+
+    FrameHeader header;
+    header.chain = chain;
+    header.segment = segment.number;
+    header.position = segment.base + segment.end;
+    header.durable = header.position; // what is appended was synced before the next comes
+    header.written = clock.wall_now();
+    header.batch = batch + 1;
+    header.segments_used = last_number;
+    header.records_octets = static_cast<std::uint32_t>(frame.content_.size());
+    header.records = frame.records_;
+    header.bodies_octets = frame.bodies_octets_;
+    const auto encoded = encode(header, store, frame.content_);
+
+    // Zeros up to the block; behind a small frame some more, so that the next ones find written
+    // blocks.
+    constexpr std::uint64_t small_octets = std::uint64_t{32} << 10;
+    const auto frame_end = segment.end + size;
+    std::uint64_t fill = 0;
+    if (frame_end > written && size <= small_octets && space == Space::Normal)
+        fill = options.fill_octets;
+    const auto offset = segment_header.empty() ? segment.end : 0;
+    const auto write = [&]() -> Result<void> {
+        std::vector<std::string_view> pieces{segment_header, encoded, frame.content_};
+        pieces.insert(pieces.end(), frame.bodies_.begin(), frame.bodies_.end());
+        add_zeros(pieces, size - frame.octets() + fill);
+        return active->write_at(offset, pieces);
+    };
+    auto wrote = write();
+    if (!wrote && wrote.error().kind == ErrorKind::LimitExceeded && fill > 0) {
+        fill = 0;
+        wrote = write();
+    }
+    if (!wrote) {
+        if (wrote.error().kind != ErrorKind::LimitExceeded)
+            return std::unexpected(std::move(wrote).error());
+        // What is refused now must not come back when the log is read next.
+        MAILCORE_TRY(undo_write(segment.end));
+        return std::unexpected(std::move(wrote).error());
+    }
+    // Without its name on disk a segment is not there; both before anything is acknowledged.
+    auto synced = sync(*active);
+    if (synced && !segment_header.empty()) synced = files.sync_folder(folder);
+    if (!synced) {
+        // Whatever the kind: it is not known any more what is on disk.
+        failure.set(synced.error().detail);
+        return std::unexpected(std::move(synced).error());
+    }
+    written = std::max(written, frame_end + fill);
+    chain = header.checksum;
+    ++batch;
+    appended = true;
+    FrameInfo info;
+    info.begin = header.position;
+    info.end = header.position + size;
+    info.batch = header.batch;
+    info.checksum = header.checksum;
+    info.written = header.written;
+    info.segment = segment.number;
+    info.bodies_offset = segment.end + frame_header_octets + frame.content_.size();
+    const std::scoped_lock lock(mutex);
+    segment.end = frame_end;
+    return info;
+}
+
+/// Takes back a frame of which any part may have been written behind `offset`.
+Result<void> Journal::State::undo_write(std::uint64_t offset) {
+    const bool first = offset == segment_header_octets;
+    auto undone = active->truncate(first ? 0 : offset);
+    if (undone) undone = sync(*active);
+    if (!undone) {
+        failure.set(undone.error().detail);
+        return undone;
+    }
+    written = first ? 0 : offset;
+    if (!first) return {};
+    // A segment that never got a frame: its number is not used again.
+    const auto name = log_path(segments.back().number, segments.back().base);
+    base_min = std::max(base_min, segments.back().base + segment_header_octets);
+    active.reset();
+    {
+        const std::scoped_lock lock(mutex);
+        segments.pop_back();
+    }
+    if (const auto removed = files.remove(name); !removed) leftovers.push_back(name);
+    return {};
+}
+
+/// Seals the active segment and makes the next one the active one. Nothing of it is written yet.
+Result<void> Journal::State::begin_segment(Space space, std::uint64_t octets) {
+    LogSegment next;
+    if (active) {
+        const auto& last = segments.back();
+        previous = last.number;
+        sealed = last.base + last.end;
+        // Blocks written ahead are given back; what is lost by a power cut here is only the giving
+        // back.
+        base_min = std::max(base_min, round_to_blocks(last.base + std::max(written, last.end)));
+        MAILCORE_TRY(active->truncate(last.end));
+        written = last.end;
+    }
+    next.number = ++last_number;
+    next.base = base_min;
+    next.end = segment_header_octets;
+    const auto name = log_path(next.number, next.base);
+    std::unique_ptr<base::File> file;
+    std::uint64_t ready = 0;
+    if (space == Space::Reserve && reserve_ready &&
+        segment_header_octets + octets <= options.reserve_octets) {
+        MAILCORE_TRY(files.rename(reserve_path(), name));
+        reserve_ready = false;
+        MAILCORE_TRY(file, files.open(name, OpenMode::Write));
+        ready = options.reserve_octets;
+    } else {
+        MAILCORE_TRY(file, files.open(name, OpenMode::CreateNew));
+    }
+    active = std::move(file);
+    written = ready;
+    const std::scoped_lock lock(mutex);
+    segments.push_back(next);
+    return {};
+}
+
+// What can wait
+
+bool Journal::idle() {
+    auto& s = *state_;
+    if (!s.failure.reason().empty()) return false;
+    if (s.appended)
+        for (const auto& name : std::exchange(s.leftovers, {}))
+            if (const auto removed = s.files.remove(name); !removed)
+                MAILCORE_LOG(s.log, Warning, "journal.leftover",
+                             {{"file", name}, {"error", removed.error().detail}});
+    return s.make_reserve() || s.fill_pool();
+}
+
+/// One step of writing ahead.
+bool Journal::State::fill_pool() {
+    constexpr std::uint64_t step_octets = std::uint64_t{1} << 20;
+    if (!active || options.pool_octets == 0) return false;
+    const auto end = segments.back().end;
+    const auto from = std::max(written, end);
+    const auto target = std::min(end + options.pool_octets, options.segment_octets);
+    // Not for the last little that a frame took: a quarter of the pool at a time.
+    if (from >= target || (target - from < options.pool_octets / 4 && from > end)) return false;
+    const auto free = files.free_octets(folder);
+    if (!free || *free < options.pool_octets * 8) return false;
+    const auto octets = std::min(step_octets, target - from);
+    std::vector<std::string_view> pieces;
+    add_zeros(pieces, octets);
+    if (!active->write_at(from, pieces)) return false; // full, or worse: the next frame will tell
+    if (const auto synced = sync(*active); !synced) {
+        failure.set(synced.error().detail);
+        return false;
+    }
+    written = from + octets;
+    return written < target;
+}
+
+bool Journal::State::make_reserve() {
+    if (reserve_ready || options.reserve_octets == 0) return false;
+    const auto free = files.free_octets(folder);
+    if (!free || *free < options.reserve_octets * 2) return false;
+    const auto make = [&]() -> Result<void> {
+        MAILCORE_TRY(const auto file, files.open(reserve_path(), OpenMode::Create));
+        MAILCORE_TRY(file->truncate(0));
+        MAILCORE_TRY(file->allocate(0, options.reserve_octets));
+        MAILCORE_TRY(sync(*file));
+        return files.sync_folder(folder);
+    };
+    if (const auto made = make(); !made) {
+        MAILCORE_LOG(log, Warning, "journal.no-reserve", {{"error", made.error().detail}});
+        return false;
+    }
+    reserve_ready = true;
+    return true;
+}
+
+void Journal::close() {
+    auto& s = *state_;
+    if (!s.failure.reason().empty() || !s.active) return;
+    if (s.appended) {
+        Frame frame;
+        frame.add(RecordType::End, 0, {});
+        if (!append(std::move(frame), Space::Normal) || !s.active) return;
+    }
+    // The next start need not look through what was written ahead.
+    const auto truncated = s.active->truncate(s.segments.back().end);
+    if (!truncated)
+        MAILCORE_LOG(s.log, Warning, "journal.truncate", {{"error", truncated.error().detail}});
+    s.active.reset();
+    s.failure.set("the journal is closed");
+}
+
+// Bodies
+
+namespace {
+
+class SegmentStream final : public BodyStream {
+  public:
+    using GiveBack = std::move_only_function<void(std::shared_ptr<BodySegment>)>;
+    SegmentStream(std::shared_ptr<BodySegment> segment, const ChunkCodec& codec,
+                  std::move_only_function<Result<void>(BodySegment&)> sync, GiveBack give_back)
+        : segment_(std::move(segment)), codec_(codec), sync_(std::move(sync)),
+          give_back_(std::move(give_back)), at_(segment_->end) {}
+    ~SegmentStream() override {
+        // A body that was not finished is written over by the next.
+        give_back_(std::move(segment_));
+    }
+
+    Result<void> write(std::string_view octets) override {
+        const auto chunk = codec_.encode(octets, codec_.wants(octets.size()));
+        uniform_ = uniform_ && !is_compressed_chunk(chunk);
+        chunks_.push_back(static_cast<std::uint32_t>(chunk.size()));
+        size_ += octets.size();
+        return put(chunk);
+    }
+
+    Result<BodyPlace> finish() override {
+        if (!uniform_ && chunks_.size() > 1) {
+            MAILCORE_TRY(put(encode_chunk_table(chunks_)));
+        }
+        MAILCORE_TRY(sync_(*segment_));
+        BodyPlace place{segment_->number, segment_->end, size_, at_ - segment_->end, uniform_};
+        segment_->end = at_;
+        return place;
+    }
+
+    [[nodiscard]] SegmentHold hold() const override { return segment_; }
+
+  private:
+    Result<void> put(std::string_view octets) {
+        MAILCORE_TRY(segment_->file->write_at(at_, std::span(&octets, 1)));
+        at_ += octets.size();
+        return {};
+    }
+
+    std::shared_ptr<BodySegment> segment_;
+    const ChunkCodec& codec_;
+    std::move_only_function<Result<void>(BodySegment&)> sync_;
+    GiveBack give_back_;
+    std::uint64_t at_;
+    std::uint64_t size_ = 0;
+    bool uniform_ = true;
+    std::vector<std::uint32_t> chunks_; // four octets for 256 KiB of body
+};
+
+} // namespace
+
+Result<std::unique_ptr<BodyStream>> Journal::stream_body() {
+    auto& s = *state_;
+    if (const auto reason = s.failure.reason(); !reason.empty())
+        return fail(ErrorKind::Unavailable, reason);
+    std::shared_ptr<BodySegment> segment;
+    {
+        const std::scoped_lock lock(s.mutex);
+        if (!s.free_body_segments.empty()) {
+            segment = std::move(s.free_body_segments.back());
+            s.free_body_segments.pop_back();
+        }
+    }
+    if (!segment) {
+        segment = std::make_shared<BodySegment>();
+        segment->number = ++s.last_number;
+        const auto path = s.path(segment_name(SegmentKind::Bodies, segment->number, 0));
+        MAILCORE_TRY(segment->file, s.files.open(path, OpenMode::CreateNew));
+        SegmentHeader header;
+        header.kind = SegmentKind::Bodies;
+        header.store = s.store;
+        header.number = segment->number;
+        header.made = s.clock.wall_now();
+        const auto block = encode(header);
+        const std::string_view piece = block;
+        if (auto wrote = segment->file->write_at(0, std::span(&piece, 1)); !wrote) {
+            const auto removed = s.files.remove(path);
+            if (!removed)
+                MAILCORE_LOG(s.log, Warning, "journal.leftover",
+                             {{"file", path}, {"error", removed.error().detail}});
+            return std::unexpected(std::move(wrote).error());
+        }
+        segment->end = segment_header_octets;
+        const std::scoped_lock lock(s.mutex);
+        s.body_segments.emplace(segment->number, segment);
+        s.body_numbers.insert(std::ranges::upper_bound(s.body_numbers, segment->number),
+                              segment->number);
+    }
+    const auto sync = [&s](BodySegment& body_segment) -> Result<void> {
+        auto synced = s.sync(*body_segment.file);
+        if (synced && body_segment.fresh) {
+            synced = s.files.sync_folder(s.folder);
+            body_segment.fresh = !synced;
+        }
+        if (!synced) s.failure.set(synced.error().detail);
+        return synced;
+    };
+    auto give_back = [&s](std::shared_ptr<BodySegment> body_segment) {
+        const bool full = body_segment->end >= s.options.body_segment_octets;
+        const std::scoped_lock lock(s.mutex);
+        // Nothing is appended to a full one any more; those who hold it keep it in place.
+        if (full)
+            s.sealed_octets[body_segment->number] = body_segment->end;
+        else
+            s.free_body_segments.push_back(std::move(body_segment));
+        std::erase_if(s.body_segments, [](const auto& each) { return each.second.expired(); });
+    };
+    return std::make_unique<SegmentStream>(std::move(segment), s.codec, sync, std::move(give_back));
+}
+
+std::vector<SegmentNumber> Journal::body_segments() const {
+    const std::scoped_lock lock(state_->mutex);
+    return state_->body_numbers;
+}
+
+Result<bool> Journal::drop_body_segment(SegmentNumber segment) {
+    auto& s = *state_;
+    {
+        const std::scoped_lock lock(s.mutex);
+        if (const auto known = s.body_segments.find(segment); known != s.body_segments.end()) {
+            // One more may be the list's of those that no stream has.
+            const auto held = known->second.lock();
+            const auto free = std::ranges::find(s.free_body_segments, held);
+            const bool listed = held && free != s.free_body_segments.end();
+            if (held.use_count() > (listed ? 2 : 1)) return false;
+            if (listed) s.free_body_segments.erase(free);
+            s.body_segments.erase(known);
+        }
+        std::erase(s.body_numbers, segment);
+        s.open_files.erase(segment); // those who read from it keep the file
+        s.sealed_octets.erase(segment);
+    }
+    MAILCORE_TRY(s.files.remove(s.path(segment_name(SegmentKind::Bodies, segment, 0))));
+    return true;
+}
+
+Result<std::shared_ptr<base::File>> Journal::segment_file(SegmentNumber segment) const {
+    constexpr std::size_t open_files_max = 256;
+    auto& s = *state_;
+    std::string name;
+    {
+        const std::scoped_lock lock(s.mutex);
+        if (const auto open = s.open_files.find(segment); open != s.open_files.end())
+            return open->second;
+        const auto log = std::ranges::lower_bound(s.segments, segment, {}, &LogSegment::number);
+        if (log != s.segments.end() && log->number == segment)
+            name = segment_name(SegmentKind::Log, segment, log->base);
+        else if (std::ranges::binary_search(s.body_numbers, segment))
+            name = segment_name(SegmentKind::Bodies, segment, 0);
+    }
+    if (name.empty())
+        return fail(ErrorKind::NotFound, fmt::format("segment {} is not there", segment));
+    MAILCORE_TRY(auto opened, s.files.open(s.path(name), OpenMode::Read));
+    std::shared_ptr<base::File> file = std::move(opened);
+    const std::scoped_lock lock(s.mutex);
+    // The oldest segments are the ones least asked for.
+    if (s.open_files.size() >= open_files_max) s.open_files.erase(s.open_files.begin());
+    return s.open_files.emplace(segment, std::move(file)).first->second;
+}
+
+std::uint64_t Journal::disk_octets() const {
+    auto& s = *state_;
+    std::uint64_t octets = s.reserve_ready ? s.options.reserve_octets : 0;
+    std::vector<SegmentNumber> unknown;
+    {
+        const std::scoped_lock lock(s.mutex);
+        for (const auto& segment : s.segments) octets += segment.end;
+        for (const auto number : s.body_numbers) {
+            if (const auto known = s.sealed_octets.find(number); known != s.sealed_octets.end())
+                octets += known->second;
+            else
+                unknown.push_back(number);
+        }
+    }
+    for (const auto number : unknown) {
+        const auto file = segment_file(number);
+        const auto size = file ? (*file)->size() : Result<std::uint64_t>(0);
+        if (!size) continue;
+        octets += *size;
+        const std::scoped_lock lock(s.mutex);
+        if (!s.body_segments.contains(number)) s.sealed_octets[number] = *size;
+    }
+    return octets;
+}
+
+// Replay of a log in use
+
+Result<void> Journal::replay(Position from, Position to, const Replay& replay,
+                             Bodies bodies) const {
+    auto& s = *state_;
+    const auto damaged = [&](const std::string& what) {
+        if (replay.damage) replay.damage(what);
+    };
+    std::vector<detail::Link> found;
+    LogSegment last;
+    {
+        const std::scoped_lock lock(s.mutex);
+        for (const auto& segment : s.segments) {
+            detail::Link link;
+            link.number = segment.number;
+            link.base = segment.base;
+            link.path = s.log_path(segment.number, segment.base);
+            if (segment.base < to) found.push_back(std::move(link));
+        }
+        if (!s.segments.empty()) last = s.segments.back();
+    }
+    MAILCORE_TRY(const auto chain,
+                 detail::find_chain(s.files, s.store, std::move(found), from, damaged));
+    std::uint64_t batch = 0;
+    for (const auto& link : chain.links) {
+        auto end = std::min(link.octets, link.sealed.value_or(link.octets));
+        if (link.number == last.number) end = last.end;
+        end = std::min(end, to - std::min(to, link.base));
+        detail::Scanner scanner(*link.file, s.store, link.number, link.base,
+                                from > link.base ? from - link.base : 0, end);
+        while (true) {
+            MAILCORE_TRY(const auto stretch, scanner.next());
+            if (!stretch) break;
+            const auto where = fmt::format("segment {} at {}", link.number, stretch->offset);
+            if (stretch->intact) {
+                if (batch != 0 && stretch->header->batch > batch + 1)
+                    damaged(where + ": frames before it are missing");
+                batch = stretch->header->batch;
+                if (bodies == Bodies::Verify) {
+                    const auto verified = detail::verify_bodies(*link.file, *stretch, s.codec);
+                    if (!verified) damaged(where + ": " + verified.error().detail);
+                }
+            } else {
+                // Nobody knows where this segment ended: behind its last good frame is no damage.
+                if (!link.sealed && link.number != last.number && !stretch->next_durable) break;
+                damaged(where + ": a damaged frame");
+                if (batch != 0) ++batch;
+                if (!stretch->header) continue;
+            }
+            const auto info = detail::info_of(*stretch, link.number, link.base);
+            MAILCORE_TRY(read_records(
+                stretch->records, [&](const Record& record) { return replay.record(info, record); },
+                [&](std::size_t at, std::string_view what) {
+                    damaged(fmt::format("{}, record at {}: {}", where, at, what));
+                }));
+            if (replay.frame_end) {
+                MAILCORE_TRY(replay.frame_end(info));
+            }
+        }
+    }
+    return {};
+}
+
+} // namespace mailcore::journal

@@ -1,0 +1,171 @@
+// The journal: an append-only log in segments, which is the truth about a store.
+#pragma once
+
+#include "libmailcore/base/clock.h"
+#include "libmailcore/base/file.h"
+#include "libmailcore/base/log.h"
+#include "libmailcore/base/random.h"
+#include "libmailcore/base/result.h"
+#include "libmailcore/journal/body.h"
+#include "libmailcore/journal/format.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mailcore::journal {
+
+struct Options {
+    /// A log segment is closed when the next frame would make it longer. Octets.
+    std::uint64_t segment_octets = std::uint64_t{64} << 20;
+    /// The same for segments of large bodies.
+    std::uint64_t body_segment_octets = std::uint64_t{64} << 20;
+    /// How far ahead of the log blocks are written when nothing else is to do: writing over them
+    /// later needs no change of the file's shape, which more than halves the time of a sync. 0: not
+    /// at all.
+    std::uint64_t pool_octets = std::uint64_t{32} << 20;
+    /// With a small frame that goes beyond the pool, so many zeros are written behind it. 0: none.
+    std::uint64_t fill_octets = std::uint64_t{256} << 10;
+    /// Held back for `Space::Reserve`. 0: nothing is.
+    std::uint64_t reserve_octets = std::uint64_t{16} << 20;
+    CompressionOptions compression;
+};
+
+/// A batch in the making: records, and the octets of bodies. One thread.
+class Frame {
+  public:
+    void add(RecordType type, std::uint64_t account, std::string_view content);
+    /// Adds a body whose chunks are `chunks`, which outlive the append, with its record;
+    /// `body.place` says all but the segment and the offset.
+    void add_body(BodyRecord body, std::string_view chunks);
+    /// A body that lies in a segment of bodies.
+    void add_body(const BodyRecord& body);
+    [[nodiscard]] bool empty() const { return records_ == 0; }
+    /// The records so far.
+    [[nodiscard]] const std::string& content() const { return content_; }
+    [[nodiscard]] std::uint64_t octets() const {
+        return frame_header_octets + content_.size() + bodies_octets_;
+    }
+
+  private:
+    friend class Journal;
+    std::string content_;
+    std::uint32_t records_ = 0;
+    std::vector<std::string_view> bodies_; // the caller's
+    std::uint64_t bodies_octets_ = 0;
+};
+
+/// A point between two frames from which the log can be read on.
+struct Mark {
+    Position position = 0;
+    std::uint64_t batch = 0; ///< of the frame before it; 0: unknown, or there is none
+    std::uint32_t chain = 0; ///< that frame's checksum; likewise
+};
+
+/// A frame that is in the log.
+struct FrameInfo {
+    Position begin = 0, end = 0;
+    std::uint64_t batch = 0;
+    std::uint32_t checksum = 0;
+    WallTime written;
+    SegmentNumber segment = 0;
+    std::uint64_t bodies_offset = 0; ///< in the segment's file
+
+    /// Where a body of this frame's records lies.
+    [[nodiscard]] BodyPlace place(const BodyRecord& body) const;
+    [[nodiscard]] Mark mark() const { return {end, batch, checksum}; }
+};
+
+/// What replaying calls, in the order of the log.
+struct Replay {
+    std::function<Result<void>(const FrameInfo&, const Record&)> record;
+    std::function<Result<void>(const FrameInfo&)> frame_end; ///< may be empty
+    /// What is damaged is named and passed over. May be empty.
+    std::function<void(const std::string&)> damage;
+};
+enum class Bodies : std::uint8_t { PassOver, Verify };
+
+/// A segment of bodies that is in use: it is not dropped while one lives. Any thread.
+using SegmentHold = std::shared_ptr<const void>;
+
+/// Writes one large body, chunk by chunk. Blocks; one thread at a time. Dropped before `finish`:
+/// the octets are dead.
+class BodyStream {
+  public:
+    virtual ~BodyStream() = default;
+    /// The next `chunk_octets` of the body; only the last piece may be shorter.
+    virtual Result<void> write(std::string_view octets) = 0;
+    /// Syncs. After an error the body is lost; if it was the sync, so is the journal's will to
+    /// write.
+    virtual Result<BodyPlace> finish() = 0;
+    [[nodiscard]] virtual SegmentHold hold() const = 0;
+};
+
+enum class Space : std::uint8_t {
+    Normal,
+    Reserve, ///< may use the segment held in reserve
+};
+
+/// An open journal. `append`, `idle` and `close`: one thread, the writer's; the rest: any thread.
+class Journal {
+  public:
+    /// Opens or makes the journal in `folder` and replays it from `from` on: the beginning, or up
+    /// to where the caller knows for certain that all is on disk. What is there but not known to be
+    /// on disk is written again first. `files`, `random` and `clock` outlive it. Rejected: written
+    /// by a later release.
+    static Result<std::unique_ptr<Journal>> open(base::FileSystem& files, std::string folder,
+                                                 const Options& options, base::Random& random,
+                                                 const base::Clock& clock, Log log,
+                                                 const Mark& from, const Replay& replay);
+    ~Journal();
+    Journal(const Journal&) = delete;
+    Journal& operator=(const Journal&) = delete;
+
+    /// The id of the journal in `folder`; NotFound: there is none yet.
+    static Result<StoreId> read_store_id(base::FileSystem& files, const std::string& folder);
+    [[nodiscard]] const StoreId& store_id() const;
+
+    /// Writes a frame and syncs it: when this returns, it is durable. LimitExceeded: no room;
+    /// nothing was changed. Unavailable: from now on nothing is written any more, and what became
+    /// of the frame shows when the journal is opened next.
+    Result<FrameInfo> append(Frame frame, Space space);
+    /// Does a little of what can wait (written blocks ahead, the reserve). True: there is more to
+    /// do.
+    bool idle();
+    /// Marks the end of the log. Nothing is appended after it.
+    void close();
+
+    /// Where the log ends now.
+    [[nodiscard]] Position end() const;
+    /// Why nothing is written any more; empty: it is.
+    [[nodiscard]] std::string failure() const;
+    [[nodiscard]] bool reserve_ready() const;
+    [[nodiscard]] std::uint64_t syncs() const;
+    /// Of all segments on disk.
+    [[nodiscard]] std::uint64_t disk_octets() const;
+
+    /// Begins a large body. LimitExceeded: no room.
+    Result<std::unique_ptr<BodyStream>> stream_body();
+    [[nodiscard]] const ChunkCodec& chunks() const;
+    /// The open file of a segment, which stays readable for as long as it is held. NotFound: no
+    /// such one.
+    Result<std::shared_ptr<base::File>> segment_file(SegmentNumber segment) const;
+    /// The segments of bodies there are.
+    [[nodiscard]] std::vector<SegmentNumber> body_segments() const;
+    /// Removes a segment of bodies that no row names any more; false: somebody holds it.
+    Result<bool> drop_body_segment(SegmentNumber segment);
+
+    /// Replays the log from `from` to `to`, which is at most `end()`, while it is in use.
+    Result<void> replay(Position from, Position to, const Replay& replay, Bodies bodies) const;
+
+    struct State; ///< detail/state.h
+
+  private:
+    explicit Journal(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+} // namespace mailcore::journal
