@@ -126,22 +126,20 @@ StoreDirectory::StoreDirectory(store::Store& store, Random& random, StoreDirecto
       decoy_hash_(make_decoy(random, options_.password_cost)) {}
 
 Task<Result<Lookup>> StoreDirectory::lookup(Address address) {
-    auto answer = co_await store_.read([address = std::move(address)](ReadTransaction& txn) {
-        return look_up(txn, address);
-    });
-    co_return answer;
+    auto work = [address = std::move(address)](ReadTransaction& txn) { return look_up(txn, address); };
+    co_return co_await store_.read(std::move(work));
 }
 
 Task<Result<bool>> StoreDirectory::is_local(std::string domain) {
-    auto answer = co_await store_.read(
-        [domain = std::move(domain)](ReadTransaction& txn) { return find_domain(txn, domain); });
+    auto work = [domain = std::move(domain)](ReadTransaction& txn) { return find_domain(txn, domain); };
+    auto answer = co_await store_.read(std::move(work));
     if (!answer) co_return std::unexpected(answer.error());
     co_return answer->has_value();
 }
 
 Task<Result<Account>> StoreDirectory::account(AccountId id) {
-    auto answer = co_await store_.read([id](ReadTransaction& txn) { return read_account(txn, id); });
-    co_return answer;
+    auto work = [id](ReadTransaction& txn) { return read_account(txn, id); };
+    co_return co_await store_.read(std::move(work));
 }
 
 Task<Result<bool>> StoreDirectory::may_send_as(AccountId account, Address sender) {
@@ -168,9 +166,8 @@ Task<Result<StoreDirectory::Candidate>> StoreDirectory::find_candidate(std::stri
     const auto address = user_address(user);
     // A name that cannot be one is looked for all the same: it takes as long.
     auto wanted = address.value_or(Address{});
-    MAILCORE_CO_TRY(candidate, store_.read([wanted](ReadTransaction& txn) {
-        return Candidate::find(txn, wanted);
-    }));
+    auto work = [wanted = std::move(wanted)](ReadTransaction& txn) { return Candidate::find(txn, wanted); };
+    MAILCORE_CO_TRY(candidate, store_.read(std::move(work)));
     if (candidate.account.value != 0) {
         // All addresses of an account are one to who guesses its password.
         candidate.key = fmt::format("#{}", candidate.account.value);
@@ -192,17 +189,16 @@ Task<Result<bool>> StoreDirectory::wait_for_turn(std::string user, IpAddress pee
 }
 
 Task<Result<bool>> StoreDirectory::still_valid(AccountId account, std::uint64_t credential_version) {
-    auto answer = co_await store_.read(
-        [account, credential_version](ReadTransaction& txn) -> TxnTask<Result<bool>> {
-            auto row = co_await read_account(txn, account);
-            if (!row && row.error().kind == ErrorKind::NotFound) co_return false;
-            if (!row) co_return std::unexpected(row.error());
-            MAILCORE_CO_TRY(const auto domain, detail::effective_domain(txn, row->address.domain));
-            MAILCORE_CO_TRY(const auto credentials, read_credentials(txn, account));
-            co_return row->status == AccountStatus::Active && domain && !domain->disabled &&
-                credentials.version == credential_version;
-        });
-    co_return answer;
+    auto work = [account, credential_version](ReadTransaction& txn) -> TxnTask<Result<bool>> {
+        auto row = co_await read_account(txn, account);
+        if (!row && row.error().kind == ErrorKind::NotFound) co_return false;
+        if (!row) co_return std::unexpected(row.error());
+        MAILCORE_CO_TRY(const auto domain, detail::effective_domain(txn, row->address.domain));
+        MAILCORE_CO_TRY(const auto credentials, read_credentials(txn, account));
+        co_return row->status == AccountStatus::Active && domain && !domain->disabled &&
+            credentials.version == credential_version;
+    };
+    co_return co_await store_.read(std::move(work));
 }
 
 /// Counts and logs how it ended. What was right a moment ago must still be.
@@ -264,9 +260,8 @@ Task<Result<LoginAnswer>> StoreDirectory::authenticate(Login login) {
     const bool real = candidate.may_log_in && !candidate.credentials.password_hash.empty();
     auto hash = real ? candidate.credentials.password_hash : decoy_hash_;
     const auto cost = options_.password_cost;
-    MAILCORE_CO_TRY(const auto checked, hashing_.run([password, hash, cost] {
-        return crypto::verify_password(password, hash, cost);
-    }));
+    auto verify = [password, hash, cost] { return crypto::verify_password(password, hash, cost); };
+    MAILCORE_CO_TRY(const auto checked, hashing_.run(std::move(verify)));
     if (!checked) co_return std::unexpected(checked.error());
     const bool right = real && *checked != crypto::PasswordMatch::No;
     answer.outcome = right ? LoginOutcome::Accepted : LoginOutcome::Denied;
@@ -289,19 +284,19 @@ Task<Result<LoginAnswer>> StoreDirectory::authenticate(Login login) {
 Task<Result<void>> StoreDirectory::store_stronger_hash(AccountId id, std::uint64_t version,
                                                        Secret password) {
     const auto cost = options_.password_cost;
-    MAILCORE_CO_TRY(auto hashed, hashing_.run([password, cost, random = &random_] {
+    auto hash_it = [password, cost, random = &random_] {
         return crypto::hash_password(password, *random, cost);
-    }));
+    };
+    MAILCORE_CO_TRY(auto hashed, hashing_.run(std::move(hash_it)));
     if (!hashed) co_return std::unexpected(hashed.error());
-    auto stored = co_await store_.write(
-        [id, version, hash = *hashed](WriteTransaction& txn) -> TxnTask<Result<void>> {
-            MAILCORE_CO_TRY(auto credentials, read_credentials(txn, id));
-            if (credentials.version != version) co_return Result<void>{};
-            credentials.password_hash = hash;
-            txn.put(detail::key(detail::Table::Credentials).id(id).str(), detail::encode(credentials));
-            co_return Result<void>{};
-        });
-    co_return stored;
+    auto put = [id, version, hash = *hashed](WriteTransaction& txn) -> TxnTask<Result<void>> {
+        MAILCORE_CO_TRY(auto credentials, read_credentials(txn, id));
+        if (credentials.version != version) co_return Result<void>{};
+        credentials.password_hash = hash;
+        txn.put(detail::key(detail::Table::Credentials).id(id).str(), detail::encode(credentials));
+        co_return Result<void>{};
+    };
+    co_return co_await store_.write(std::move(put));
 }
 
 Task<Result<ScramLogin>> StoreDirectory::begin_scram(Login login) {
@@ -344,20 +339,20 @@ Task<Result<void>> StoreDirectory::set_password(AccountId id, Secret password) {
         Result<std::string> hash;
         Result<ScramKeys> keys;
     };
-    MAILCORE_CO_TRY(auto made, hashing_.run([plain = *text, options = options_, random = &random_] {
+    auto make = [plain = *text, options = options_, random = &random_] {
         auto keys = options.scram ? sasl::make_scram_keys(sasl::ScramHash::Sha256, plain, *random,
                                                           options.scram_iterations)
                                   : Result<ScramKeys>(ScramKeys());
         return Made{crypto::hash_password(plain, *random, options.password_cost), std::move(keys)};
-    }));
+    };
+    MAILCORE_CO_TRY(auto made, hashing_.run(std::move(make)));
     if (!made.hash) co_return std::unexpected(made.hash.error());
     if (!made.keys) co_return std::unexpected(made.keys.error());
     Credentials credentials;
     credentials.password_hash = *std::move(made.hash);
     if (options_.scram) credentials.scram = *std::move(made.keys);
-    auto stored = co_await store_.write([id, credentials](WriteTransaction& txn) {
-        return set_credentials(txn, id, credentials);
-    });
+    auto put = [id, credentials](WriteTransaction& txn) { return set_credentials(txn, id, credentials); };
+    auto stored = co_await store_.write(std::move(put));
     if (!stored) co_return std::unexpected(stored.error());
     cache_.drop(id);
     MAILCORE_LOG(log_, Info, "account.password_set", {{"account", id}});
@@ -371,16 +366,16 @@ Task<Result<Secret>> StoreDirectory::make_app_password(AccountId id, std::string
     row.label = std::move(label);
     row.digest = app_password_digest(password);
     row.rights = rights;
-    auto stored = co_await store_.write(
-        [id, row](WriteTransaction& txn) { return add_app_password(txn, id, row); });
+    auto put = [id, row](WriteTransaction& txn) { return add_app_password(txn, id, row); };
+    auto stored = co_await store_.write(std::move(put));
     if (!stored) co_return std::unexpected(stored.error());
     MAILCORE_LOG(log_, Info, "account.app_password_made", {{"account", id}});
     co_return password;
 }
 
 Task<Result<void>> StoreDirectory::revoke_app_password(AccountId id, std::uint64_t which) {
-    auto stored = co_await store_.write(
-        [id, which](WriteTransaction& txn) { return remove_app_password(txn, id, which); });
+    auto erase = [id, which](WriteTransaction& txn) { return remove_app_password(txn, id, which); };
+    auto stored = co_await store_.write(std::move(erase));
     if (!stored) co_return stored;
     cache_.drop(id);
     MAILCORE_LOG(log_, Info, "account.app_password_revoked", {{"account", id}});

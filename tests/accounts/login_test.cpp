@@ -317,11 +317,12 @@ TEST_CASE("a password hashed too cheaply is hashed anew when it is used") {
 TEST_CASE("SCRAM gets the keys of who exists and the end counts like any login") {
     People people;
     const auto id = people.make_account("alice@example.test", "correct horse");
+    const char* peer = "192.0.2.1";
     const auto begin = [&](const char* user) {
-        return people.run(people.directory().begin_scram(people.login(user, ""))).value();
+        return people.run(people.directory().begin_scram(people.login(user, "", peer))).value();
     };
     const auto end = [&](const char* user, ScramLogin begun, LoginOutcome proof) {
-        return people.run(people.directory().end_scram(people.login(user, ""), std::move(begun), proof)).value();
+        return people.run(people.directory().end_scram(people.login(user, "", peer), std::move(begun), proof)).value();
     };
     auto begun = begin("alice");
     CHECK(begun.outcome == LoginOutcome::Accepted);
@@ -336,7 +337,8 @@ TEST_CASE("SCRAM gets the keys of who exists and the end counts like any login")
     // The password changed between begin and end.
     REQUIRE(people.run(people.directory().set_password(id, Secret("another horse"))));
     CHECK(end("alice", begun, LoginOutcome::Accepted).outcome == LoginOutcome::Denied);
-    // A wrong proof makes the next wait.
+    // Wrong proofs from elsewhere make the next wait.
+    peer = "192.0.2.2";
     for (int n = 0; n < 5; ++n) end("alice", begin("alice"), LoginOutcome::Denied);
     const auto before = people.scheduler().now();
     begin("alice");
