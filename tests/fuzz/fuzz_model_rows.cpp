@@ -1,4 +1,5 @@
-// Rows as a damaged store may hold them: read or refused, and what is read is written and read the same.
+// Rows as a damaged store may hold them: read or refused, and what is read is written and read the
+// same.
 #include "libmailcore/accounts/detail/directory_rows.h"
 #include "libmailcore/base/assert.h"
 #include "libmailcore/store/detail/message_blocks.h"
@@ -68,6 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 }
 
 extern "C" const char* const* fuzz_seeds() {
-    static const char* const seeds[] = {MAILCORE_SOURCE_DIR "/tests/fuzz/seeds/model_rows", nullptr};
+    static const char* const seeds[] = {MAILCORE_SOURCE_DIR "/tests/fuzz/seeds/model_rows",
+                                        nullptr};
     return seeds;
 }

@@ -17,10 +17,9 @@ class MailAccount {
 
     explicit MailAccount(const StoreMaker& make, store::QuotaLimits limits = {})
         : store_(make(scheduler_)) {
-        const auto created =
-            run(scheduler_, store_->write([&](store::WriteTransaction& txn) {
-                return store::create_account(txn, id, limits);
-            }));
+        const auto created = run(scheduler_, store_->write([&](store::WriteTransaction& txn) {
+            return store::create_account(txn, id, limits);
+        }));
         if (!created) throw created.error();
     }
 
@@ -56,7 +55,8 @@ class MailAccount {
         filing.mailbox = mailbox;
         filing.flags = std::move(flags);
         filing.received.at = scheduler_.wall_now();
-        return edit([&](store::AccountEdit& edit) { return store::file_email(edit, email, filing); });
+        return edit(
+            [&](store::AccountEdit& edit) { return store::file_email(edit, email, filing); });
     }
     store::Mailbox mailbox(const std::string& path) {
         auto found = read([&](store::ReadTransaction& txn) {
@@ -67,7 +67,8 @@ class MailAccount {
     }
     store::MailboxRef ref(store::MailboxId mailbox) const { return {id, mailbox}; }
     std::vector<std::string> problems() {
-        auto found = read([](store::ReadTransaction& txn) { return store::check_account(txn, id); });
+        auto found =
+            read([](store::ReadTransaction& txn) { return store::check_account(txn, id); });
         if (!found) return {found.error().detail};
         return *found;
     }
