@@ -256,15 +256,6 @@ int mailcore_mbedtls_x25519(mbedtls_ecp_point *R, const mbedtls_mpi *m, const mb
     return error;
 }
 
-int mailcore_mbedtls_has_fast_x25519(void)
-{
-#ifdef MAILCORE_MBEDTLS_X25519
-    return 1;
-#else
-    return 0;
-#endif
-}
-
 /* ---- records ------------------------------------------------------------------------------------------------- */
 
 void *mailcore_mbedtls_gcm_remember(const unsigned char key[32])

@@ -1,16 +1,19 @@
 #include "libmailcore/imap/framing.h"
 
 #include "libmailcore/base/assert.h"
-#include "libmailcore/base/secret.h"
 #include "libmailcore/codec/ascii.h"
 #include "libmailcore/codec/number.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <optional>
 
 namespace mailcore::imap {
 namespace {
+
+// Assigning an empty string would keep the capacity.
+void release(std::string& text) { std::string().swap(text); }
 
 constexpr std::size_t head_octets_max = 128; // of a discarded command: a tag and a verb
 constexpr std::size_t end_octets_max = 32;   // of a discarded line: the longest announcement and more
@@ -37,9 +40,9 @@ std::optional<Framer::Announcement> announcement(std::string_view line) {
 
 Framer::Step Framer::read(std::string_view octets) {
     if (done_) {
-        buffer_ = std::string();
-        head_ = std::string();
-        end_ = std::string();
+        release(buffer_);
+        release(head_);
+        release(end_);
         command_ = {};
         line_start_ = 0;
         discarded_ = 0;
@@ -117,7 +120,7 @@ void Framer::begin_discarding() {
     head_ = buffer_.substr(0, head_octets_max);
     end_ = buffer_.substr(buffer_.size() - std::min(buffer_.size(), end_octets_max));
     cr_ = end_.ends_with('\r');
-    buffer_ = std::string();
+    release(buffer_);
     command_ = {};
     mode_ = Mode::DiscardLine;
 }
@@ -191,11 +194,10 @@ Framer::Discard Framer::discard() {
 }
 
 void Framer::wipe() {
-    Secret{std::move(buffer_)}.wipe();
-    buffer_ = std::string();
-    Secret{std::move(head_)}.wipe();
-    head_ = std::string();
-    end_ = std::string();
+    for (auto* text : {&buffer_, &head_, &end_}) {
+        explicit_bzero(text->data(), text->capacity());
+        release(*text);
+    }
     command_ = {};
     mode_ = Mode::Line;
     done_ = true;

@@ -43,8 +43,9 @@ std::string encode_mailbox_name(std::string_view utf8, NameEncoding encoding) {
 }
 
 bool matches_list_pattern(std::string_view pattern, std::string_view name, char delimiter) {
-    const bool inbox_pattern = codec::starts_with_ignoring_case(pattern, inbox) &&
-                               codec::starts_with_ignoring_case(name, inbox);
+    // The primary mailbox has its name in any case.
+    const bool in_inbox = name.starts_with(inbox) &&
+                          (name.size() == inbox.size() || name[inbox.size()] == delimiter);
     // reached[i]: the first i octets of the pattern can match the octets of the name read so far.
     std::vector<char> reached(pattern.size() + 1, 0);
     const auto skip_wildcards = [&] {
@@ -62,7 +63,7 @@ bool matches_list_pattern(std::string_view pattern, std::string_view name, char 
                                (pattern[i] == '*' || (pattern[i] == '%' && c != delimiter));
             bool advances = false;
             if (i > 0 && diagonal && pattern[i - 1] != '*' && pattern[i - 1] != '%') {
-                const bool fold = inbox_pattern && i <= inbox.size() && at < inbox.size();
+                const bool fold = in_inbox && at < inbox.size();
                 advances = fold ? codec::lower(pattern[i - 1]) == codec::lower(c)
                                 : pattern[i - 1] == c;
             }

@@ -33,8 +33,8 @@ struct MailboxName {
 /// The octets of an astring for `utf8`. Never fails: what is not UTF-8 becomes U+FFFD first.
 [[nodiscard]] std::string encode_mailbox_name(std::string_view utf8, NameEncoding encoding);
 
-/// Whether `name` matches `pattern`, both UTF-8: "*" is anything, "%" anything but `delimiter`. An INBOX at
-/// the start of the pattern matches without case. Time: the product of the two lengths.
+/// Whether `name` matches `pattern`, both UTF-8: "*" is anything, "%" anything but `delimiter`. The first
+/// five letters of INBOX and of what is below it match in any case. Time: the product of the two lengths.
 /// Source: RFC 9051 §6.3.9.
 [[nodiscard]] bool matches_list_pattern(std::string_view pattern, std::string_view name,
                                         char delimiter);

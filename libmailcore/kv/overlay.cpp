@@ -14,14 +14,14 @@ Result<View> Overlay::read() const {
     while (true) {
         std::shared_ptr<Index> index;
         std::shared_ptr<const Table> active, frozen;
-        Version version = 0;
+        Published published;
         std::uint64_t freezes = 0;
         {
             const std::scoped_lock lock(mutex_);
             index = index_;
             active = active_;
             frozen = frozen_;
-            version = published_.version;
+            published = published_;
             freezes = freezes_;
         }
         MAILCORE_TRY(auto reader, index->read());
@@ -31,7 +31,8 @@ Result<View> Overlay::read() const {
             const std::scoped_lock lock(mutex_);
             if (freezes_ != freezes) continue;
         }
-        return View(std::move(active), std::move(frozen), std::move(reader), version);
+        return View(std::move(active), std::move(frozen), std::move(reader), published.version,
+                    published.position);
     }
 }
 
@@ -86,10 +87,10 @@ Result<void> Overlay::apply(const ApplyOptions& options, const Before& before,
     return {};
 }
 
-void Overlay::replace_index(std::shared_ptr<Index> index) {
+void Overlay::replace_index(std::shared_ptr<Index> index, bool with_frozen) {
     const std::scoped_lock lock(mutex_);
-    MAILCORE_ASSERT(!frozen_);
     index_ = std::move(index);
+    if (with_frozen) frozen_.reset();
 }
 
 std::shared_ptr<Index> Overlay::index() const {

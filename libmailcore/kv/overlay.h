@@ -55,9 +55,9 @@ class Overlay {
     Result<void> apply(const ApplyOptions& options, const Before& before, const Finish& finish);
     [[nodiscard]] bool frozen() const;
 
-    /// Another index takes the place of the present one and holds all that was applied so far.
-    /// Checkpoint, with nothing frozen.
-    void replace_index(std::shared_ptr<Index> index);
+    /// Another index takes the place of the present one. It holds all that was applied so far and, if
+    /// `with_frozen`, what is frozen, which is then forgotten. Checkpoint.
+    void replace_index(std::shared_ptr<Index> index, bool with_frozen);
     [[nodiscard]] std::shared_ptr<Index> index() const;
 
     /// Memory of both tables, and of the active one. Any thread.

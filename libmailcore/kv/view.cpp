@@ -7,9 +7,9 @@
 namespace mailcore::kv {
 
 View::View(std::shared_ptr<const Table> active, std::shared_ptr<const Table> frozen,
-           std::unique_ptr<IndexReader> base, Version version)
+           std::unique_ptr<IndexReader> base, Version version, std::uint64_t position)
     : active_(std::move(active)), frozen_(std::move(frozen)), base_(std::move(base)),
-      version_(version) {}
+      version_(version), position_(position) {}
 
 Result<std::optional<std::string_view>> View::get(std::string_view key) const {
     if (const auto found = active_->find(key, version_)) return found->value;

@@ -23,7 +23,7 @@ class View {
 
     /// `active` is there; `frozen` and `base` may be absent.
     View(std::shared_ptr<const Table> active, std::shared_ptr<const Table> frozen,
-         std::unique_ptr<IndexReader> base, Version version);
+         std::unique_ptr<IndexReader> base, Version version, std::uint64_t position = 0);
 
     /// The row's value, valid as long as the view; nothing if there is no such row.
     Result<std::optional<std::string_view>> get(std::string_view key) const;
@@ -31,12 +31,15 @@ class View {
     Result<void> walk(Bounds bounds, Order order, Cursor* above, const Visit& visit) const;
 
     [[nodiscard]] Version version() const { return version_; }
+    /// The position in the journal that it reaches; 0 for what is not published.
+    [[nodiscard]] std::uint64_t position() const { return position_; }
 
   private:
     std::shared_ptr<const Table> active_;
     std::shared_ptr<const Table> frozen_;
     std::unique_ptr<IndexReader> base_;
     Version version_;
+    std::uint64_t position_;
 };
 
 /// Walks several sources as one, the first hiding those after it.

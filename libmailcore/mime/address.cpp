@@ -333,21 +333,17 @@ bool is_encoded_phrase(std::string_view name) {
            name.find("?=") != std::string_view::npos && is_plain_phrase(name);
 }
 
-void append_phrase(std::string_view name, Utf8 utf8, std::string& out) {
-    if (codec::is_ascii(name)) {
-        const bool printable =
-            std::none_of(name.begin(), name.end(), [](char c) { return codec::is_control(c); });
-        if (is_encoded_phrase(name) || (is_plain_phrase(name) && printable))
-            out += name;
-        else if (printable && name.find("=?") == std::string_view::npos)
-            out += quoted_string(name);
-        else
-            out += encode_phrase(name);
-    } else if (utf8 == Utf8::Allowed && codec::is_utf8(name)) {
-        out += is_plain_phrase(name) ? std::string(name) : quoted_string(name);
-    } else {
+void append_phrase(std::string_view name_given, Utf8 utf8, std::string& out) {
+    std::string name(name_given);
+    for (char& c : name)
+        if (codec::is_control(c)) c = ' '; // nobody adds a field through a name
+    const bool raw = codec::is_ascii(name) || (utf8 == Utf8::Allowed && codec::is_utf8(name));
+    if (is_encoded_phrase(name) || (raw && is_plain_phrase(name)))
+        out += name;
+    else if (raw && name.find("=?") == std::string::npos)
+        out += quoted_string(name);
+    else
         out += encode_phrase(name);
-    }
 }
 
 } // namespace

@@ -15,7 +15,7 @@ namespace mailcore::mime {
 
 namespace {
 
-constexpr std::size_t piece_octets_max = 60; // of a parameter's value, so that its line stays short
+constexpr std::size_t piece_octets_max = 55; // of a parameter's value, so that its line stays short
 
 bool is_token_character(char c) {
     return codec::is_visible(c) &&
@@ -290,6 +290,10 @@ std::optional<ContentDisposition> parse_content_disposition(std::string_view val
     ContentDisposition out;
     out.type = reader.word(";=");
     if (out.type.empty() && text.empty()) return std::nullopt;
+    if (reader.take('=')) { // the type was forgotten: what was read is the first parameter
+        reader = FieldReader(text);
+        out.type.clear();
+    }
     // RFC 2183 §2.8: unrecognised types are attachments; what is no token is not recognised.
     if (!is_token(out.type)) out.type = "attachment";
     out.parameters = reader.parameters();
@@ -330,8 +334,9 @@ void append_parameter(std::string_view name, std::string_view value, std::string
             continue;
         }
         begin(number + '*');
-        if (piece == 0) into += "utf-8''";
-        std::size_t width = 0;
+        const std::string_view charset = piece == 0 ? "utf-8''" : "";
+        into += charset;
+        std::size_t width = charset.size();
         std::size_t taken = 0;
         while (taken < value.size() && width + 3 <= piece_octets_max) {
             const char c = value[taken++];

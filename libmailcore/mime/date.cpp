@@ -188,6 +188,8 @@ class DateReader {
         while (size < rest_.size() && codec::is_alpha(rest_[size])) ++size;
         const auto word = rest_.substr(0, size);
         rest_.remove_prefix(size);
+        // "Mar, 1 Jul": a weekday in another language.
+        if (fields_.day == 0 && rest_.starts_with(',')) return;
         if (const auto month = month_of(word); month != 0 && fields_.month == 0) {
             fields_.month = month;
             return;
@@ -220,7 +222,7 @@ class DateReader {
         if (digits <= 2) {
             minutes = value * 60;
             auto colon = tail;
-            if (colon.starts_with(':')) {
+            if (colon.starts_with(':') || colon.starts_with('-')) { // "+05:30", and "+05-30" of some senders
                 colon.remove_prefix(1);
                 if (const auto more = codec::take_number<std::uint32_t>(colon, 59)) {
                     minutes += static_cast<int>(*more);

@@ -618,9 +618,9 @@ struct Parser::Machine {
             return false;
         }
         // The line end before a delimiter belongs to it (RFC 2046 §5.1.1).
-        const auto end = line_begin - previous_end;
+        auto end = line_begin - previous_end;
         const auto lines = out.lines - 1; // without the delimiter
-        while (stack.size() > level + 1) close_part(end, lines, previous_empty);
+        while (stack.size() > level + 1) end = close_part(end, lines, previous_empty);
         auto& frame = stack[level];
         if (line_8bit) frame.any_8bit = part_of(frame).body_8bit = true;
         line_8bit = false;
@@ -648,7 +648,9 @@ struct Parser::Machine {
 
     // The innermost part ends at `end`; `lines` are complete before it, of which the last lost its
     // end to a delimiter (and so is no line if it was empty) or stands whole.
-    void close_part(std::uint64_t end, std::uint64_t lines, bool last_line_empty) {
+    // Returns where it really ends: a part that has nothing at all ends where it began, and what is
+    // around it not before.
+    std::uint64_t close_part(std::uint64_t end, std::uint64_t lines, bool last_line_empty) {
         if (in_header) {
             const auto begin = part_of(stack.back()).header_begin;
             end = std::max(end, begin);
@@ -661,15 +663,17 @@ struct Parser::Machine {
         auto& part = out.parts[frame.part];
         part.end = std::max(end, part.body_begin);
         if (lines > frame.lines_before_body && part.end > part.body_begin) {
-            part.body_lines = lines - frame.lines_before_body - (last_line_empty ? 1 : 0);
+            part.body_lines = lines - frame.lines_before_body - (last_line_empty && part.end < line_begin ? 1 : 0);
         }
         if (part.kind == Part::Kind::Multipart && part.first_child == no_part)
             part.kind = Part::Kind::Leaf;
         if (!preamble_preview) preview.end();
+        const auto ended = part.end;
         if (!stack.empty() && frame.any_8bit) {
             stack.back().any_8bit = true;
             part_of(stack.back()).body_8bit = true;
         }
+        return ended;
     }
 
     Structure finish() {
@@ -679,7 +683,7 @@ struct Parser::Machine {
             complete_partial_line(0);
         }
         out.octets = position;
-        while (!stack.empty()) close_part(position, out.lines, false);
+        for (auto end = position; !stack.empty();) end = close_part(end, out.lines, false);
         if (preamble_preview) preview.end();
         out.preview = out.storage.keep(preview.text());
         return std::move(out);

@@ -22,7 +22,7 @@ namespace {
 const WallTime noon = base::wall_time(1811851200); // 2027-06-01 12:00
 
 std::shared_ptr<tls::ServerContext> make_context() {
-    base::SystemRandom random;
+    static base::SystemRandom random;
     tls::ServerOptions options;
     auto certificate = crypto::make_self_signed(
         {{"mx.example.test"}, noon - std::chrono::days(1), noon + std::chrono::days(1)}, random);

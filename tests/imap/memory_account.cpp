@@ -152,7 +152,7 @@ void MemoryDialogue::handle(Event& event) {
                    [&](NeedBody& need) {
                        auto& body = fetching_->bodies[need.token];
                        if (account_->bodies_fail && need.offset > 0) return engine_.body_failed(need.id);
-                       engine_.body(need.id, body.substr(need.offset, std::min<std::size_t>(need.room, 13)));
+                       engine_.body(need.id, body.substr(need.offset, std::min<std::size_t>(need.room, body.size() > 1000 ? 5000 : 13)));
                        fetch_on();
                    },
                    [&](Room&) { fetch_on(); },

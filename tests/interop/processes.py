@@ -134,10 +134,10 @@ class Process:
         return self.child.returncode
 
     def kill(self):
-        """SIGKILL to it and all below it, at once."""
+        """SIGKILL to it and all below it; stopped first, so that it forks nothing meanwhile."""
+        send_signal(self.pid, signal.SIGSTOP)
         below = descendants(self.pid)
-        send_signal(self.pid, signal.SIGKILL)
-        for pid in below:
+        for pid in (self.pid, *below):
             send_signal(pid, signal.SIGKILL)
         self.child.wait()
         wait_until(lambda: all(is_zombie(pid) for pid in below), "killed processes to end")

@@ -162,6 +162,8 @@ class Runner:
                 processes.kill_descendants(child.pid)
                 child.kill()
                 child.wait()
+                with open(f"{directory}/output", "a", encoding="utf-8") as output:
+                    print("killed: it did not even end when asked, after its deadline", file=output)
         del self.children[child.pid]
         text = processes.read_text(f"{directory}/output").strip()
         status = child.returncode if child.returncode in self.counts else FAILED
@@ -169,17 +171,24 @@ class Runner:
         if not options.keep:
             shutil.rmtree(directory, ignore_errors=True)
 
+    def end_children(self):
+        for child in list(self.children.values()):
+            processes.kill_descendants(child.pid)
+            child.kill()
+
     def run(self, stories):
         # The longest first, so that the end is not one story on an idle machine.
         stories = sorted(enumerate(stories), key=lambda pair: -pair[1].deadline)
+        pool = concurrent.futures.ThreadPoolExecutor(self.options.jobs)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
-                for done in [pool.submit(self.play, *pair) for pair in stories]:
-                    done.result()
+            for done in [pool.submit(self.play, *pair) for pair in stories]:
+                done.result()
         finally:
-            for child in list(self.children.values()):
-                processes.kill_descendants(child.pid)
-                child.kill()
+            # Empty-handed after a good run; after Ctrl-C there is something to end.
+            pool.shutdown(wait=False, cancel_futures=True)
+            self.end_children()
+            pool.shutdown()
             if self.options.keep:
                 print(f"folders: {self.directory}")
             else:
@@ -216,7 +225,11 @@ def main():
         if not options.mdserver or not options.mdctl:
             print("mdserver and mdctl are not built; build them, name them, or use --self-test")
             return 2
-    return Runner(options).run(stories)
+    try:
+        return Runner(options).run(stories)
+    except KeyboardInterrupt:
+        print("interrupted")
+        return 130
 
 
 if __name__ == "__main__":

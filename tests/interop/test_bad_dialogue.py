@@ -79,7 +79,7 @@ def pop3_garbage(scene):
 # Authentication and TLS.
 
 
-@story("AUTH garbage gets 501, 504 or 535, and a good login works after it")
+@story("AUTH garbage gets 501, 504 or 535, and a good login works after it", deadline=120)
 def auth_garbage(scene):
     server = scene.server()
     alice = server.accounts["alice"]

@@ -98,7 +98,7 @@ def success(scene):
 def never_bounced(scene):
     server, peer = setting(scene, {f"bad@{REMOTE}": "550 5.1.1 no such user"})
     alice = server.accounts["alice"]
-    # A user's receipt (RFC 8098 §3) goes out from <>; the remote refuses it.
+    # A user's receipt goes out from <>; the remote refuses it.
     receipt = Letter("", f"bad@{REMOTE}")
     clients.submit(server, alice, receipt)
     wait_until(lambda: peer.logged(r"reject: RCPT .* from=<> to=<bad@"), "the refusal", 20)

@@ -106,9 +106,10 @@ def server_killed(scene):
     bob = server.accounts["bob"]
     sent = append(server, bob, 200, size=4000)
     sync = clients.Mbsync(scene, server, bob)
+    clients.maildir(sync.inbox)
     process = sync.start()
     wait_until(
-        lambda: not process.running() or (os.path.isdir(sync.inbox) and len(sync.paths()) > 30),
+        lambda: not process.running() or len(sync.paths()) > 30,
         "30 messages", 30, every=0.001)
     server.kill()
     wait_until(lambda: not process.running(), "mbsync to notice", 30)

@@ -102,6 +102,8 @@ TEST_CASE("an idle server session holds at most 13 KiB") {
                 sessions.back().memory());
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     CHECK(each <= 13 * 1024);
+#else
+    static_cast<void>(each); // the sanitizer's own memory outweighs it
 #endif
     CHECK(sessions.back().memory() <= 13 * 1024);
 }

@@ -9,45 +9,51 @@ namespace {
 constexpr std::size_t piece_octets_max = 64 * 1024;
 } // namespace
 
-void OutputQueue::append(std::string_view octets) {
+/// Joins what is small, since each piece costs a little on its way out.
+void OutputQueue::insert(Segments::iterator before, std::string octets) {
     if (octets.empty()) return;
     size_ += octets.size();
-    if (!open_ || open_->size() + octets.size() > piece_octets_max)
-        open_ = &std::get<std::string>(segments_.emplace_back(std::string()));
-    open_->append(octets);
+    if (before != segments_.begin()) {
+        auto& last = *std::prev(before);
+        if (!last.pull && !last.shown && last.octets.size() + octets.size() <= piece_octets_max) {
+            last.octets += octets;
+            return;
+        }
+    }
+    segments_.insert(before, Segment{std::move(octets)});
 }
 
+void OutputQueue::append(std::string_view octets) { insert(segments_.end(), std::string(octets)); }
+
 void OutputQueue::append_pull(std::uint64_t octets, std::uint64_t token) {
-    if (octets == 0) return;
-    segments_.emplace_back(Pull{octets, octets, token});
-    open_ = nullptr;
+    if (octets > 0) segments_.push_back(Segment{{}, Pull{octets, octets, token}});
+}
+
+OutputQueue::Segments::const_iterator OutputQueue::first_pull() const {
+    return std::ranges::find_if(segments_, [](const Segment& segment) { return segment.pull.has_value(); });
 }
 
 const OutputQueue::Pull* OutputQueue::pull() const {
-    for (const auto& segment : segments_)
-        if (const auto* pull = std::get_if<Pull>(&segment)) return pull;
-    return nullptr;
+    const auto at = first_pull();
+    return at == segments_.end() ? nullptr : &*at->pull;
 }
 
 void OutputQueue::fill(std::string octets) {
-    const auto at = std::ranges::find_if(
-        segments_, [](const Segment& segment) { return std::holds_alternative<Pull>(segment); });
-    MAILCORE_ASSERT(at != segments_.end());
-    auto& pull = std::get<Pull>(*at);
-    MAILCORE_ASSERT(octets.size() <= pull.left);
-    pull.left -= octets.size();
-    size_ += octets.size();
-    if (!octets.empty()) segments_.emplace(at, std::move(octets));
-    if (pull.left == 0) segments_.erase(at);
+    // An iterator that may change what it points to.
+    const auto at = segments_.erase(first_pull(), first_pull());
+    MAILCORE_ASSERT(at != segments_.end() && octets.size() <= at->pull->left);
+    at->pull->left -= octets.size();
+    insert(at, std::move(octets));
+    if (at->pull->left == 0) segments_.erase(at);
 }
 
 std::span<const std::string_view> OutputQueue::pieces() const {
     views_.clear();
-    open_ = nullptr;
     for (const auto& segment : segments_) {
-        const auto* octets = std::get_if<std::string>(&segment);
-        if (!octets) break;
-        views_.push_back(views_.empty() ? std::string_view(*octets).substr(sent_) : *octets);
+        if (segment.pull) break;
+        segment.shown = true;
+        views_.push_back(views_.empty() ? std::string_view(segment.octets).substr(sent_)
+                                        : std::string_view(segment.octets));
     }
     return views_;
 }
@@ -56,23 +62,18 @@ void OutputQueue::sent(std::size_t octets) {
     MAILCORE_ASSERT(octets <= size_);
     size_ -= octets;
     sent_ += octets;
-    while (!segments_.empty()) {
-        const auto* first = std::get_if<std::string>(&segments_.front());
-        if (!first || sent_ < first->size()) break;
-        sent_ -= first->size();
-        if (first == open_) open_ = nullptr;
+    while (!segments_.empty() && !segments_.front().pull && sent_ >= segments_.front().octets.size()) {
+        sent_ -= segments_.front().octets.size();
         segments_.pop_front();
     }
-    MAILCORE_ASSERT(sent_ == 0 || !segments_.empty());
-    views_ = {};
+    MAILCORE_ASSERT(sent_ == 0 || (!segments_.empty() && !segments_.front().pull));
+    std::vector<std::string_view>().swap(views_); // assigning an empty one would keep the capacity
 }
 
 std::size_t OutputQueue::memory() const {
     std::size_t octets = views_.capacity() * sizeof(std::string_view);
-    for (const auto& segment : segments_) {
-        octets += sizeof segment + 2 * sizeof(void*);
-        if (const auto* text = std::get_if<std::string>(&segment)) octets += text->capacity();
-    }
+    for (const auto& segment : segments_)
+        octets += sizeof segment + 2 * sizeof(void*) + segment.octets.capacity();
     return octets;
 }
 

@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 namespace mailcore::imap::detail {
@@ -41,12 +41,19 @@ class OutputQueue {
     [[nodiscard]] std::size_t memory() const;
 
   private:
-    using Segment = std::variant<std::string, Pull>;
+    struct Segment {
+        std::string octets;
+        std::optional<Pull> pull = {};
+        mutable bool shown = false; // by pieces(): its octets must stay where they are
+    };
+    using Segments = std::list<Segment>; // nodes do not move, so neither do short strings
 
-    std::list<Segment> segments_; // its nodes do not move, so neither do short strings
+    [[nodiscard]] Segments::const_iterator first_pull() const;
+    void insert(Segments::iterator before, std::string octets);
+
+    Segments segments_;
     std::size_t size_ = 0;
     std::size_t sent_ = 0; // of the first segment
-    mutable std::string* open_ = nullptr; // the last segment, as long as pieces() has not shown it
     mutable std::vector<std::string_view> views_; // of segments_, made anew by each call of pieces()
 };
 

@@ -19,6 +19,9 @@ inline constexpr std::string_view user_keys_from{"\x01", 1};
 /// The highest number handed out by `next_id`, 64 bits little endian.
 inline constexpr std::string_view last_id_key{"\0i", 2};
 
+/// In an index: how far the journal is applied to it. Absent until it is complete.
+inline constexpr std::string_view applied_key{"\0a", 2};
+
 /// Where a body lies.
 [[nodiscard]] std::string blob_key(BlobId blob);
 /// That `owner` needs `blob`. All of a blob's are in `references_of`.

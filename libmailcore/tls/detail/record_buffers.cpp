@@ -9,11 +9,12 @@
 #include <mbedtls/version.h>
 #include <mbedtls/x509_crt.h>
 
-static_assert(MBEDTLS_VERSION_NUMBER >= 0x03060000 && MBEDTLS_VERSION_NUMBER < 0x03070000,
-              "this file knows the buffers of mbedTLS 3.6");
+static_assert(MBEDTLS_VERSION_NUMBER >= 0x03060300 && MBEDTLS_VERSION_NUMBER < 0x03070000,
+              "this file knows the buffers of mbedTLS 3.6.3 and later 3.6");
 
 // The library's own, of its internal header.
 extern "C" void mbedtls_ssl_handshake_free(mbedtls_ssl_context* ssl);
+extern "C" void mbedtls_ssl_transform_free(mbedtls_ssl_transform* transform);
 
 namespace mailcore::tls::detail {
 
@@ -49,12 +50,16 @@ void drop_peer_certificate(mbedtls_ssl_context& ssl) {
     ssl.session->peer_cert = nullptr;
 }
 
-// As the library does by itself after TLS 1.2; with no handshake it refuses all handshake messages.
+// As the library does by itself after TLS 1.2. What it would free along with the handshake at the end goes too:
+// the transform that was made in case TLS 1.2 is agreed, and no session (wrap-up has moved it).
 void drop_handshake(mbedtls_ssl_context& ssl) {
     if (ssl.handshake == nullptr || mbedtls_ssl_is_handshake_over(&ssl) == 0) return;
     mbedtls_ssl_handshake_free(&ssl);
     mbedtls_free(ssl.handshake);
     ssl.handshake = nullptr;
+    mbedtls_ssl_transform_free(ssl.transform_negotiate);
+    mbedtls_free(ssl.transform_negotiate);
+    ssl.transform_negotiate = nullptr;
 }
 
 unsigned received_alert(const mbedtls_ssl_context& ssl) {

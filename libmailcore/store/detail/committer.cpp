@@ -1,0 +1,237 @@
+#include "libmailcore/store/detail/committer.h"
+
+#include "libmailcore/base/assert.h"
+#include "libmailcore/store/detail/engine_rows.h"
+
+#include <exception>
+#include <utility>
+
+namespace mailcore::store::detail {
+
+void Committer::look_at_room() {
+    const auto free = parts_.files.free_octets(parts_.folder);
+    full_ = (free && *free < parts_.free_octets_min) ||
+            parts_.overlay.octets() > parts_.overlay_octets_max;
+}
+
+void Committer::commit(std::vector<Submission> submissions) {
+    look_at_room();
+    std::span<Submission> rest = submissions;
+    while (!rest.empty()) rest = rest.subspan(commit_some(rest, journal::Space::Normal));
+}
+
+/// Handles the first few submissions and returns how many.
+std::size_t Committer::commit_some(std::span<Submission> submissions, journal::Space space) {
+    Batch batch;
+    batch.version = parts_.overlay.published().version + 1;
+    batch.space = space;
+    std::size_t taken = 0;
+    std::optional<Error> error;
+    std::optional<journal::Frame> frame;
+    if (auto failure = parts_.journal.failure(); !failure.empty()) {
+        error = Error{ErrorKind::Unavailable, std::move(failure)};
+        for (auto& submission : submissions) batch.failed.emplace_back(&submission, *error);
+        answer(batch, error);
+        return submissions.size();
+    }
+    {
+        // The view pins pages of the index: not across the sync.
+        const auto view = parts_.overlay.read_unpublished();
+        for (auto& submission : submissions) {
+            if (batch.octets > parts_.batch_octets_max) break;
+            ++taken;
+            if (!view)
+                batch.failed.emplace_back(&submission, view.error());
+            else
+                run(submission, *view, batch);
+        }
+        auto made = frame_of(batch);
+        if (made)
+            frame = std::move(*made);
+        else
+            error = made.error();
+    }
+    if (!error && !frame->empty()) {
+        const auto appended = parts_.journal.append(std::move(*frame), space);
+        if (appended) {
+            publish(batch, *appended);
+        } else if (appended.error().kind == ErrorKind::LimitExceeded &&
+                   space == journal::Space::Normal) {
+            // The disk is full: what makes room is run again and may use the reserve.
+            take_back(batch);
+            full_ = true;
+            Batch refused;
+            for (auto& submission : submissions.first(taken)) {
+                if (submission.urgency == Urgency::Reclaim)
+                    commit_some({&submission, 1}, journal::Space::Reserve);
+                else
+                    refused.failed.emplace_back(&submission, appended.error());
+            }
+            answer(refused, std::nullopt);
+            return taken;
+        } else {
+            error = appended.error();
+        }
+    } else if (!error) {
+        // Nothing to make durable; rows that were put and erased again are gone with the next
+        // version.
+        take_back(batch);
+    }
+    if (error) take_back(batch);
+    answer(batch, error);
+    return taken;
+}
+
+void Committer::run(Submission& submission, const kv::View& view, Batch& batch) {
+    if (full_ && submission.urgency == Urgency::Normal) {
+        batch.failed.emplace_back(&submission,
+                                  Error{ErrorKind::LimitExceeded, "the disk is (nearly) full"});
+        return;
+    }
+    auto writer = std::make_unique<RowWriter>(view, parts_.clock.wall_now(), ids_, parts_.store);
+    auto done = [&]() -> Result<void> {
+        try {
+            auto task = submission.work(*writer);
+            MAILCORE_TRY(task.run());
+        } catch (const std::exception& thrown) {
+            // It must not take the writer's thread with it.
+            return fail(ErrorKind::Unavailable,
+                        std::string("a transaction threw: ") + thrown.what());
+        }
+        MAILCORE_TRY(writer->close());
+        return apply(submission, std::move(writer), view, batch);
+    }();
+    if (!done) batch.failed.emplace_back(&submission, std::move(done).error());
+}
+
+/// Shows the changes to the transactions that follow.
+Result<void> Committer::apply(Submission& submission, std::unique_ptr<RowWriter> writer,
+                              const kv::View& view, Batch& batch) {
+    // What can fail comes before anything is changed.
+    std::vector<journal::BodyPlace> released;
+    for (const auto& [key, value] : writer->changes()) {
+        const auto blob = value ? std::nullopt : blob_of_key(key);
+        if (!blob || batch.bodies.contains(*blob)) continue;
+        MAILCORE_TRY(const auto row, view.get(key));
+        if (!row) continue;
+        MAILCORE_TRY(const auto place, decode_blob_row(*row));
+        released.push_back(place.place);
+    }
+    auto& table = parts_.overlay.active();
+    const auto index = batch.done.size();
+    for (const auto& [key, value] : writer->changes()) {
+        if (value)
+            table.put(key, *value, batch.version);
+        else
+            table.erase(key, batch.version);
+        batch.octets += key.size() + (value ? value->size() : 0);
+        const auto [last, fresh] = batch.last.try_emplace(key, Batch::Last{index, false});
+        if (!fresh) {
+            // This change set's key takes the place of the other's, which views the same octets.
+            last->second.put_before = true;
+            last->second.by = index;
+        }
+        if (!value)
+            if (const auto blob = blob_of_key(key)) batch.bodies.erase(*blob);
+    }
+    for (const auto& [id, body] : writer->bodies()) {
+        batch.renamed.emplace_back(body.get(), body->named);
+        body->named = id;
+        auto own = std::static_pointer_cast<const JournalBody>(body);
+        batch.octets += own->chunk.size();
+        batch.bodies.emplace(id, std::move(own));
+    }
+    batch.released.insert(batch.released.end(), released.begin(), released.end());
+    batch.done.push_back({&submission, std::move(writer)});
+    return {};
+}
+
+/// A record for each body that is still needed at the end of the batch, and one for each
+/// transaction, with the rows that nobody after it changed again.
+Result<journal::Frame> Committer::frame_of(const Batch& batch) {
+    journal::Frame frame;
+    for (const auto& [id, body] : batch.bodies) {
+        const auto record = record_of(id, *body);
+        if (body->place)
+            frame.add_body(record);
+        else
+            frame.add_body(record, body->chunk);
+    }
+    std::optional<kv::View> published;
+    for (std::size_t i = 0; i < batch.done.size(); ++i) {
+        journal::ChangesWriter changes;
+        for (const auto& [key, value] : batch.done[i].writer->changes()) {
+            const auto& last = batch.last.at(key);
+            if (last.by != i) continue;
+            if (value && blob_of_key(key)) continue; // follows from the body's record
+            if (!value && last.put_before) {
+                // Put and erased within the batch: if it was not there before, it never was.
+                if (!published) {
+                    MAILCORE_TRY(published, parts_.overlay.read());
+                }
+                MAILCORE_TRY(const auto before, published->get(key));
+                if (!before) continue;
+            }
+            if (value)
+                changes.put(key, *value);
+            else
+                changes.erase(key);
+        }
+        if (changes.empty()) continue;
+        const auto& announced = batch.done[i].writer->announcements();
+        frame.add(journal::RecordType::Changes,
+                  announced.empty() ? 0 : announced.front().account.value, changes.content());
+    }
+    return frame;
+}
+
+void Committer::take_back(const Batch& batch) {
+    for (const auto& [key, last] : batch.last) parts_.overlay.active().discard(key, batch.version);
+    for (auto each = batch.renamed.rbegin(); each != batch.renamed.rend(); ++each)
+        each->first->named = each->second;
+}
+
+void Committer::publish(Batch& batch, const journal::FrameInfo& frame) {
+    // In the order in which the frame got them.
+    std::uint64_t offset = 0;
+    for (const auto& [id, body] : batch.bodies) {
+        auto record = record_of(id, *body);
+        if (!body->place) {
+            record.place.offset = offset;
+            record.place.stored = body->chunk.size();
+            offset += body->chunk.size();
+        }
+        const BlobRow row{frame.place(record), record.digest};
+        parts_.overlay.active().put(blob_key(id), encode(row), batch.version);
+        parts_.live.add(row.place);
+    }
+    for (const auto& place : batch.released) parts_.live.remove(place);
+    mark_ = frame.mark();
+    parts_.overlay.publish(batch.version, frame.end);
+    ++counts_.batches;
+}
+
+/// Tells the subscribers and answers the callers, in commit order.
+void Committer::answer(Batch& batch, const std::optional<Error>& error) {
+    for (auto& [submission, writer] : batch.done) {
+        Result<void> result;
+        if (error) {
+            result = std::unexpected(*error);
+        } else {
+            parts_.subscribers.tell(writer->announcements(), outbox_);
+            ++counts_.transactions;
+        }
+        outbox_.add(*submission->scheduler,
+                    [completer = submission->completer, result = std::move(result)]() mutable {
+                        completer.complete_here(std::move(result));
+                    });
+    }
+    for (auto& [submission, reason] : batch.failed)
+        outbox_.add(*submission->scheduler,
+                    [completer = submission->completer, reason = std::move(reason)]() mutable {
+                        completer.complete_here(std::unexpected(std::move(reason)));
+                    });
+    outbox_.send();
+}
+
+} // namespace mailcore::store::detail

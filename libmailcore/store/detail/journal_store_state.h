@@ -1,0 +1,88 @@
+// What an open JournalStore consists of.
+#pragma once
+
+#include "libmailcore/store/detail/committer.h"
+#include "libmailcore/store/detail/index_files.h"
+#include "libmailcore/store/journal_store.h"
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace mailcore::store {
+
+struct JournalStore::State : std::enable_shared_from_this<JournalStore::State> {
+    State(base::FileSystem& f, std::string p, const Options& o, base::Random& r,
+          const base::Clock& c, Log l);
+
+    base::FileSystem& files;
+    const std::string folder;
+    const Options options;
+    base::Random& random;
+    const base::Clock& clock;
+    const Log log;
+    std::unique_ptr<base::FolderLock> lock;
+    detail::IndexFiles index_files;
+    detail::LiveOctets live;
+    detail::Subscribers subscribers;
+    std::unique_ptr<kv::Overlay> overlay;
+    std::shared_ptr<journal::Journal> journal; ///< shared with bodies that are being streamed
+    std::unique_ptr<detail::Committer> committer;
+    std::vector<std::string> damages; ///< found when it was opened
+    journal::Mark committed;          ///< where the log stood when it was opened
+
+    // What waits for the writer.
+    std::mutex inbox_mutex; // over the following
+    std::condition_variable inbox_filled;
+    std::map<Scheduler*, std::vector<detail::Submission>> turns; ///< of this turn of each scheduler
+    std::vector<detail::Submission> inbox;
+    bool stopping = false;
+    bool freeze_wanted = false;
+
+    // The writer's alone.
+    Instant last_commit;
+    std::optional<Instant> first_change; ///< the oldest that is in no checkpoint
+
+    // The checkpoint.
+    std::mutex checkpoint_mutex;    ///< held while the index is being changed or replaced
+    mutable std::mutex marks_mutex; // over the following
+    std::condition_variable marks_changed;
+    std::uint64_t index_number = 0;
+    journal::Mark applied;
+    std::optional<journal::Mark> frozen; ///< where a frozen table reaches that is not applied yet
+    std::string index_failure;           ///< why no checkpoint is made any more
+    bool checkpoint_stopping = false;
+
+    std::thread writer;
+    std::thread checkpointer;
+
+    Result<void> open(const JournalStore& store);
+    Result<void> open_journal(const detail::IndexFile& index);
+    Result<void> note_applied(kv::Index& index, const journal::Mark& mark);
+    void report(const std::string& damage);
+
+    void submit(detail::Submission submission);
+    void flush_turn(Scheduler& scheduler);
+    std::vector<detail::Submission> wait_for_submissions(std::chrono::milliseconds at_most);
+    void write_loop();
+    void commit(std::vector<detail::Submission> submissions);
+    /// How long until something is due; freezes if a checkpoint is.
+    std::chrono::milliseconds look_at_checkpoint();
+    bool freeze();
+    void wait_for_checkpoint();
+    bool idle();
+    void drop_dead_segments();
+
+    void checkpoint_loop();
+    Result<void> apply_frozen();
+    void stop();
+
+    /// Any thread. Octets of a body, or nothing if it needs the disk.
+    Result<std::optional<std::string>> read_body(BlobId blob, std::uint64_t offset,
+                                                 std::size_t octets, journal::ReadFrom from);
+    Result<detail::BlobRow> find_blob(BlobId blob) const;
+};
+
+} // namespace mailcore::store

@@ -1,0 +1,317 @@
+// Comparing a store with itself, and building its index anew.
+#include "libmailcore/crypto/hash.h"
+#include "libmailcore/store/detail/engine_rows.h"
+#include "libmailcore/store/detail/journal_store_state.h"
+#include "libmailcore/store/journal_store.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+namespace mailcore::store {
+
+namespace {
+
+constexpr std::size_t problems_max = 1000, suspects_max = 100'000, rows_a_step = 1000;
+
+std::string printable(std::string_view key) {
+    std::string text;
+    for (const char c : key)
+        if (c > ' ' && c < 0x7F && c != '\\')
+            text += c;
+        else
+            text += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    return text;
+}
+
+/// Rows of a range, a bounded number at a time: nothing is pinned between two steps.
+using Rows = std::vector<std::pair<std::string, std::string>>;
+Result<Rows> rows_from(const kv::View& view, std::string_view from, std::string_view to) {
+    Rows rows;
+    MAILCORE_TRY(view.walk({from, to}, kv::Order::Ascending, nullptr,
+                           [&](std::string_view key, std::string_view value) {
+                               rows.emplace_back(key, value);
+                               return rows.size() < rows_a_step;
+                           }));
+    return rows;
+}
+Result<Rows> rows_from(kv::Index& index, std::string_view from, std::string_view to) {
+    Rows rows;
+    MAILCORE_TRY(const auto reader, index.read());
+    const auto cursor = reader->cursor();
+    for (cursor->start({from, to}, kv::Order::Ascending);
+         cursor->valid() && rows.size() < rows_a_step; cursor->next())
+        rows.emplace_back(cursor->key(), *cursor->value());
+    if (cursor->fault()) return std::unexpected(*cursor->fault());
+    return rows;
+}
+
+/// The check of one store.
+class Check {
+  public:
+    explicit Check(JournalStore::State& state) : state_(state) {}
+    Result<CheckReport> run();
+
+  private:
+    Result<void> compare_rows();
+    Result<void> compare_step(Rows& ours, Rows& theirs, bool ours_end, bool theirs_end);
+    Result<void> look_at_suspects();
+    Result<void> check_references();
+    Result<void> check_bodies();
+    Result<void> check_body(BlobId blob, const detail::BlobRow& row);
+    Result<bool> is_whole(const detail::BlobRow& row);
+    Result<void> check_counts();
+    void problem(std::string text);
+
+    JournalStore::State& state_;
+    CheckReport report_;
+    std::shared_ptr<kv::Index> anew_; // built from the journal
+    journal::Position reached_ = 0;   // by `anew_`
+    std::set<std::string> suspects_;  // keys that differ, or have changed meanwhile
+};
+
+void Check::problem(std::string text) {
+    if (report_.problems.size() < problems_max) report_.problems.push_back(std::move(text));
+}
+
+/// Every row of the store against the index built anew.
+Result<void> Check::compare_rows() {
+    std::string from;
+    while (true) {
+        // The two ranges of a step end at the same key.
+        auto theirs = rows_from(*anew_, from, {});
+        if (!theirs) return std::unexpected(std::move(theirs).error());
+        const bool last = theirs->size() < rows_a_step;
+        std::string to = last ? std::string() : theirs->back().first + '\0';
+        std::string at = from;
+        std::map<std::string_view, std::string_view> expected;
+        for (const auto& [key, value] : *theirs)
+            if (!detail::is_derived_key(key)) expected.emplace(key, value);
+        while (true) {
+            MAILCORE_TRY(const auto view, state_.overlay->read());
+            MAILCORE_TRY(const auto ours, rows_from(view, at, to));
+            for (const auto& [key, value] : ours) {
+                if (detail::is_derived_key(key)) continue;
+                ++report_.rows;
+                const auto found = expected.find(key);
+                if (found == expected.end() || found->second != value) suspects_.insert(key);
+                if (found != expected.end()) expected.erase(found);
+            }
+            if (ours.size() < rows_a_step) break;
+            at = ours.back().first + '\0';
+        }
+        for (const auto& [key, value] : expected) suspects_.emplace(key);
+        if (suspects_.size() > suspects_max) {
+            problem("the index differs from the journal in more than 100,000 rows");
+            suspects_.clear();
+            return {};
+        }
+        if (last) return {};
+        from = std::move(to);
+    }
+}
+
+/// Rows may have changed since the index was built anew: it is brought up to one view, which
+/// decides.
+Result<void> Check::look_at_suspects() {
+    MAILCORE_TRY(const auto view, state_.overlay->read());
+    MAILCORE_TRY(detail::replay_into(*state_.journal, reached_, view.position(), *anew_,
+                                     state_.options.checkpoint_octets,
+                                     [this](const std::string& what) { problem(what); }));
+    reached_ = view.position();
+    MAILCORE_TRY(const auto reader, anew_->read());
+    for (const auto& key : suspects_) {
+        MAILCORE_TRY(const auto ours, view.get(key));
+        MAILCORE_TRY(const auto theirs, reader->get(key));
+        if (ours == theirs) continue;
+        problem(fmt::format("row {}: {}", printable(key),
+                            !ours     ? "in the journal, not in the index"
+                            : !theirs ? "in the index, not in the journal"
+                                      : "the index has another value than the journal"));
+    }
+    return {};
+}
+
+/// Every reference has its body, and every body a reference.
+Result<void> Check::check_references() {
+    const auto blobs = detail::all_blobs(), references = detail::all_references();
+    BlobId last;
+    bool there = false;
+    for (std::string from = references.from;;) {
+        MAILCORE_TRY(const auto rows, rows_from(*anew_, from, references.to));
+        MAILCORE_TRY(const auto reader, anew_->read());
+        for (const auto& [key, value] : rows) {
+            ++report_.references;
+            const auto blob = detail::blob_of_reference(key);
+            if (!blob) {
+                problem(fmt::format("row {}: no key of a reference", printable(key)));
+                continue;
+            }
+            if (*blob != last) {
+                last = *blob;
+                MAILCORE_TRY(const auto row, reader->get(detail::blob_key(last)));
+                there = row.has_value();
+            }
+            if (!there) problem(fmt::format("body {}: needed but not there", blob->value));
+        }
+        if (rows.size() < rows_a_step) break;
+        from = rows.back().first + '\0';
+    }
+    for (std::string from = blobs.from;;) {
+        MAILCORE_TRY(const auto rows, rows_from(*anew_, from, blobs.to));
+        for (const auto& [key, value] : rows) {
+            const auto blob = detail::blob_of_key(key);
+            if (!blob) continue;
+            const auto owners = detail::references_of(*blob);
+            MAILCORE_TRY(const auto reader, anew_->read());
+            const auto cursor = reader->cursor();
+            cursor->start({owners.from, owners.to}, kv::Order::Ascending);
+            if (!cursor->valid()) problem(fmt::format("body {}: nobody needs it", blob->value));
+        }
+        if (rows.size() < rows_a_step) return {};
+        from = rows.back().first + '\0';
+    }
+}
+
+Result<bool> Check::is_whole(const detail::BlobRow& row) {
+    MAILCORE_TRY(const auto file, state_.journal->segment_file(row.place.segment));
+    crypto::Blake2b256 hash;
+    for (std::uint64_t at = 0; at < row.place.size; at += journal::chunk_octets) {
+        MAILCORE_TRY(const auto octets,
+                     journal::read_body(*file, row.place, state_.journal->chunks(), at,
+                                        journal::chunk_octets, journal::ReadFrom::Disk));
+        hash.update(*octets);
+    }
+    return hash.finish() == row.digest;
+}
+
+Result<void> Check::check_body(BlobId blob, const detail::BlobRow& row) {
+    ++report_.bodies;
+    report_.body_octets += row.place.size;
+    auto whole = is_whole(row);
+    if (whole && *whole) return {};
+    // It may be gone meanwhile, or lie elsewhere.
+    const auto now = state_.find_blob(blob);
+    if (!now && now.error().kind == ErrorKind::NotFound) return {};
+    if (now && now->place != row.place) whole = is_whole(*now);
+    if (whole && *whole) return {};
+    problem(fmt::format("body {} in segment {} at {}: {}", blob.value, row.place.segment,
+                        row.place.offset, whole ? "its digest is wrong" : whole.error().detail));
+    return {};
+}
+
+Result<void> Check::check_bodies() {
+    const auto blobs = detail::all_blobs();
+    for (std::string from = blobs.from;;) {
+        MAILCORE_TRY(const auto rows, rows_from(*anew_, from, blobs.to));
+        for (const auto& [key, value] : rows) {
+            const auto blob = detail::blob_of_key(key);
+            const auto row = detail::decode_blob_row(value);
+            if (!blob || !row) {
+                problem(fmt::format("row {}: no row of a body", printable(key)));
+                continue;
+            }
+            MAILCORE_TRY(check_body(*blob, *row));
+        }
+        if (rows.size() < rows_a_step) return {};
+        from = rows.back().first + '\0';
+    }
+}
+
+/// The rows that count what each segment holds against the rows of its bodies.
+Result<void> Check::check_counts() {
+    // No checkpoint in between: two readers of the index see the same.
+    const std::scoped_lock one_at_a_time(state_.checkpoint_mutex);
+    const auto index = state_.overlay->index();
+    MAILCORE_TRY(const auto counted, detail::counted_live(*index));
+    std::map<journal::SegmentNumber, std::uint64_t> summed;
+    const auto blobs = detail::all_blobs();
+    for (std::string from = blobs.from;;) {
+        MAILCORE_TRY(const auto rows, rows_from(*index, from, blobs.to));
+        for (const auto& [key, value] : rows)
+            if (const auto row = detail::decode_blob_row(value); row && row->place.stored > 0)
+                summed[row->place.segment] += row->place.stored;
+        if (rows.size() < rows_a_step) break;
+        from = rows.back().first + '\0';
+    }
+    if (counted != summed) problem("the counts of octets needed in each segment are wrong");
+    return {};
+}
+
+Result<CheckReport> Check::run() {
+    MAILCORE_TRY(auto scratch, state_.index_files.make());
+    anew_ = scratch.index;
+    const auto checked = [&]() -> Result<void> {
+        journal::Replay count;
+        count.record = [](const journal::FrameInfo&, const journal::Record&) -> Result<void> {
+            return {};
+        };
+        count.frame_end = [this](const journal::FrameInfo&) -> Result<void> {
+            ++report_.frames;
+            return {};
+        };
+        const auto end = state_.overlay->published().position;
+        MAILCORE_TRY(state_.journal->replay(0, end, count, journal::Bodies::PassOver));
+        MAILCORE_TRY(detail::replay_into(*state_.journal, 0, end, *anew_,
+                                         state_.options.checkpoint_octets,
+                                         [this](const std::string& what) { problem(what); }));
+        reached_ = end;
+        MAILCORE_TRY(compare_rows());
+        MAILCORE_TRY(look_at_suspects());
+        MAILCORE_TRY(check_references());
+        MAILCORE_TRY(check_bodies());
+        return check_counts();
+    }();
+    anew_.reset();
+    scratch.index.reset();
+    MAILCORE_TRY(state_.index_files.remove(scratch.number));
+    if (!checked) return std::unexpected(checked.error());
+    return std::move(report_);
+}
+
+} // namespace
+
+Result<CheckReport> JournalStore::check() { return Check(*state_).run(); }
+
+Result<void> JournalStore::rebuild() {
+    auto& s = *state_;
+    const std::scoped_lock one_at_a_time(s.checkpoint_mutex);
+    journal::Mark target;
+    bool with_frozen = false;
+    {
+        const std::scoped_lock guard(s.marks_mutex);
+        with_frozen = s.frozen.has_value();
+        target = s.frozen.value_or(s.applied);
+    }
+    MAILCORE_TRY(auto fresh, s.index_files.make());
+    const auto built = [&]() -> Result<void> {
+        MAILCORE_TRY(detail::replay_into(
+            *s.journal, 0, target.position, *fresh.index, s.options.checkpoint_octets,
+            [&s](const std::string& what) {
+                MAILCORE_LOG(s.log, Error, "store.damage", {{"folder", s.folder}, {"what", what}});
+            }));
+        return s.note_applied(*fresh.index, target);
+    }();
+    if (!built) {
+        const auto removed = s.index_files.remove(fresh.number);
+        if (!removed)
+            MAILCORE_LOG(s.log, Warning, "store.index.not-removed",
+                         {{"error", removed.error().detail}});
+        return built;
+    }
+    s.overlay->replace_index(fresh.index, with_frozen);
+    {
+        const std::scoped_lock guard(s.marks_mutex);
+        s.applied = target;
+        if (with_frozen) s.frozen.reset();
+        s.index_failure.clear();
+        s.marks_changed.notify_all();
+    }
+    // Readers that still look into the old one keep it open.
+    return s.index_files.remove(std::exchange(s.index_number, fresh.number));
+}
+
+} // namespace mailcore::store

@@ -1,0 +1,521 @@
+#include "libmailcore/store/journal_store.h"
+
+#include "libmailcore/base/assert.h"
+#include "libmailcore/kv/lmdb_index.h"
+#include "libmailcore/store/detail/engine_rows.h"
+#include "libmailcore/store/detail/journal_store_state.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <utility>
+
+namespace mailcore::store {
+
+namespace {
+
+constexpr std::size_t blob_read_octets_max = std::size_t{1} << 20;
+constexpr std::size_t damages_max = 1000;
+constexpr std::chrono::milliseconds idle_after{100};         // then the pool is filled
+constexpr std::chrono::milliseconds index_retry_after{1000}; // after a full disk
+
+detail::OpenIndex index_opener(const JournalStoreOptions& options) {
+    if (options.open_index) return options.open_index;
+    kv::LmdbOptions lmdb;
+    lmdb.map_octets = options.index_map_octets;
+    return [lmdb](const std::string& path) { return kv::open_lmdb_index(path, lmdb); };
+}
+
+} // namespace
+
+JournalStore::State::State(base::FileSystem& f, std::string p, const Options& o, base::Random& r,
+                           const base::Clock& c, Log l)
+    : files(f), folder(std::move(p)), options(o), random(r), clock(c), log(l),
+      index_files(f, folder, index_opener(o)) {}
+
+JournalStore::JournalStore(std::shared_ptr<State> state) : state_(std::move(state)) {}
+JournalStore::~JournalStore() { state_->stop(); }
+
+// Opening
+
+Result<std::unique_ptr<JournalStore>> JournalStore::open(base::FileSystem& files,
+                                                         std::string folder, const Options& options,
+                                                         base::Random& random,
+                                                         const base::Clock& clock, Log log) {
+    auto state = std::make_shared<State>(files, std::move(folder), options, random, clock, log);
+    auto store = std::unique_ptr<JournalStore>(new JournalStore(std::move(state)));
+    MAILCORE_TRY(store->state_->open(*store));
+    return store;
+}
+
+void JournalStore::State::report(const std::string& damage) {
+    MAILCORE_LOG(log, Error, "store.damage", {{"folder", folder}, {"what", damage}});
+    if (damages.size() < damages_max) damages.push_back(damage);
+}
+
+Result<void> JournalStore::State::open(const JournalStore& store) {
+    MAILCORE_TRY(files.make_folder(folder));
+    MAILCORE_TRY(lock, files.lock_folder(folder));
+    const auto reported = [this](const std::string& what) { report(what); };
+    MAILCORE_TRY(auto index, index_files.open_newest(reported));
+    if (index.applied) {
+        const auto id = journal::Journal::read_store_id(files, folder + "/journal");
+        if (!id && id.error().kind == ErrorKind::NotFound)
+            return fail(ErrorKind::Corrupt,
+                        folder + " has an index but no journal; to begin with an empty store, "
+                                 "take the index away");
+        if (id && *id != index.applied->store) {
+            report("the index belongs to another journal");
+            const auto number = index.number;
+            MAILCORE_TRY(index, index_files.make());
+            MAILCORE_TRY(index_files.remove(number));
+        }
+    }
+    auto opened = open_journal(index);
+    if (!opened && opened.error().kind == ErrorKind::Corrupt && index.applied) {
+        // The journal is the truth: an index that contradicts itself is built anew from it.
+        report("the index is damaged: " + opened.error().detail);
+        const auto number = index.number;
+        MAILCORE_TRY(index, index_files.make());
+        MAILCORE_TRY(index_files.remove(number));
+        opened = open_journal(index);
+    }
+    MAILCORE_TRY(std::move(opened));
+    if (!index.applied) {
+        // From now on it is complete as far as it says, and belongs to this journal.
+        MAILCORE_TRY(note_applied(*index.index, applied));
+    }
+
+    detail::IdSource ids;
+    {
+        MAILCORE_TRY(const auto view, overlay->read());
+        MAILCORE_TRY(const auto last, view.get(detail::last_id_key));
+        if (last) {
+            MAILCORE_TRY(ids.last, detail::decode_number(*last));
+        }
+    }
+    committer = std::make_unique<detail::Committer>(
+        detail::CommitterParts{store, *journal, *overlay, live, subscribers, files, folder, clock,
+                               options.free_octets_min, options.batch_octets_max,
+                               options.overlay_octets_max},
+        ids, committed);
+    last_commit = clock.now();
+    if (overlay->active_octets() > 0) first_change = last_commit;
+    drop_dead_segments();
+    if (options.threads == StoreThreads::Own) {
+        writer = std::thread([this] { write_loop(); });
+        checkpointer = std::thread([this] { checkpoint_loop(); });
+    }
+    return {};
+}
+
+Result<void> JournalStore::State::note_applied(kv::Index& index, const journal::Mark& mark) {
+    MAILCORE_TRY(const auto index_writer, index.write());
+    MAILCORE_TRY(detail::note_applied(*index_writer, {mark, journal->store_id()}));
+    return index_writer->commit();
+}
+
+/// Replays the journal over the index. What exceeds a checkpoint's size becomes one at once.
+Result<void> JournalStore::State::open_journal(const detail::IndexFile& index) {
+    overlay = std::make_unique<kv::Overlay>(index.index);
+    index_number = index.number;
+    applied = index.applied ? index.applied->mark : journal::Mark{};
+    committed = applied;
+    journal.reset();
+    MAILCORE_TRY(live.load(*index.index));
+    MAILCORE_TRY(const auto id, [&]() -> Result<journal::StoreId> {
+        auto known = journal::Journal::read_store_id(files, folder + "/journal");
+        if (known || known.error().kind == ErrorKind::NotFound)
+            return known.value_or(journal::StoreId{});
+        return known;
+    }());
+
+    std::optional<kv::View> view;
+    std::uint64_t seen_version = 0;
+    bool index_is_damaged = false;
+    // Octets that are still needed change with the rows of bodies.
+    const auto before = [&](std::string_view key,
+                            std::optional<std::string_view> value) -> Result<void> {
+        if (!detail::blob_of_key(key)) return {};
+        if (!view) {
+            MAILCORE_TRY(view, overlay->read_unpublished());
+        }
+        const auto old = view->get(key);
+        index_is_damaged = !old;
+        if (!old) return std::unexpected(old.error());
+        if (*old) {
+            MAILCORE_TRY(const auto row, detail::decode_blob_row(**old));
+            live.remove(row.place);
+        }
+        if (value) {
+            MAILCORE_TRY(const auto row, detail::decode_blob_row(*value));
+            live.add(row.place);
+        }
+        return {};
+    };
+    journal::Replay calls;
+    calls.record = [&](const journal::FrameInfo& frame,
+                       const journal::Record& record) -> Result<void> {
+        auto done =
+            detail::replay_record(frame, record, overlay->active(), seen_version + 1, before);
+        if (done || index_is_damaged || done.error().kind != ErrorKind::Corrupt) return done;
+        report(fmt::format("frame {}: {}", frame.batch, done.error().detail));
+        return {};
+    };
+    calls.frame_end = [&](const journal::FrameInfo& frame) -> Result<void> {
+        committed = frame.mark();
+        overlay->publish(++seen_version, frame.end);
+        if (overlay->active_octets() < options.checkpoint_octets) return {};
+        // The journal that would say so is not open yet: its mark is what matters.
+        view.reset();
+        if (!overlay->freeze()) return {};
+        MAILCORE_TRY(
+            overlay->apply({}, detail::count_live, [&](kv::IndexWriter& writer, std::uint64_t) {
+                return detail::note_applied(writer, {committed, id});
+            }));
+        applied = committed;
+        return {};
+    };
+    calls.damage = [this](const std::string& what) { report(what); };
+    if (applied.position > 0) overlay->publish(0, applied.position);
+    MAILCORE_TRY(journal, journal::Journal::open(files, folder + "/journal", options.journal,
+                                                 random, clock, log, applied, calls));
+    return {};
+}
+
+// Writing
+
+void JournalStore::State::submit(detail::Submission submission) {
+    auto& scheduler = *submission.scheduler;
+    {
+        const std::scoped_lock guard(inbox_mutex);
+        auto& turn = turns[&scheduler];
+        turn.push_back(std::move(submission));
+        if (turn.size() > 1) return;
+    }
+    // The first of this turn: all that is submitted until the scheduler comes to this goes
+    // together.
+    scheduler.post([weak = weak_from_this(), &scheduler] {
+        if (const auto self = weak.lock()) self->flush_turn(scheduler);
+    });
+}
+
+void JournalStore::State::flush_turn(Scheduler& scheduler) {
+    std::vector<detail::Submission> mine;
+    {
+        const std::scoped_lock guard(inbox_mutex);
+        const auto turn = turns.extract(&scheduler);
+        if (turn.empty()) return;
+        if (options.threads == StoreThreads::Own) {
+            std::ranges::move(turn.mapped(), std::back_inserter(inbox));
+            inbox_filled.notify_one();
+            return;
+        }
+        mine = std::move(turn.mapped());
+    }
+    commit(std::move(mine));
+    look_at_checkpoint();
+    if (overlay->frozen()) {
+        const auto done = apply_frozen();
+        if (!done)
+            MAILCORE_LOG(log, Error, "store.checkpoint.failed", {{"error", done.error().detail}});
+    }
+}
+
+std::vector<detail::Submission>
+JournalStore::State::wait_for_submissions(std::chrono::milliseconds at_most) {
+    std::unique_lock guard(inbox_mutex);
+    inbox_filled.wait_for(guard, at_most,
+                          [this] { return !inbox.empty() || stopping || freeze_wanted; });
+    return std::exchange(inbox, {});
+}
+
+void JournalStore::State::commit(std::vector<detail::Submission> submissions) {
+    committer->commit(std::move(submissions));
+    last_commit = clock.now();
+    if (!first_change && overlay->active_octets() > 0) first_change = last_commit;
+}
+
+/// When changes come faster than they can be applied, memory must not grow for ever.
+void JournalStore::State::wait_for_checkpoint() {
+    if (overlay->active_octets() < 4 * options.checkpoint_octets) return;
+    std::unique_lock guard(marks_mutex);
+    marks_changed.wait_for(guard, std::chrono::seconds{10},
+                           [this] { return !frozen || !index_failure.empty(); });
+}
+
+/// Freezes the active table for a checkpoint. The writer, between two batches.
+bool JournalStore::State::freeze() {
+    const std::scoped_lock guard(marks_mutex);
+    if (frozen || !index_failure.empty() || !overlay->freeze()) return false;
+    frozen = committer->mark();
+    first_change.reset();
+    marks_changed.notify_all();
+    return true;
+}
+
+std::chrono::milliseconds JournalStore::State::look_at_checkpoint() {
+    constexpr std::chrono::milliseconds at_most = std::chrono::seconds{10};
+    bool wanted = false;
+    {
+        const std::scoped_lock guard(inbox_mutex);
+        wanted = std::exchange(freeze_wanted, false);
+    }
+    if (!first_change && !wanted) return at_most;
+    const auto now = clock.now();
+    const auto due = std::min(first_change.value_or(now) + options.checkpoint_interval,
+                              last_commit + options.checkpoint_idle);
+    if (!wanted && now < due && overlay->active_octets() < options.checkpoint_octets)
+        return std::clamp(std::chrono::ceil<std::chrono::milliseconds>(due - now),
+                          std::chrono::milliseconds{1}, at_most);
+    if (freeze() || !first_change) return at_most;
+    return index_retry_after; // one is being applied
+}
+
+/// A step of what can wait; whether there is more.
+bool JournalStore::State::idle() {
+    drop_dead_segments();
+    return journal->idle();
+}
+
+/// Segments of large bodies that no row needs. The writer: nobody can name one of their bodies
+/// meanwhile.
+void JournalStore::State::drop_dead_segments() {
+    for (const auto segment : journal->body_segments()) {
+        if (live.of(segment) > 0) continue;
+        const auto dropped = journal->drop_body_segment(segment);
+        if (!dropped)
+            MAILCORE_LOG(log, Warning, "store.segment.not-removed",
+                         {{"segment", segment}, {"error", dropped.error().detail}});
+        else if (*dropped)
+            MAILCORE_LOG(log, Debug, "store.segment.removed", {{"segment", segment}});
+    }
+}
+
+void JournalStore::State::write_loop() {
+    auto wait = std::chrono::milliseconds{0};
+    bool settled = false; // nothing that can wait is left
+    while (true) {
+        auto submissions = wait_for_submissions(settled ? wait : std::min(wait, idle_after));
+        if (!submissions.empty()) {
+            commit(std::move(submissions));
+            settled = false;
+            wait = look_at_checkpoint();
+            wait_for_checkpoint();
+            continue;
+        }
+        {
+            const std::scoped_lock guard(inbox_mutex);
+            if (stopping && inbox.empty()) return;
+        }
+        wait = look_at_checkpoint();
+        if (!settled && clock.now() - last_commit >= idle_after) {
+            settled = !idle();
+            if (!settled) wait = std::chrono::milliseconds{0};
+        }
+    }
+}
+
+// The checkpoint
+
+Result<void> JournalStore::State::apply_frozen() {
+    const std::scoped_lock one_at_a_time(checkpoint_mutex);
+    journal::Mark mark;
+    {
+        const std::scoped_lock guard(marks_mutex);
+        if (!frozen) return {};
+        mark = *frozen;
+    }
+    auto done =
+        overlay->apply({}, detail::count_live, [&](kv::IndexWriter& index_writer, std::uint64_t) {
+            return detail::note_applied(index_writer, {mark, journal->store_id()});
+        });
+    const std::scoped_lock guard(marks_mutex);
+    if (done) {
+        applied = mark;
+        frozen.reset();
+    } else if (done.error().kind != ErrorKind::LimitExceeded) {
+        // A commit that failed is not tried again: what is on disk is one of two states.
+        index_failure = done.error().detail;
+    }
+    marks_changed.notify_all();
+    return done;
+}
+
+void JournalStore::State::checkpoint_loop() {
+    while (true) {
+        {
+            std::unique_lock guard(marks_mutex);
+            marks_changed.wait(
+                guard, [this] { return checkpoint_stopping || (frozen && index_failure.empty()); });
+            if (checkpoint_stopping) return;
+        }
+        const auto done = apply_frozen();
+        if (done) continue;
+        MAILCORE_LOG(log, Error, "store.checkpoint.failed", {{"error", done.error().detail}});
+        std::unique_lock guard(marks_mutex);
+        marks_changed.wait_for(guard, index_retry_after, [this] { return checkpoint_stopping; });
+    }
+}
+
+Result<void> JournalStore::checkpoint() {
+    auto& s = *state_;
+    const auto target = s.overlay->published().position;
+    if (s.options.threads == StoreThreads::None) {
+        if (s.overlay->frozen()) {
+            MAILCORE_TRY(s.apply_frozen());
+        }
+        s.freeze();
+        return s.apply_frozen();
+    }
+    while (true) {
+        if (s.overlay->octets() == 0) return {};
+        {
+            const std::scoped_lock guard(s.inbox_mutex);
+            s.freeze_wanted = true;
+            s.inbox_filled.notify_one();
+        }
+        std::unique_lock guard(s.marks_mutex);
+        if (s.applied.position >= target) return {};
+        if (!s.index_failure.empty()) return fail(ErrorKind::Unavailable, s.index_failure);
+        const auto before = s.applied.position;
+        const bool moved = s.marks_changed.wait_for(guard, std::chrono::seconds{30}, [&] {
+            return s.applied.position != before || !s.index_failure.empty();
+        });
+        if (!moved)
+            return fail(ErrorKind::Unavailable, "no checkpoint could be made in 30 seconds");
+    }
+}
+
+void JournalStore::settle() {
+    MAILCORE_ASSERT(state_->options.threads == StoreThreads::None);
+    while (state_->idle()) {
+    }
+}
+
+void JournalStore::State::stop() {
+    {
+        const std::scoped_lock guard(inbox_mutex);
+        for (auto& [scheduler, turn] : turns) std::ranges::move(turn, std::back_inserter(inbox));
+        turns.clear();
+        stopping = true;
+        inbox_filled.notify_one();
+    }
+    if (writer.joinable()) writer.join();
+    if (checkpointer.joinable()) {
+        {
+            const std::scoped_lock guard(marks_mutex);
+            checkpoint_stopping = true;
+            marks_changed.notify_all();
+        }
+        checkpointer.join();
+    }
+    if (!committer) return; // it was not opened
+    if (!inbox.empty()) commit(std::exchange(inbox, {}));
+    // The writer's and the checkpoint's work is this thread's now. The next start is quicker for
+    // it.
+    auto done = apply_frozen();
+    if (done && freeze()) done = apply_frozen();
+    if (!done)
+        MAILCORE_LOG(log, Warning, "store.checkpoint.failed", {{"error", done.error().detail}});
+    journal->close();
+}
+
+// The interface
+
+Task<Result<void>> JournalStore::run_read(ReadWork work) {
+    const auto view = state_->overlay->read();
+    if (!view) co_return std::unexpected(view.error());
+    detail::RowReader transaction(*view, state_->clock.wall_now());
+    co_return work(transaction).run();
+}
+
+Task<Result<void>> JournalStore::run_write(WriteWork work, Urgency urgency) {
+    auto& scheduler = co_await base::current_scheduler();
+    base::Completion<Result<void>> done(scheduler);
+    state_->submit({std::move(work), urgency, &scheduler, done.completer()});
+    co_return co_await done;
+}
+
+std::unique_ptr<BlobWriter> JournalStore::new_blob(Scheduler&, std::uint64_t size_hint) {
+    auto room = [state = state_](std::uint64_t octets) -> Result<void> {
+        const auto free = state->files.free_octets(state->folder);
+        if (free && *free < state->options.free_octets_min + octets)
+            return fail(ErrorKind::LimitExceeded, "the disk is (nearly) full");
+        return {};
+    };
+    return std::make_unique<detail::JournalBlobWriter>(*this, state_->journal, std::move(room),
+                                                       size_hint);
+}
+
+Result<detail::BlobRow> JournalStore::State::find_blob(BlobId blob) const {
+    MAILCORE_TRY(const auto view, overlay->read());
+    MAILCORE_TRY(const auto value, view.get(detail::blob_key(blob)));
+    if (!value) return fail(ErrorKind::NotFound, "no such body");
+    return detail::decode_blob_row(*value);
+}
+
+Result<std::optional<std::string>> JournalStore::State::read_body(BlobId blob, std::uint64_t offset,
+                                                                  std::size_t octets,
+                                                                  journal::ReadFrom from) {
+    for (int again = 0;; ++again) {
+        MAILCORE_TRY(const auto row, find_blob(blob));
+        if (offset >= row.place.size) return std::string();
+        const auto file = journal->segment_file(row.place.segment);
+        if (!file) {
+            // It may have been moved since the row was read: then the row says where.
+            if (file.error().kind == ErrorKind::NotFound && again == 0) continue;
+            return fail(ErrorKind::Corrupt, file.error().detail);
+        }
+        auto read = journal::read_body(**file, row.place, journal->chunks(), offset, octets, from);
+        if (!read && read.error().kind == ErrorKind::Corrupt)
+            MAILCORE_LOG(log, Error, "store.body.damaged",
+                         {{"blob", blob.value},
+                          {"segment", row.place.segment},
+                          {"offset", row.place.offset},
+                          {"error", read.error().detail}});
+        return read;
+    }
+}
+
+Task<Result<std::string>> JournalStore::read_blob(BlobId blob, std::uint64_t offset,
+                                                  std::size_t octets) {
+    MAILCORE_ASSERT(octets <= blob_read_octets_max);
+    auto cached = state_->read_body(blob, offset, octets, journal::ReadFrom::Cache);
+    if (!cached) co_return std::unexpected(std::move(cached).error());
+    if (*cached) co_return std::move(**cached);
+    auto read = [state = state_, blob, offset, octets] {
+        return state->read_body(blob, offset, octets, journal::ReadFrom::Disk);
+    };
+    auto from_disk = co_await base::offload(std::move(read));
+    if (!from_disk) co_return std::unexpected(std::move(from_disk).error());
+    co_return std::move(**from_disk);
+}
+
+std::unique_ptr<Subscription>
+JournalStore::subscribe(Scheduler& scheduler, AccountId account,
+                        std::move_only_function<void(const Change&)> told) {
+    return state_->subscribers.add(scheduler, account, std::move(told));
+}
+
+StoreStatus JournalStore::status() const {
+    const auto& s = *state_;
+    StoreStatus status;
+    status.reason = s.journal->failure();
+    {
+        const std::scoped_lock guard(s.marks_mutex);
+        if (status.reason.empty()) status.reason = s.index_failure;
+    }
+    if (status.reason.empty() && s.committer->full()) status.reason = "the disk is (nearly) full";
+    status.writable = status.reason.empty();
+    status.free_octets = s.files.free_octets(s.folder).value_or(0);
+    status.journal_octets = s.journal->disk_octets();
+    if (const auto usage = s.overlay->index()->usage()) status.index_octets = usage->file_octets;
+    status.overlay_octets = s.overlay->octets();
+    status.batches = s.committer->counts().batches;
+    status.transactions = s.committer->counts().transactions;
+    status.syncs = s.journal->syncs();
+    status.damages = s.damages;
+    return status;
+}
+
+} // namespace mailcore::store

@@ -1,0 +1,106 @@
+// The durable store: a journal that is the truth, an index that is its checkpoint, an overlay
+// between.
+#pragma once
+
+#include "libmailcore/base/clock.h"
+#include "libmailcore/base/file.h"
+#include "libmailcore/base/log.h"
+#include "libmailcore/base/random.h"
+#include "libmailcore/journal/journal.h"
+#include "libmailcore/kv/index.h"
+#include "libmailcore/store/store.h"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mailcore::store {
+
+/// Who does the store's work.
+enum class StoreThreads : std::uint8_t {
+    Own,  ///< a writer and a checkpoint thread of the store's
+    None, ///< the scheduler that submits, before it goes on: simulations, one scheduler only
+};
+
+struct JournalStoreOptions {
+    journal::Options journal;
+    /// Address space set aside for the index. Octets.
+    std::uint64_t index_map_octets = std::uint64_t{256} << 30;
+    /// Changes in memory that start a checkpoint. Octets of memory; while one runs, the writer
+    /// waits when four times as much has gathered meanwhile.
+    std::uint64_t checkpoint_octets = std::uint64_t{32} << 20;
+    /// The longest that a change waits for its checkpoint: bounds the replay at the next start.
+    std::chrono::milliseconds checkpoint_interval = std::chrono::seconds{30};
+    /// A checkpoint begins when nothing was written for so long.
+    std::chrono::milliseconds checkpoint_idle = std::chrono::seconds{2};
+    /// When changes in memory exceed this because checkpoints fail, writes are refused
+    /// (LimitExceeded).
+    std::uint64_t overlay_octets_max = std::uint64_t{512} << 20;
+    /// Free octets of the disk below which writes are refused, but for those that reclaim space.
+    std::uint64_t free_octets_min = std::uint64_t{64} << 20;
+    /// A batch is closed when it is larger than this. Octets.
+    std::uint64_t batch_octets_max = std::uint64_t{8} << 20;
+    StoreThreads threads = StoreThreads::Own;
+    /// Opens the index in a file; empty: LMDB.
+    std::function<Result<std::unique_ptr<kv::Index>>(const std::string& path)> open_index;
+};
+
+/// What `check` found. It is in order if there are no problems.
+struct CheckReport {
+    std::uint64_t frames = 0, rows = 0, bodies = 0, references = 0;
+    std::uint64_t body_octets = 0;
+    std::vector<std::string> problems; ///< the first thousand
+};
+
+/// A store in a folder. One process at a time: it holds the folder's lock. Schedulers that have
+/// called it outlive it, or their calls do not. Any thread.
+class JournalStore final : public Store {
+  public:
+    using Options = JournalStoreOptions;
+
+    /// Opens or makes the store in `folder`, whose parent exists. A missing or damaged index is
+    /// built anew from the journal; what of the journal is damaged is named in `status` and passed
+    /// over. `files`, `random` and `clock` outlive it. Conflict: somebody has the folder. Rejected:
+    /// it lies on a network file system, or was written by a later release. Corrupt: there is an
+    /// index whose journal is gone.
+    static Result<std::unique_ptr<JournalStore>> open(base::FileSystem& files, std::string folder,
+                                                      const Options& options, base::Random& random,
+                                                      const base::Clock& clock, Log log);
+    /// Waits for what was submitted, makes a checkpoint and closes the journal.
+    ~JournalStore() override;
+
+    std::unique_ptr<BlobWriter> new_blob(Scheduler& scheduler, std::uint64_t size_hint) override;
+    Task<Result<std::string>> read_blob(BlobId blob, std::uint64_t offset,
+                                        std::size_t octets) override;
+    [[nodiscard]] std::unique_ptr<Subscription>
+    subscribe(Scheduler& scheduler, AccountId account,
+              std::move_only_function<void(const Change&)> told) override;
+    [[nodiscard]] StoreStatus status() const override;
+
+    /// Brings the index up to what is published now. Blocks.
+    Result<void> checkpoint();
+    /// Does at once what waits for idleness. With StoreThreads::None only.
+    void settle();
+    /// Compares everything with everything: checksums and digests of bodies, references, the index
+    /// with one that is built anew from the journal. The store stays in use. Blocks, for long;
+    /// takes disk space for a second index.
+    Result<CheckReport> check();
+    /// Builds the index anew from the journal and goes on with that. The store stays in use.
+    /// Blocks.
+    Result<void> rebuild();
+
+    struct State;
+
+  protected:
+    Task<Result<void>> run_read(ReadWork work) override;
+    Task<Result<void>> run_write(WriteWork work, Urgency urgency) override;
+
+  private:
+    explicit JournalStore(std::shared_ptr<State> state);
+    std::shared_ptr<State> state_; // shared with what is under way elsewhere when the store goes
+};
+
+} // namespace mailcore::store
