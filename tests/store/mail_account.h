@@ -16,7 +16,7 @@ class MailAccount {
     static constexpr store::AccountId id{7};
 
     explicit MailAccount(const StoreMaker& make, store::QuotaLimits limits = {})
-        : store_(make(scheduler_)) {
+        : make_(make), store_(make_(scheduler_)) {
         const auto created = run(scheduler_, store_->write([&](store::WriteTransaction& txn) {
             return store::create_account(txn, id, limits);
         }));
@@ -72,10 +72,16 @@ class MailAccount {
         if (!found) return {found.error().detail};
         return *found;
     }
+    /// Closes the store and opens it again: for makers whose stores keep what they hold.
+    void restart() {
+        store_.reset();
+        store_ = make_(scheduler_);
+    }
     store::Store& store() { return *store_; }
     sim::VirtualScheduler& scheduler() { return scheduler_; }
 
   private:
+    StoreMaker make_;
     sim::VirtualScheduler scheduler_;
     std::unique_ptr<store::Store> store_;
 };

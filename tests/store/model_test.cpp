@@ -1,9 +1,11 @@
 // Thousands of random changes, made to the real model and to a naive one, which must look alike.
 #include "libmailcore/base/random.h"
+#include "libmailcore/store/journal_store.h"
 #include "libmailcore/store/memory_store.h"
 #include "tests/catch.h"
 #include "tests/store/mail_account.h"
 #include "tests/store/reference_model.h"
+#include "tests/temporary_folder.h"
 
 #include <cstdlib>
 
@@ -69,7 +71,7 @@ class Play {
         INFO((problems.empty() ? std::string("none") : problems.front()));
         CHECK(problems.empty());
     }
-    [[nodiscard]] std::uint64_t modseq() const { return model_.modseq; }
+    void restart() { real_.restart(); }
 
   private:
     void scheduler_jump() { real_.scheduler().jump_wall(std::chrono::seconds{random_.below(100)}); }
@@ -528,13 +530,17 @@ class Play {
     base::SeededRandom random_;
 };
 
-void play(const test::StoreMaker& make, std::uint64_t seed, int steps) {
+enum class Keeps : std::uint8_t { Nothing, Everything };
+
+void play(const test::StoreMaker& make, std::uint64_t seed, int steps,
+          Keeps keeps = Keeps::Nothing) {
     INFO("seed " << seed);
     Play game(make, seed);
     game.compare();
     for (int n = 1; n <= steps; ++n) {
         INFO("step " << n);
         game.step();
+        if (keeps == Keeps::Everything && n % 50 == 0) game.restart();
         if (n % 8 == 0 || n == steps) game.compare();
     }
 }
@@ -553,4 +559,25 @@ TEST_CASE("the mailbox model's functions may be run again from their beginning")
         return std::make_unique<MemoryStore>(clock, options);
     };
     play(make, 99, 200);
+}
+
+TEST_CASE("the mailbox model is what it was after the durable store was closed and opened") {
+    test::TemporaryFolder folder;
+    base::PosixFileSystem files;
+    base::SystemRandom random;
+    JournalStoreOptions options;
+    options.journal.pool_octets = 256 * 1024;
+    options.journal.reserve_octets = 256 * 1024;
+    options.journal.segment_octets = 4 * 1024 * 1024;
+    options.index_map_octets = std::uint64_t{1} << 30;
+    options.checkpoint_octets = 256 * 1024; // so that rows come from index and overlay both
+    options.free_octets_min = 1024 * 1024;
+    const auto make = [&](const base::Clock& clock) -> std::unique_ptr<Store> {
+        auto opened =
+            JournalStore::open(files, folder.path() + "/store", options, random, clock, Log());
+        if (!opened) UNSCOPED_INFO(opened.error().detail);
+        REQUIRE(opened);
+        return *std::move(opened);
+    };
+    play(make, 7, 400, Keeps::Everything);
 }
