@@ -184,9 +184,10 @@ Task<void> ImapSession::refresh() {
     while (view_ && engine_.may_announce()) {
         const auto ref = view_->ref();
         const auto since = view_->modseq();
-        auto changes = co_await services_.store.read([access = access(), ref, since](ReadTransaction& txn) {
+        auto changes_awaited = services_.store.read([access = access(), ref, since](ReadTransaction& txn) {
             return store::changes_since(txn, access, ref, since);
         });
+        auto changes = co_await std::move(changes_awaited);
         if (!view_ || view_->ref() != ref || !engine_.may_announce()) co_return;
         if (view_->modseq() != since) continue; // somebody else was at it meanwhile
         const bool gone = changes ? changes->mailbox.uidvalidity != view_->uidvalidity()
@@ -273,10 +274,11 @@ void ImapSession::leave_mailbox() {
 Task<Result<store::StoredFlags>> ImapSession::store_flags(store::StoreFlags wanted) {
     const auto since = view_->modseq();
     const auto ref = view_->ref();
-    auto stored = co_await services_.store.write(
+    auto stored_awaited = services_.store.write(
         [access = access(), ref, since, wanted = std::move(wanted)](WriteTransaction& txn) {
             return store_in(txn, access, ref, since, wanted);
         });
+    auto stored = co_await std::move(stored_awaited);
     if (!stored) co_return std::unexpected(stored.error());
     if (view_ && view_->modseq() == since && engine_.may_announce())
         announce(view_->take(std::move(stored->before), MailboxView::Expunges::Later));

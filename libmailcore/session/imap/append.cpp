@@ -41,8 +41,9 @@ TxnTask<Result<store::Filed>> file(WriteTransaction& txn, store::Access access, 
 
 Task<void> ImapSession::run(Id id, imap::command::Append command) {
     const auto path = command.mailbox.utf8;
-    auto target = co_await services_.store.read(
+    auto target_awaited = services_.store.read(
         [access = access(), path](ReadTransaction& txn) { return find_target(txn, access, path); });
+    auto target = co_await std::move(target_awaited);
     if (id == aborted_) co_return;
     if (!target) {
         co_await finish(id, reply_to(target.error(), Doing::Filing));
@@ -96,11 +97,12 @@ Task<void> ImapSession::file_appended(std::shared_ptr<Appending> appending) {
         filing.received.at = date->time;
         filing.received.zone_minutes = date->zone_minutes;
     }
-    auto filed = co_await services_.store.write(
+    auto filed_awaited = services_.store.write(
         [access = access(), mailbox = appending->mailbox, blob = *blob, email = std::move(email),
          filing = std::move(filing)](WriteTransaction& txn) {
             return file(txn, access, mailbox, blob, email, filing);
         });
+    auto filed = co_await std::move(filed_awaited);
     if (!filed) {
         co_await finish(id, reply_to(filed.error(), Doing::Filing));
         co_return;

@@ -36,11 +36,12 @@ Task<std::optional<imap::CopyUid>> ImapSession::copy(Id id, imap::SequenceSet se
         co_await finish(id, imap::bad("No such message"));
         co_return std::nullopt;
     }
-    auto copied = co_await services_.store.write(
+    auto copied_awaited = services_.store.write(
         [access = access(), from = view_->ref(), uids = std::move(*uids), path, moves](WriteTransaction& txn) {
             return copy_in(txn, access, from, uids, path, moves);
         },
         moves ? store::Urgency::Reclaim : store::Urgency::Normal);
+    auto copied = co_await std::move(copied_awaited);
     if (!copied) {
         co_await finish(id, reply_to(copied.error(), Doing::Filing));
         co_return std::nullopt;

@@ -25,11 +25,12 @@ Task<Result<bool>> ImapSession::expunge_deleted(store::UidSet uids) {
     const auto mailbox = view_->ref();
     bool any = false;
     while (!uids.empty()) {
-        auto expunged = co_await services_.store.write(
+        auto expunged_awaited = services_.store.write(
             [access = access(), mailbox, uids](WriteTransaction& txn) {
                 return expunge_in(txn, access, mailbox, uids);
             },
             store::Urgency::Reclaim);
+        auto expunged = co_await std::move(expunged_awaited);
         if (!expunged) co_return std::unexpected(expunged.error());
         any = any || !expunged->uids.empty();
         uids = std::move(expunged->left);

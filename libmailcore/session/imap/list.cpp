@@ -71,9 +71,10 @@ Task<void> ImapSession::run(Id id, imap::command::List command) {
         co_await finish(id, imap::ok("LIST completed"));
         co_return;
     }
-    auto all = co_await services_.store.read([access = access()](ReadTransaction& txn) {
+    auto all_awaited = services_.store.read([access = access()](ReadTransaction& txn) {
         return store::list_mailboxes(txn, access, access.actor);
     });
+    auto all = co_await std::move(all_awaited);
     if (!all) {
         co_await finish(id, reply_to(all.error(), Doing::Mailboxes));
         co_return;
@@ -110,9 +111,10 @@ Task<void> ImapSession::run(Id id, imap::command::List command) {
 
 // RFC 3501 §6.3.9: with "%", a name that is not subscribed stands for those below it that are.
 Task<void> ImapSession::run(Id id, imap::command::Lsub command) {
-    auto all = co_await services_.store.read([access = access()](ReadTransaction& txn) {
+    auto all_awaited = services_.store.read([access = access()](ReadTransaction& txn) {
         return store::list_mailboxes(txn, access, access.actor);
     });
+    auto all = co_await std::move(all_awaited);
     if (!all) {
         co_await finish(id, reply_to(all.error(), Doing::Mailboxes));
         co_return;

@@ -48,10 +48,11 @@ Task<void> ImapSession::run(Id id, imap::command::Store command) {
     std::optional<store::Uid> from;
     if ((!silent || engine_.enabled().condstore) && !stored->matched.empty()) from = store::Uid{1};
     while (from) {
-        auto batch = co_await services_.store.read(
+        auto batch_awaited = services_.store.read(
             [access = access(), mailbox = view_->ref(), matched = stored->matched, at = *from](ReadTransaction& txn) {
                 return store::read_flags(txn, access, mailbox, matched, at, 1'024);
             });
+        auto batch = co_await std::move(batch_awaited);
         if (!batch) { // stored they are; what cannot be shown now is told later
             all_shown = false;
             break;
