@@ -43,7 +43,7 @@ class Factory final : public net::DialogueFactory {
         case ServiceKind::Lmtp: return smtp(options->lmtp, options->lmtp_engine);
         case ServiceKind::Imap:
         case ServiceKind::Imaps:
-            return nullptr;
+            return std::make_unique<session::ImapSession>(services, options->imap, peer, waker);
         case ServiceKind::Pop3:
         case ServiceKind::Pop3s:
             return std::make_unique<session::Pop3Session>(services, options->pop3, peer, waker);

@@ -8,6 +8,7 @@
 #include "libmailcore/net/loop.h"
 #include "libmailcore/net/resolver.h"
 #include "libmailcore/server/config.h"
+#include "libmailcore/session/imap.h"
 #include "libmailcore/session/pop3.h"
 #include "libmailcore/session/services.h"
 #include "libmailcore/session/smtp.h"
@@ -37,6 +38,7 @@ struct LoopParts {
 struct ServiceOptions {
     std::shared_ptr<const session::SmtpOptions> mx, submission, submissions, lmtp;
     std::shared_ptr<const smtp::ServerOptions> mx_engine, submission_engine, submissions_engine, lmtp_engine;
+    session::ImapOptions imap;
     session::Pop3Options pop3;
 };
 

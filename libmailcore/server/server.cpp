@@ -138,6 +138,10 @@ std::shared_ptr<const ServiceOptions> service_options(const Config& config, cons
     make(session::SmtpService::Submission, has_tls, options->submission, options->submission_engine);
     make(session::SmtpService::Submission, false, options->submissions, options->submissions_engine);
     make(session::SmtpService::Lmtp, false, options->lmtp, options->lmtp_engine);
+    options->imap.login = login_options(config);
+    options->imap.starttls = has_tls;
+    options->imap.idle_time = config.imap_idle_time;
+    options->imap.append_octets_max = config.message_octets_max;
     options->pop3.login = login_options(config);
     options->pop3.starttls = has_tls;
     options->pop3.idle_time = config.pop3_idle_time;

@@ -176,7 +176,7 @@ Task<void> SmtpSession::hello(smtp::Hello event) {
         context.helo = helo_;
         const auto verdict = co_await services_.pipeline->judge(Stage::Helo, context);
         if (verdict.refuses()) {
-            engine_.reply(event.id, reply_to(verdict));
+            engine_.reply(event.id, smtp_reply_to(verdict));
             co_return;
         }
     }
@@ -193,7 +193,7 @@ Task<void> SmtpSession::authenticate(smtp::CommandId id, Task<LoginStep> attempt
     if (const auto* refused = std::get_if<LoginRefused>(&step)) {
         MAILCORE_LOG(services_.log, Info, "login.refused",
                      {{"service", "smtp"}, {"peer", peer_.address.to_string()}});
-        engine_.reply(id, reply_to(*refused));
+        engine_.reply(id, smtp_reply_to(*refused));
         co_return;
     }
     auto who = std::get<LoggedIn>(std::move(step));
@@ -243,7 +243,7 @@ Task<void> SmtpSession::mail(smtp::Mail event) {
             auto answer = co_await services_.directory.may_send_as(who_->account, *sender);
             if (!answer) {
                 transaction_.reset();
-                engine_.reply(event.id, reply_to(answer.error()));
+                engine_.reply(event.id, smtp_reply_to(answer.error()));
                 co_return;
             }
             own = *answer;
@@ -258,7 +258,7 @@ Task<void> SmtpSession::mail(smtp::Mail event) {
         const auto verdict = co_await services_.pipeline->judge(Stage::Mail, context);
         if (verdict.refuses()) {
             transaction_.reset();
-            engine_.reply(event.id, reply_to(verdict));
+            engine_.reply(event.id, smtp_reply_to(verdict));
             co_return;
         }
     }
@@ -275,7 +275,7 @@ Task<void> SmtpSession::rcpt(smtp::Rcpt event) {
     if (!routing) {
         engine_.reply(event.id, routing.error().kind == ErrorKind::Rejected
                                     ? reply(553, "5.1.3", "not an address that mail can go to")
-                                    : reply_to(routing.error()));
+                                    : smtp_reply_to(routing.error()));
         co_return;
     }
     using Kind = delivery::Routing::Kind;
@@ -284,7 +284,7 @@ Task<void> SmtpSession::rcpt(smtp::Rcpt event) {
         co_return;
     }
     if (routing->kind != Kind::Known && routing->kind != Kind::NotLocal) {
-        engine_.reply(event.id, reply_to(routing->kind));
+        engine_.reply(event.id, smtp_reply_to(routing->kind));
         co_return;
     }
     // Better told now than returned later: a mailbox that is full, if the address means just that one.
@@ -303,7 +303,7 @@ Task<void> SmtpSession::rcpt(smtp::Rcpt event) {
         context.recipient = address;
         const auto verdict = co_await services_.pipeline->judge(Stage::Rcpt, context);
         if (verdict.refuses()) {
-            engine_.reply(event.id, reply_to(verdict));
+            engine_.reply(event.id, smtp_reply_to(verdict));
             co_return;
         }
     }
@@ -358,7 +358,7 @@ Task<void> SmtpSession::headers(smtp::Headers event) {
     if (services_.pipeline->wants(Stage::Headers)) {
         const auto verdict = co_await services_.pipeline->judge(Stage::Headers, context);
         if (verdict.refuses()) {
-            engine_.fail_body(event.id, reply_to(verdict));
+            engine_.fail_body(event.id, smtp_reply_to(verdict));
             co_return;
         }
         if (!context.header_edits.empty()) {
@@ -402,7 +402,7 @@ Task<smtp::Reply> SmtpSession::deliver(const smtp::BodyEnd& event) {
         co_return reply(452, "4.3.1", "the message could not be stored; try again later");
     }
     auto blob = co_await transaction.writer->finish();
-    if (!blob) co_return reply_to(blob.error());
+    if (!blob) co_return smtp_reply_to(blob.error());
     const auto structure = std::make_shared<const mime::Structure>(transaction.parser->finish());
 
     delivery::Incoming incoming;
@@ -412,7 +412,7 @@ Task<smtp::Reply> SmtpSession::deliver(const smtp::BodyEnd& event) {
         const auto verdict = co_await services_.pipeline->judge(Stage::Message, context);
         switch (verdict.kind) {
         case Verdict::Kind::Reject:
-        case Verdict::Kind::Defer: co_return reply_to(verdict);
+        case Verdict::Kind::Defer: co_return smtp_reply_to(verdict);
         case Verdict::Kind::Discard: co_return reply(250, "2.0.0", "accepted");
         case Verdict::Kind::Quarantine:
         case Verdict::Kind::Hold: incoming.held = true; break;
@@ -429,7 +429,7 @@ Task<smtp::Reply> SmtpSession::deliver(const smtp::BodyEnd& event) {
         for (auto& recipient : each.recipients) add_recipient(incoming.recipients, std::move(recipient));
     for (const auto& added : context.added_recipients) {
         auto routing = co_await services_.router.route(added);
-        if (!routing) co_return reply_to(routing.error());
+        if (!routing) co_return smtp_reply_to(routing.error());
         for (auto& recipient : routing->recipients) add_recipient(incoming.recipients, std::move(recipient));
     }
     if (incoming.recipients.empty()) co_return reply(250, "2.0.0", "accepted");
@@ -464,7 +464,7 @@ Task<smtp::Reply> SmtpSession::deliver(const smtp::BodyEnd& event) {
     if (!accepted) {
         MAILCORE_LOG(services_.log, Error, "smtp.unaccepted", {{"error", accepted.error().detail}},
                      context.trace);
-        co_return reply_to(accepted.error());
+        co_return smtp_reply_to(accepted.error());
     }
     co_return reply(250, "2.0.0", "accepted as " + trace_text(context.trace));
 }
