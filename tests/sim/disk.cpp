@@ -1,6 +1,7 @@
 #include "tests/sim/disk.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -57,6 +58,18 @@ struct Disk::State {
     std::set<std::string> folders;
     std::set<std::string> locks;
     std::vector<Operation> operations;
+    std::uint64_t capacity = std::uint64_t{1} << 40;
+
+    [[nodiscard]] std::uint64_t used() const {
+        std::uint64_t octets = 0;
+        for (const auto& [name, inode] : names) octets += inodes[inode]->size();
+        return octets;
+    }
+    /// How large a file of `size` octets may become.
+    [[nodiscard]] std::uint64_t size_max(std::uint64_t size) const {
+        const auto taken = used();
+        return size + (capacity > taken ? capacity - taken : 0);
+    }
 };
 
 namespace {
@@ -81,8 +94,12 @@ class DiskFile final : public base::File {
     Result<void> write_at(std::uint64_t offset, std::span<const std::string_view> pieces) override {
         Operation operation{Kind::Write, inode_, offset, {}, {}, {}};
         for (const auto piece : pieces) operation.octets += piece;
+        const auto room = state_->size_max(state_->inodes[inode_]->size());
+        const bool fits = offset + operation.octets.size() <= room;
+        if (!fits) operation.octets.resize(room - std::min(room, offset));
         write_into(*state_->inodes[inode_], offset, operation.octets);
         state_->operations.push_back(std::move(operation));
+        if (!fits) return base::fail_errno(ENOSPC, "writing", path_);
         return {};
     }
     Result<void> sync_data() override {
@@ -97,6 +114,8 @@ class DiskFile final : public base::File {
     }
     Result<void> allocate(std::uint64_t offset, std::uint64_t octets) override {
         const auto size = state_->inodes[inode_]->size();
+        if (offset + octets > state_->size_max(size))
+            return base::fail_errno(ENOSPC, "allocating", path_);
         return offset + octets > size ? truncate(offset + octets) : Result<void>{};
     }
     Result<std::uint64_t> size() override { return state_->inodes[inode_]->size(); }
@@ -193,7 +212,11 @@ Result<void> Disk::sync_folder(const std::string& folder) {
     return {};
 }
 
-Result<std::uint64_t> Disk::free_octets(const std::string&) { return std::uint64_t{1} << 40; }
+Result<std::uint64_t> Disk::free_octets(const std::string&) { return state_->size_max(0); }
+
+void Disk::set_capacity(std::uint64_t octets) { state_->capacity = octets; }
+
+std::uint64_t Disk::used_octets() const { return state_->used(); }
 
 Result<std::unique_ptr<base::FolderLock>> Disk::lock_folder(const std::string& folder) {
     if (!state_->locks.insert(folder).second)

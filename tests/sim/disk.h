@@ -44,6 +44,12 @@ class Disk final : public base::FileSystem {
     /// it says it did. For tests of tests.
     std::function<bool(const std::string& path)> lies_about_sync;
 
+    /// From now on no file grows when all of them together have so many octets (ENOSPC, after what
+    /// fits).
+    void set_capacity(std::uint64_t octets);
+    /// Of all files.
+    [[nodiscard]] std::uint64_t used_octets() const;
+
     struct State;
 
   private:
