@@ -398,10 +398,11 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
     std::optional<Uid> from;
     if (!uids.empty()) from = Uid{1};
     while (from) {
-        auto batch = co_await services_.store.read(
+        auto batch_awaited = services_.store.read(
             [access = access(), mailbox, uids, at = *from, rows = needs.rows](ReadTransaction& txn) {
                 return read_candidates(txn, access, mailbox, uids, at, rows);
             });
+        auto batch = co_await std::move(batch_awaited);
         if (!batch) {
             co_await finish(id, reply_to(batch.error(), Doing::Messages));
             co_return;
@@ -420,10 +421,11 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
         std::optional<Uid> next;
         if (!unknown.empty() && needs.email) next = Uid{1};
         while (next) {
-            auto emails = co_await services_.store.read(
+            auto emails_awaited = services_.store.read(
                 [access = access(), mailbox, unknown, first = *next](ReadTransaction& txn) {
                     return store::read_emails(txn, access, mailbox, unknown, first);
                 });
+            auto emails = co_await std::move(emails_awaited);
             if (!emails) {
                 co_await finish(id, reply_to(emails.error(), Doing::Messages));
                 co_return;
