@@ -37,8 +37,11 @@ TxnTask<Result<Account>> find_account(ReadTransaction& txn, Address wanted) {
 
 Task<Result<Account>> account_of(Context& context, std::string text) {
     MAILCORE_CO_TRY(const auto address, ready(parse_address(text)));
-    co_return co_await context.store.read(
+    {
+        auto awaited = context.store.read(
         [address](ReadTransaction& txn) { return find_account(txn, address); });
+        co_return co_await std::move(awaited);
+    }
 }
 
 Json to_json(const Account& account, const store::Quota& quota) {

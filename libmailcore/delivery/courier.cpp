@@ -298,11 +298,13 @@ Task<void> Courier::settle(const queue::Job& job, queue::Message message, std::v
     if (!delivered.empty() && !failed.empty()) {
         const auto indexes = indexes_of(delivered);
         std::erase_if(removed, [&](auto index) { return std::ranges::find(indexes, index) != indexes.end(); });
-        written = co_await report(message, std::move(delivered), indexes, {});
+        auto written_awaited = report(message, std::move(delivered), indexes, {});
+        written = co_await std::move(written_awaited);
         delivered.clear();
     }
     if (written && !delayed.empty()) {
-        written = co_await report(message, std::move(delayed), {}, updated);
+        auto written_awaited = report(message, std::move(delayed), {}, updated);
+        written = co_await std::move(written_awaited);
         for (const auto& recipient : updated) add(message, recipient);
         updated.clear();
     }

@@ -20,7 +20,8 @@ using store::WriteTransaction;
 TxnTask<Result<store::MailboxId>> find_folder(WriteTransaction& txn, store::AccountId account,
                                               std::string folder) {
     if (!folder.empty()) {
-        auto found = co_await store::find_mailbox(txn, store::Access::owner(account), account, folder);
+        auto found_awaited = store::find_mailbox(txn, store::Access::owner(account), account, folder);
+        auto found = co_await std::move(found_awaited);
         if (found && found->selectable) co_return found->id;
         if (!found && found.error().kind != ErrorKind::NotFound && found.error().kind != ErrorKind::Rejected)
             co_return std::unexpected(found.error());

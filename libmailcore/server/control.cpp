@@ -126,17 +126,27 @@ class ControlDialogue final : public base::Dialogue {
         if (method == "status") co_return co_await status();
         if (method == "metrics") co_return text_of(Json{{"text", prometheus_text(target_.metrics())}});
         if (method == "connections") co_return co_await connections();
-        if (method == "trace") co_return co_await trace(request.value("text", ""));
-        if (method == "log") co_return co_await trace("");
+        if (method == "trace") {
+            auto awaited = trace(request.value("text", ""));
+            co_return co_await std::move(awaited);
+        }
+        if (method == "log") {
+            auto awaited = trace("");
+            co_return co_await std::move(awaited);
+        }
         if (method == "store.check") co_return co_await check();
         if (method == "store.rebuild") co_return co_await rebuild();
-        co_return co_await admin::run(context_, std::move(method), text_of(request));
+        {
+            auto awaited = admin::run(context_, std::move(method), text_of(request));
+            co_return co_await std::move(awaited);
+        }
     }
 
     Task<Result<std::string>> status() {
         const auto status = target_.store().status();
-        auto counts = co_await target_.store().read(
+        auto counts_awaited = target_.store().read(
             [](store::ReadTransaction& txn) { return queue::count(txn, 100'000); });
+        auto counts = co_await std::move(counts_awaited);
         Json endpoints = Json::array();
         const auto bound = target_.endpoints();
         for (const auto& endpoint : bound)

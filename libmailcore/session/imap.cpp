@@ -140,15 +140,21 @@ void ImapSession::respond(Id id, imap::ResponseCode code, std::string text) {
 Task<void> ImapSession::run(Id id, imap::command::Authenticate command) {
     authentication_ = std::make_shared<Authentication>(services_, "imap", peer_);
     const auto authentication = authentication_;
-    co_await log_in(id, authentication,
+    {
+        auto awaited = log_in(id, authentication,
                     authentication->begin(std::move(command.mechanism), std::move(command.initial)));
+        co_await std::move(awaited);
+    }
 }
 
 Task<void> ImapSession::run(Id id, imap::command::Login command) {
     authentication_ = std::make_shared<Authentication>(services_, "imap", peer_);
     const auto authentication = authentication_;
-    co_await log_in(id, authentication,
+    {
+        auto awaited = log_in(id, authentication,
                     authentication->by_password(std::move(command.user), std::move(command.password)));
+        co_await std::move(awaited);
+    }
 }
 
 Task<void> ImapSession::log_in(Id id, std::shared_ptr<Authentication> authentication,

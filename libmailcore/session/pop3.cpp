@@ -74,10 +74,16 @@ void Pop3Session::closed() {
 Task<void> Pop3Session::answer(pop3::Event event) {
     if (auto* login = std::get_if<pop3::Login>(&event)) {
         authentication_ = std::make_unique<Authentication>(services_, "pop3", peer_);
-        co_await log_in(login->id, authentication_->by_password(login->user, std::move(login->password)));
+        {
+            auto awaited = log_in(login->id, authentication_->by_password(login->user, std::move(login->password)));
+            co_await std::move(awaited);
+        }
     } else if (auto* begin = std::get_if<pop3::AuthBegin>(&event)) {
         authentication_ = std::make_unique<Authentication>(services_, "pop3", peer_);
-        co_await log_in(begin->id, authentication_->begin(begin->mechanism, std::move(begin->initial)));
+        {
+            auto awaited = log_in(begin->id, authentication_->begin(begin->mechanism, std::move(begin->initial)));
+            co_await std::move(awaited);
+        }
     } else if (auto* data = std::get_if<pop3::AuthData>(&event)) {
         co_await log_in(data->id, authentication_->respond(std::move(data->octets)));
     } else if (auto* wanted = std::get_if<pop3::Retrieve>(&event)) {
@@ -116,7 +122,10 @@ Task<void> Pop3Session::log_in(pop3::CommandId id, Task<LoginStep> attempt) {
         refuse(id, *refused);
         co_return;
     }
-    co_await open_maildrop(id, std::get<LoggedIn>(step));
+    {
+        auto awaited = open_maildrop(id, std::get<LoggedIn>(step));
+        co_await std::move(awaited);
+    }
 }
 
 Task<void> Pop3Session::open_maildrop(pop3::CommandId id, LoggedIn who) {

@@ -118,7 +118,10 @@ bool SmtpSession::handle_now(smtp::ServerEvent& event) {
 
 Task<void> SmtpSession::handle(smtp::ServerEvent event) {
     if (auto* chunk = std::get_if<smtp::BodyChunk>(&event)) {
-        co_await take(std::string(chunk->octets));
+        {
+            auto awaited = take(std::string(chunk->octets));
+            co_await std::move(awaited);
+        }
     } else if (auto* connection = std::get_if<smtp::Connected>(&event)) {
         co_await connected(*connection);
     } else if (auto* name = std::get_if<smtp::Hello>(&event)) {
@@ -133,8 +136,11 @@ Task<void> SmtpSession::handle(smtp::ServerEvent event) {
         co_await body_end(*end);
     } else if (auto* begin = std::get_if<smtp::AuthBegin>(&event)) {
         authentication_ = std::make_unique<Authentication>(services_, "smtp", peer_);
-        co_await authenticate(begin->id,
+        {
+            auto awaited = authenticate(begin->id,
                               authentication_->begin(begin->mechanism, std::move(begin->initial)));
+            co_await std::move(awaited);
+        }
     } else if (auto* data = std::get_if<smtp::AuthData>(&event)) {
         co_await authenticate(data->id, authentication_->respond(std::move(data->octets)));
     }

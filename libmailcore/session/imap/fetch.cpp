@@ -211,7 +211,8 @@ Task<Result<OctetsValue>> octets_of(store::Store& store, std::shared_ptr<const s
     }
     std::string text;
     while (text.size() < octets) {
-        auto piece = co_await reader->next(static_cast<std::size_t>(octets) - text.size());
+        auto piece_awaited = reader->next(static_cast<std::size_t>(octets) - text.size());
+        auto piece = co_await std::move(piece_awaited);
         if (!piece) co_return std::unexpected(piece.error());
         text += *piece;
     }
@@ -231,13 +232,19 @@ mime::DateTime internal_date(const store::Received& received) {
 Task<void> ImapSession::run(Id id, imap::command::Fetch command) {
     auto uids = resolve(command.set, command.addressing);
     if (!uids) {
-        co_await finish(id, imap::bad("No such message"));
+        {
+            auto awaited = finish(id, imap::bad("No such message"));
+            co_await std::move(awaited);
+        }
         co_return;
     }
     if (command.vanished && command.changed_since) {
         auto told = co_await tell_vanished(id, command);
         if (!told) {
-            co_await finish(id, reply_to(told.error(), Doing::Messages));
+            {
+                auto awaited = finish(id, reply_to(told.error(), Doing::Messages));
+                co_await std::move(awaited);
+            }
             co_return;
         }
     }

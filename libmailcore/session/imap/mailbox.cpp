@@ -83,7 +83,10 @@ Task<void> ImapSession::run(Id id, imap::command::Create command) {
     const bool use_is_known = command.special_uses.empty() ||
                               (command.special_uses.size() == 1 && create.role != store::Role::None);
     if (!use_is_known) {
-        co_await finish(id, imap::no("A mailbox cannot be used for that", Code::UseAttr));
+        {
+            auto awaited = finish(id, imap::no("A mailbox cannot be used for that", Code::UseAttr));
+            co_await std::move(awaited);
+        }
         co_return;
     }
     auto created_awaited = services_.store.write([access = access(), create](WriteTransaction& txn) {
@@ -110,7 +113,10 @@ Task<void> ImapSession::run(Id id, imap::command::Create command) {
         list.old_name = command.mailbox.supplied;
         engine_.respond(id, list);
     }
-    co_await finish(id, imap::ok("CREATE completed", imap::MailboxIdCode{object_id(created->id)}));
+    {
+        auto awaited = finish(id, imap::ok("CREATE completed", imap::MailboxIdCode{object_id(created->id)}));
+        co_await std::move(awaited);
+    }
 }
 
 Task<void> ImapSession::run(Id id, imap::command::Delete command) {
@@ -122,7 +128,10 @@ Task<void> ImapSession::run(Id id, imap::command::Delete command) {
         });
         auto found = co_await std::move(found_awaited);
         if (found && view_ && found->id == view_->ref().mailbox) {
-            co_await finish(id, imap::no("The mailbox is selected", Code::InUse));
+            {
+                auto awaited = finish(id, imap::no("The mailbox is selected", Code::InUse));
+                co_await std::move(awaited);
+            }
             co_return;
         }
     }
@@ -131,7 +140,10 @@ Task<void> ImapSession::run(Id id, imap::command::Delete command) {
         store::Urgency::Reclaim);
     auto deleted = co_await std::move(deleted_awaited);
     if (!deleted) {
-        co_await finish(id, reply_to(deleted.error(), Doing::Mailboxes));
+        {
+            auto awaited = finish(id, reply_to(deleted.error(), Doing::Mailboxes));
+            co_await std::move(awaited);
+        }
         co_return;
     }
     for (bool more = deleted->messages_left; more;) {
@@ -141,7 +153,10 @@ Task<void> ImapSession::run(Id id, imap::command::Delete command) {
         auto left = co_await std::move(left_awaited);
         more = left && *left; // what fails is done by the next one
     }
-    co_await finish(id, imap::ok("DELETE completed"));
+    {
+        auto awaited = finish(id, imap::ok("DELETE completed"));
+        co_await std::move(awaited);
+    }
 }
 
 Task<void> ImapSession::run(Id id, imap::command::Rename command) {
@@ -151,7 +166,10 @@ Task<void> ImapSession::run(Id id, imap::command::Rename command) {
         });
     auto renamed = co_await std::move(renamed_awaited);
     if (!renamed) {
-        co_await finish(id, reply_to(renamed.error(), Doing::Mailboxes));
+        {
+            auto awaited = finish(id, reply_to(renamed.error(), Doing::Mailboxes));
+            co_await std::move(awaited);
+        }
         co_return;
     }
     if (!command.to.supplied.empty() && engine_.enabled().rev2) {
@@ -160,7 +178,10 @@ Task<void> ImapSession::run(Id id, imap::command::Rename command) {
         list.old_name = command.to.supplied;
         engine_.respond(id, list);
     }
-    co_await finish(id, imap::ok("RENAME completed"));
+    {
+        auto awaited = finish(id, imap::ok("RENAME completed"));
+        co_await std::move(awaited);
+    }
 }
 
 Task<void> ImapSession::change_subscription(Id id, std::string path, store::Subscribed subscribed,
@@ -171,7 +192,10 @@ Task<void> ImapSession::change_subscription(Id id, std::string path, store::Subs
         });
     auto changed = co_await std::move(changed_awaited);
     if (!changed) {
-        co_await finish(id, reply_to(changed.error(), Doing::Mailboxes));
+        {
+            auto awaited = finish(id, reply_to(changed.error(), Doing::Mailboxes));
+            co_await std::move(awaited);
+        }
         co_return;
     }
     co_await finish(id, imap::ok(std::move(done)));

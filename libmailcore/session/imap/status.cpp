@@ -27,16 +27,25 @@ Task<void> ImapSession::run(Id id, imap::command::Status command) {
         [access = access(), path](ReadTransaction& txn) { return look(txn, access, path); });
     auto mailbox = co_await std::move(mailbox_awaited);
     if (!mailbox) {
-        co_await finish(id, reply_to(mailbox.error(), Doing::Mailboxes));
+        {
+            auto awaited = finish(id, reply_to(mailbox.error(), Doing::Mailboxes));
+            co_await std::move(awaited);
+        }
         co_return;
     }
     auto status = co_await status_of(path, std::move(*mailbox), std::move(command.items));
     if (!status) {
-        co_await finish(id, reply_to(status.error(), Doing::Mailboxes));
+        {
+            auto awaited = finish(id, reply_to(status.error(), Doing::Mailboxes));
+            co_await std::move(awaited);
+        }
         co_return;
     }
     engine_.respond(id, *status);
-    co_await finish(id, imap::ok("STATUS completed"));
+    {
+        auto awaited = finish(id, imap::ok("STATUS completed"));
+        co_await std::move(awaited);
+    }
 }
 
 Task<Result<imap::response::MailboxStatus>>
