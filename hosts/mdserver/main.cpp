@@ -101,7 +101,8 @@ int run(const std::string& folder) {
     };
     TextLog text_log;
 
-    auto created = server::Server::create(*config, {{}, log ? static_cast<base::LogSink*>(log.get()) : &text_log});
+    auto created = server::Server::create(*config, {{}, log ? static_cast<base::LogSink*>(log.get()) : &text_log,
+                                                   [] { ::kill(::getpid(), SIGHUP); }});
     if (!created) {
         say(created.error().detail);
         return 1;

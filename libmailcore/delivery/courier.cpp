@@ -1,6 +1,5 @@
 #include "libmailcore/delivery/courier.h"
 
-#include "libmailcore/delivery/octets.h"
 #include "libmailcore/queue/rows.h"
 
 #include <algorithm>
@@ -27,29 +26,21 @@ std::string destination_of(const Recipient& recipient) {
 /// transaction: neither a report without its reason nor a loss without its report.
 TxnTask<Result<std::optional<queue::QueueId>>>
 write_down(WriteTransaction& txn, queue::QueueId id, std::vector<std::uint32_t> removed,
-           std::vector<Recipient> updated, store::NewBlobRef report, queue::Message envelope,
-           std::vector<Recipient> report_recipients) {
+           std::vector<Recipient> updated, PreparedReport report) {
     for (const auto index : removed) {
         MAILCORE_CO_TRY(queue::remove_recipient(txn, id, index));
     }
     for (auto& recipient : updated) {
         MAILCORE_CO_TRY(queue::update_recipient(txn, id, recipient));
     }
-    if (!report) co_return std::nullopt;
-    const auto blob = txn.add_blob(*report);
-    envelope.arrived = txn.now();
-    envelope.size = report->size();
-    envelope.pieces = {store::Piece::of(blob, 0, report->size())};
-    for (auto& recipient : report_recipients) recipient.next_try = envelope.arrived;
-    MAILCORE_CO_TRY(const auto report_id, queue::enqueue(txn, std::move(envelope), std::move(report_recipients)));
-    co_return report_id;
+    co_return co_await enqueue(txn, std::move(report));
 }
 
 } // namespace
 
-Courier::Courier(Scheduler& scheduler, store::Store& store, LocalDelivery& local, Router& router,
+Courier::Courier(Scheduler& scheduler, store::Store& store, LocalDelivery& local, Reporter& reporter,
                  RemoteTransport& transport, CourierOptions options, Random& random, Log log)
-    : scheduler_(scheduler), store_(store), local_(local), router_(router), transport_(transport),
+    : scheduler_(scheduler), store_(store), local_(local), reporter_(reporter), transport_(transport),
       options_(std::move(options)), random_(random), log_(log), schedule_(options_.limits),
       planning_(scheduler), connections_(scheduler) {}
 
@@ -192,6 +183,7 @@ Task<void> Courier::run_local(queue::Job job) {
     std::vector<Outcome> outcomes;
     for (const auto& recipient : work->recipients) {
         auto outcome = co_await local_.deliver(work->message, recipient, nullptr, pipeline_);
+        if (outcome.report) planning_.spawn(plan(*outcome.report, false));
         // Filing has taken the recipient out of the queue itself.
         if (outcome.kind == Outcome::Kind::Delivered) outcome = Outcome::gone();
         outcomes.push_back(std::move(outcome));
@@ -327,48 +319,19 @@ Task<void> Courier::settle(const queue::Job& job, queue::Message message, std::v
 
 Task<Result<void>> Courier::report(queue::Message message, std::vector<Reported> reported,
                                    std::vector<std::uint32_t> removed, std::vector<Recipient> updated) {
-    store::NewBlobRef blob;
-    queue::Message envelope;
-    std::vector<Recipient> recipients;
-    if (!reported.empty()) {
-        auto routing = co_await router_.route(message.sender);
-        if (!routing && routing.error().kind == ErrorKind::Unavailable)
-            co_return std::unexpected(routing.error());
-        if (routing) recipients = std::move(routing->recipients);
-    }
-    if (!recipients.empty()) {
-        const bool failure = reported.front().action == mime::RecipientReport::Action::Failed;
-        const bool full = failure && message.returns != queue::Return::Headers &&
-                          message.size <= options_.returned_octets_max;
-        MAILCORE_CO_TRY(auto original, read_octets(store_, message, 0, options_.returned_octets_max));
-        if (!full) {
-            const auto end = original.find("\r\n\r\n");
-            if (end != std::string::npos) original.resize(end + 2);
-        }
-        const auto text = write_report(options_.report, message, reported, std::move(original),
-                                       full ? mime::DeliveryReport::Return::Full
-                                            : mime::DeliveryReport::Return::Headers,
-                                       scheduler_.wall_now(), random_);
-        const auto writer = store_.new_blob(scheduler_, text.size());
-        MAILCORE_CO_TRY(writer->append(text));
-        MAILCORE_CO_TRY(blob, writer->finish());
-        envelope.trace = message.trace;
-        envelope.smtputf8 = message.smtputf8;
-        envelope.auto_submitted = true;
-        envelope.eight_bit = std::ranges::any_of(text, [](char c) { return static_cast<signed char>(c) < 0; });
-        for (auto& recipient : recipients) recipient.notify = queue::Notify{false, false, false};
-    }
     const auto id = message.id;
+    const auto trace = message.trace;
+    MAILCORE_CO_TRY(auto prepared, reporter_.prepare(std::move(message), std::move(reported)));
     auto written_awaited = store_.write(
-        [id, removed = std::move(removed), updated = std::move(updated), blob, envelope,
-         recipients](WriteTransaction& txn) {
-            return write_down(txn, id, removed, updated, blob, envelope, recipients);
+        [id, removed = std::move(removed), updated = std::move(updated),
+         prepared = std::move(prepared)](WriteTransaction& txn) {
+            return write_down(txn, id, removed, updated, prepared);
         },
         store::Urgency::Reclaim);
     auto written = co_await std::move(written_awaited);
     if (!written) co_return std::unexpected(written.error());
     if (*written) {
-        MAILCORE_LOG(log_, Info, "delivery.reported", {{"queue_id", id}, {"report", **written}}, message.trace);
+        MAILCORE_LOG(log_, Info, "delivery.reported", {{"queue_id", id}, {"report", **written}}, trace);
         planning_.spawn(plan(**written, false));
     }
     co_return Result<void>{};

@@ -5,7 +5,6 @@
 #include "libmailcore/base/random.h"
 #include "libmailcore/delivery/local.h"
 #include "libmailcore/delivery/report.h"
-#include "libmailcore/delivery/router.h"
 #include "libmailcore/delivery/transport.h"
 #include "libmailcore/queue/retry.h"
 #include "libmailcore/queue/schedule.h"
@@ -20,8 +19,6 @@ namespace mailcore::delivery {
 struct CourierOptions {
     queue::ScheduleLimits limits;
     queue::RetrySchedule retry;
-    ReportOptions report;
-    std::uint64_t returned_octets_max = 50 * 1024; ///< a larger message is returned as its header only
     std::size_t items_max = 100'000;               ///< recipients planned in memory; the rest waits in rows
     std::chrono::seconds horizon{600};             ///< how far ahead is planned
 };
@@ -30,7 +27,7 @@ struct CourierOptions {
 /// written down is done again (RFC 5321 §6.1: rather twice than never). Loop thread only.
 class Courier {
   public:
-    Courier(Scheduler& scheduler, store::Store& store, LocalDelivery& local, Router& router,
+    Courier(Scheduler& scheduler, store::Store& store, LocalDelivery& local, Reporter& reporter,
             RemoteTransport& transport, CourierOptions options, Random& random, Log log);
 
     /// Reads what the queue holds and begins.
@@ -67,7 +64,7 @@ class Courier {
     Scheduler& scheduler_;
     store::Store& store_;
     LocalDelivery& local_;
-    Router& router_;
+    Reporter& reporter_;
     RemoteTransport& transport_;
     CourierOptions options_;
     Random& random_;

@@ -76,6 +76,7 @@ Task<void> Intake::file(queue::Message message, std::vector<queue::Recipient> re
     // thousand must not hold ten thousand frames. The courier cares for what could not be filed now.
     for (auto& recipient : recipients) {
         const auto outcome = co_await local_.deliver(message, std::move(recipient), analysis, pipeline_);
+        if (outcome.report) remote_(*outcome.report);
         left = left || outcome.kind == Outcome::Kind::Failed || outcome.kind == Outcome::Kind::Deferred;
     }
     if (left && tell_remote) remote_(message.id);

@@ -30,9 +30,14 @@ TxnTask<Result<store::MailboxId>> find_folder(WriteTransaction& txn, store::Acco
     co_return state.inbox;
 }
 
+struct Done {
+    store::Filed filed;
+    std::optional<queue::QueueId> report;
+};
+
 /// One transaction: the email is filed and its recipient has left the queue, or neither.
-TxnTask<Result<store::Filed>> file(WriteTransaction& txn, queue::QueueId id, queue::Recipient recipient,
-                                   store::NewEmail email, store::Received received) {
+TxnTask<Result<Done>> file(WriteTransaction& txn, queue::QueueId id, queue::Recipient recipient,
+                           store::NewEmail email, store::Received received, PreparedReport report) {
     MAILCORE_CO_TRY(queue::remove_recipient(txn, id, recipient.index));
     MAILCORE_CO_TRY(const auto mailbox, find_folder(txn, recipient.account, recipient.folder));
     store::AccountEdit edit(txn, store::Access::owner(recipient.account), recipient.account);
@@ -40,9 +45,11 @@ TxnTask<Result<store::Filed>> file(WriteTransaction& txn, queue::QueueId id, que
     store::Filing filing;
     filing.mailbox = mailbox;
     filing.received = received;
-    MAILCORE_CO_TRY(auto filed, store::file_email(edit, std::move(email), std::move(filing)));
+    Done done;
+    MAILCORE_CO_TRY(done.filed, store::file_email(edit, std::move(email), std::move(filing)));
     MAILCORE_CO_TRY(edit.save());
-    co_return filed;
+    MAILCORE_CO_TRY(done.report, enqueue(txn, std::move(report)));
+    co_return done;
 }
 
 /// A queued message as filters of the deliver stage read it.
@@ -160,17 +167,28 @@ Task<Outcome> LocalDelivery::deliver(queue::Message message, queue::Recipient re
     email.message_ids = analysis->message_ids;
     email.base_subject = analysis->base_subject;
     const store::Received received{message.arrived, 0};
-    auto filed_awaited = store_.write(
-        [id = message.id, recipient, email = std::move(email), received](WriteTransaction& txn) {
-            return file(txn, id, recipient, email, received);
-        });
+    PreparedReport report;
+    if (recipient.notify.success) {
+        std::vector<Reported> reported;
+        reported.push_back({recipient, mime::RecipientReport::Action::Delivered, std::nullopt});
+        reported.back().recipient.status = "2.0.0";
+        auto prepared = co_await reporter_.prepare(message, std::move(reported));
+        if (!prepared) co_return Outcome::deferred("4.3.0", prepared.error().detail);
+        report = std::move(*prepared);
+    }
+    auto filed_awaited = store_.write([id = message.id, recipient, email = std::move(email), received,
+                                       report = std::move(report)](WriteTransaction& txn) {
+        return file(txn, id, recipient, email, received, report);
+    });
     auto filed = co_await std::move(filed_awaited);
     if (filed) {
         MAILCORE_LOG(log_, Info, "delivery.filed",
                      {{"recipient", recipient.address}, {"account", recipient.account},
-                      {"mailbox", filed->mailbox}, {"uid", filed->uid.value}, {"size", message.size}},
+                      {"mailbox", filed->filed.mailbox}, {"uid", filed->filed.uid.value}, {"size", message.size}},
                      message.trace);
-        co_return Outcome::delivered("filed");
+        auto outcome = Outcome::delivered("filed");
+        outcome.report = filed->report;
+        co_return outcome;
     }
     const auto& error = filed.error();
     switch (error.kind) {

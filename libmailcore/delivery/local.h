@@ -3,6 +3,7 @@
 
 #include "libmailcore/base/log.h"
 #include "libmailcore/delivery/outcome.h"
+#include "libmailcore/delivery/report.h"
 #include "libmailcore/filter/pipeline.h"
 #include "libmailcore/mime/structure.h"
 #include "libmailcore/queue/message.h"
@@ -30,10 +31,11 @@ struct Analysis {
 /// Files queue recipients into their accounts. One scheduler's thread.
 class LocalDelivery {
   public:
-    LocalDelivery(store::Store& store, LocalOptions options, Log log)
-        : store_(store), options_(options), log_(log) {}
+    LocalDelivery(store::Store& store, Reporter& reporter, LocalOptions options, Log log)
+        : store_(store), reporter_(reporter), options_(options), log_(log) {}
 
-    /// Asks the deliver stage, files, and takes the recipient out of the queue, both in one transaction.
+    /// Asks the deliver stage, files, and takes the recipient out of the queue, both in one transaction; a
+    /// report of success (RFC 3461 §4.1), where one is wished, goes into the queue with them.
     /// `analysis`: absent after a restart; the message is then read and parsed again.
     Task<Outcome> deliver(queue::Message message, queue::Recipient recipient,
                           std::shared_ptr<const Analysis> analysis,
@@ -43,6 +45,7 @@ class LocalDelivery {
     Task<Result<std::shared_ptr<const Analysis>>> read_and_analyse(const queue::Message& message);
 
     store::Store& store_;
+    Reporter& reporter_;
     LocalOptions options_;
     Log log_;
 };

@@ -1,7 +1,9 @@
 #include "libmailcore/delivery/report.h"
 
+#include "libmailcore/delivery/octets.h"
 #include "libmailcore/mime/message_id.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <iterator>
 
@@ -75,6 +77,50 @@ std::string write_report(const ReportOptions& options, const queue::Message& mes
     report.now = now;
     report.message_id = mime::make_message_id(random, now, options.hostname);
     return mime::write_delivery_report(report, random);
+}
+
+store::TxnTask<Result<std::optional<queue::QueueId>>> enqueue(store::WriteTransaction& txn,
+                                                              PreparedReport report) {
+    if (!report.blob) co_return std::nullopt;
+    const auto blob = txn.add_blob(*report.blob);
+    report.envelope.arrived = txn.now();
+    report.envelope.size = report.blob->size();
+    report.envelope.pieces.clear();
+    report.envelope.pieces.push_back(store::Piece::of(blob, 0, report.blob->size()));
+    for (auto& recipient : report.recipients) recipient.next_try = report.envelope.arrived;
+    MAILCORE_CO_TRY(const auto id,
+                    queue::enqueue(txn, std::move(report.envelope), std::move(report.recipients)));
+    co_return id;
+}
+
+Task<Result<PreparedReport>> Reporter::prepare(queue::Message message, std::vector<Reported> reported) {
+    PreparedReport prepared;
+    if (reported.empty() || message.sender.empty()) co_return prepared;
+    auto routing = co_await router_.route(message.sender);
+    if (!routing && routing.error().kind == ErrorKind::Unavailable) co_return std::unexpected(routing.error());
+    if (!routing || routing->recipients.empty()) co_return prepared;
+    const bool failure = reported.front().action == mime::RecipientReport::Action::Failed;
+    const bool full = failure && message.returns != queue::Return::Headers &&
+                      message.size <= options_.returned_octets_max;
+    MAILCORE_CO_TRY(auto original, read_octets(store_, message, 0, options_.returned_octets_max));
+    if (!full) {
+        const auto end = original.find("\r\n\r\n");
+        if (end != std::string::npos) original.resize(end + 2);
+    }
+    const auto text =
+        write_report(options_, message, reported, std::move(original),
+                     full ? mime::DeliveryReport::Return::Full : mime::DeliveryReport::Return::Headers,
+                     scheduler_.wall_now(), random_);
+    const auto writer = store_.new_blob(scheduler_, text.size());
+    MAILCORE_CO_TRY(writer->append(text));
+    MAILCORE_CO_TRY(prepared.blob, writer->finish());
+    prepared.envelope.trace = message.trace;
+    prepared.envelope.smtputf8 = message.smtputf8;
+    prepared.envelope.auto_submitted = true;
+    prepared.envelope.eight_bit = std::ranges::any_of(text, [](char c) { return static_cast<signed char>(c) < 0; });
+    prepared.recipients = std::move(routing->recipients);
+    for (auto& recipient : prepared.recipients) recipient.notify = queue::Notify{false, false, false};
+    co_return prepared;
 }
 
 } // namespace mailcore::delivery

@@ -134,6 +134,10 @@ class ControlDialogue final : public base::Dialogue {
             auto awaited = trace("");
             co_return co_await std::move(awaited);
         }
+        if (method == "reload") {
+            if (!target_.request_reload()) co_return fail(ErrorKind::Rejected, "this server has no settings file");
+            co_return std::string("{}");
+        }
         if (method == "store.check") co_return co_await check();
         if (method == "store.rebuild") co_return co_await rebuild();
         {

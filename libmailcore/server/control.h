@@ -26,13 +26,15 @@ class ControlTarget {
     /// Path of the log as JSON lines; empty: there is none.
     virtual std::string log_file() = 0;
     virtual const Config& configuration() = 0;
+    /// False: the host cannot read its settings again.
+    virtual bool request_reload() = 0;
 
   protected:
     ~ControlTarget() = default;
 };
 
 /// Requests: {"method": "account.add", ...fields}. Answers: {"ok": {...}} or {"error": "...", "kind": "..."}.
-/// Methods: those of admin::operations, and status, metrics, connections, trace, store.check, store.rebuild.
+/// Methods: those of admin::operations, and status, metrics, connections, trace, reload, store.check, store.rebuild.
 /// Whoever can open the socket may do everything.
 [[nodiscard]] std::shared_ptr<net::DialogueFactory> make_control_factory(ControlTarget& target, Log log);
 

@@ -5,9 +5,10 @@ namespace mailcore::server {
 LoopParts::LoopParts(net::Loop& a_loop, store::Store& store, accounts::Directory& directory,
                      session::MaildropLocks& maildrops, const Secret& fake_salt_key,
                      const std::string& hostname, delivery::LocalOptions local_options,
-                     std::unique_ptr<net::Resolver> a_resolver, std::function<void(queue::QueueId)> remote,
+                     delivery::ReportOptions report_options, std::unique_ptr<net::Resolver> a_resolver, std::function<void(queue::QueueId)> remote,
                      Random& random, Log log)
-    : loop(a_loop), resolver(std::move(a_resolver)), router(directory), local(store, local_options, log),
+    : loop(a_loop), resolver(std::move(a_resolver)), router(directory),
+      reporter(loop, store, router, std::move(report_options), random), local(store, reporter, local_options, log),
       intake(loop, store, local, std::move(remote), log),
       services{loop,
                store,

@@ -23,12 +23,14 @@ namespace mailcore::server {
 struct LoopParts {
     LoopParts(net::Loop& a_loop, store::Store& store, accounts::Directory& directory,
               session::MaildropLocks& maildrops, const Secret& fake_salt_key, const std::string& hostname,
-              delivery::LocalOptions local_options, std::unique_ptr<net::Resolver> a_resolver,
+              delivery::LocalOptions local_options, delivery::ReportOptions report_options,
+              std::unique_ptr<net::Resolver> a_resolver,
               std::function<void(queue::QueueId)> remote, Random& random, Log log);
 
     net::Loop& loop;
     std::unique_ptr<net::Resolver> resolver;
     delivery::Router router;
+    delivery::Reporter reporter;
     delivery::LocalDelivery local;
     delivery::Intake intake;
     session::Services services;

@@ -74,7 +74,6 @@ delivery::CourierOptions courier_options(const Config& config) {
     options.retry.delay_report_after = config.delay_report_after;
     options.retry.lifetime = config.queue_lifetime;
     options.retry.lifetime_null_sender = std::min(options.retry.lifetime_null_sender, config.queue_lifetime);
-    options.report.hostname = config.hostname;
     return options;
 }
 
@@ -200,6 +199,11 @@ struct Server::Impl final : ControlTarget {
         return config.log_file.empty() ? std::string() : below(config.data, config.log_file);
     }
     const Config& configuration() override { return config; }
+    bool request_reload() override {
+        if (!parts.request_reload) return false;
+        parts.request_reload();
+        return true;
+    }
 
     Config config;
     Parts parts;
@@ -318,9 +322,11 @@ Result<void> Server::Impl::start() {
         MAILCORE_TRY(auto resolver, net::Resolver::create(*loop, random, dns_options, log));
         delivery::LocalOptions local;
         local.over_quota_fails = config.over_quota_fails;
+        delivery::ReportOptions report;
+        report.hostname = config.hostname;
         auto to_courier = [this](queue::QueueId id) { queue_changed(id, false); };
         loop_parts.push_back(std::make_unique<LoopParts>(*loop, *the_store, *the_directory, maildrops,
-                                                         fake_salt_key, config.hostname, local,
+                                                         fake_salt_key, config.hostname, local, report,
                                                          std::move(resolver), std::move(to_courier), random, log));
         parts_by_loop[loop] = loop_parts.back().get();
     }
@@ -342,7 +348,7 @@ Result<void> Server::Impl::start() {
     connector = std::make_unique<net::Connector>(first.loop, std::move(connector_options), log);
     transport = std::make_unique<delivery::SmtpTransport>(first.loop, *connector, *first.resolver, *the_store,
                                                           std::move(remote), random, log);
-    courier = std::make_unique<delivery::Courier>(first.loop, *the_store, first.local, first.router, *transport,
+    courier = std::make_unique<delivery::Courier>(first.loop, *the_store, first.local, first.reporter, *transport,
                                                   courier_options(config), random, log);
 
     net::AcceptorOptions ceilings;

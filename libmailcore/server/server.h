@@ -44,6 +44,9 @@ class Server {
     struct Parts {
         FilterFactory filters; ///< empty: none
         base::LogSink* log = nullptr; ///< absent: silent; outlives the server
+        /// Somebody asks over the control socket that the settings be read again: the host does that, on a
+        /// thread of its own, by `reload`. Empty: it cannot.
+        std::function<void()> request_reload;
     };
 
     /// Binds every endpoint, the control socket included, and does nothing more: what follows may run with

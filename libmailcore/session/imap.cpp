@@ -280,10 +280,13 @@ void ImapSession::leave_mailbox() {
 Task<Result<store::StoredFlags>> ImapSession::store_flags(store::StoreFlags wanted) {
     const auto since = view_->modseq();
     const auto ref = view_->ref();
+    // What marks for deletion must work on a full disk: it is how room is made.
+    const bool deletes = wanted.how != store::StoreHow::Remove && wanted.flags.system.has(store::Flag::Deleted);
     auto stored_awaited = services_.store.write(
         [access = access(), ref, since, wanted = std::move(wanted)](WriteTransaction& txn) {
             return store_in(txn, access, ref, since, wanted);
-        });
+        },
+        deletes ? store::Urgency::Reclaim : store::Urgency::Normal);
     auto stored = co_await std::move(stored_awaited);
     if (!stored) co_return std::unexpected(stored.error());
     if (view_ && view_->modseq() == since && engine_.may_announce())
