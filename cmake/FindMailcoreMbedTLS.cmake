@@ -1,18 +1,10 @@
 # mbedTLS as cmake/build-mbedtls leaves it in the cache: target mailcore_mbedtls.
 #
 # The cache is the environment's MAILCORE_DEPS_CACHE, else build/deps of this checkout. Builds it when it is missing.
-set(_mailcore_deps "$ENV{MAILCORE_DEPS_CACHE}")
-if(NOT _mailcore_deps)
-    set(_mailcore_deps "${CMAKE_CURRENT_LIST_DIR}/../build/deps")
-endif()
-cmake_path(ABSOLUTE_PATH _mailcore_deps BASE_DIRECTORY "${CMAKE_SOURCE_DIR}" NORMALIZE)
-set(_mailcore_mbedtls "${_mailcore_deps}/mbedtls-3.6")
-
-execute_process(COMMAND "${CMAKE_CURRENT_LIST_DIR}/build-mbedtls" COMMAND_ERROR_IS_FATAL ANY)
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
-    "${CMAKE_CURRENT_LIST_DIR}/build-mbedtls" "${CMAKE_CURRENT_LIST_DIR}/mbedtls_config.h"
-    "${CMAKE_CURRENT_LIST_DIR}/mbedtls_hooks.c" "${CMAKE_CURRENT_LIST_DIR}/mbedtls_hooks.h"
-    "${CMAKE_CURRENT_LIST_DIR}/mbedtls_x25519.patch")
+execute_process(COMMAND "${CMAKE_CURRENT_LIST_DIR}/build-mbedtls" --print-prefix
+    OUTPUT_VARIABLE _mailcore_mbedtls OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+file(GLOB _mailcore_inputs "${CMAKE_CURRENT_LIST_DIR}/mbedtls_*" "${CMAKE_CURRENT_LIST_DIR}/build-mbedtls")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${_mailcore_inputs})
 
 if(EXISTS "${_mailcore_mbedtls}/stamp")
     file(READ "${_mailcore_mbedtls}/stamp" _mailcore_stamp)

@@ -9,6 +9,16 @@
 #include <stddef.h>
 #include <time.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+void *mailcore_mbedtls_calloc(size_t count, size_t size);
+void mailcore_mbedtls_free(void *pointer);
+time_t mailcore_mbedtls_time(time_t *seconds);
+#ifdef __cplusplus
+}
+#endif
+
 /* Platform: several loops, each with its own ssl_config, share keys and the PSA key store through mutexes. */
 #define MBEDTLS_HAVE_ASM
 #define MBEDTLS_PLATFORM_C
@@ -20,8 +30,6 @@
 #define MBEDTLS_PLATFORM_MEMORY
 #define MBEDTLS_PLATFORM_CALLOC_MACRO mailcore_mbedtls_calloc
 #define MBEDTLS_PLATFORM_FREE_MACRO mailcore_mbedtls_free
-void *mailcore_mbedtls_calloc(size_t count, size_t size);
-void mailcore_mbedtls_free(void *pointer);
 
 /* Time is given by the caller of each step (certificates, tickets): simulation and tests run under virtual time. */
 #define MBEDTLS_HAVE_TIME
@@ -29,7 +37,6 @@ void mailcore_mbedtls_free(void *pointer);
 #define MBEDTLS_PLATFORM_TIME_ALT
 #define MBEDTLS_PLATFORM_MS_TIME_ALT
 #define MBEDTLS_PLATFORM_STD_TIME mailcore_mbedtls_time
-time_t mailcore_mbedtls_time(time_t *seconds);
 
 /* Randomness: the kernel's, for everything; no generator state of our own to seed, fork or lock. */
 #define MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG

@@ -1,9 +1,11 @@
-/* Memory, time, randomness and X25519 for mailcore's own build of mbedTLS (RFC 7748 for the last).
+/* Memory, time, randomness, X25519 (RFC 7748) and record encryption for mailcore's own build of mbedTLS.
  *
  * Compiled into libmbedcrypto by cmake/build-mbedtls, so that no start-up code has to set function pointers in time.
  */
 #define _GNU_SOURCE
 #include "mbedtls_hooks.h"
+
+#include "mailcore_aead.h"
 
 #include "mbedtls/ecp.h"
 #include "mbedtls/platform_time.h"
@@ -18,7 +20,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include <sodium/crypto_scalarmult_curve25519.h>
+#include <sodium.h>
 
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
@@ -254,11 +256,92 @@ int mailcore_mbedtls_x25519(mbedtls_ecp_point *R, const mbedtls_mpi *m, const mb
     return error;
 }
 
-int mailcore_mbedtls_has_fast_x25519(void)
+/* ---- records ------------------------------------------------------------------------------------------------- */
+
+void *mailcore_mbedtls_gcm_remember(const unsigned char key[32])
 {
-#ifdef MAILCORE_MBEDTLS_X25519
-    return 1;
-#else
-    return 0;
-#endif
+    if (sodium_init() < 0 || !crypto_aead_aes256gcm_is_available()) {
+        return NULL;
+    }
+    /* calloc aligns to 16, which is what it needs; counted like all else that the library holds. */
+    crypto_aead_aes256gcm_state *state = mailcore_mbedtls_calloc(1, sizeof *state);
+    if (state != NULL) {
+        crypto_aead_aes256gcm_beforenm(state, key);
+    }
+    return state;
 }
+
+void mailcore_mbedtls_gcm_forget(void **remembered)
+{
+    if (*remembered != NULL) {
+        explicit_bzero(*remembered, sizeof(crypto_aead_aes256gcm_state));
+        mailcore_mbedtls_free(*remembered);
+        *remembered = NULL;
+    }
+}
+
+void mailcore_mbedtls_gcm_seal(const void *remembered, size_t length, const unsigned char nonce[12],
+                               const unsigned char *additional, size_t additional_length, const unsigned char *input,
+                               unsigned char *output, unsigned char tag[16])
+{
+    crypto_aead_aes256gcm_encrypt_detached_afternm(output, tag, NULL, input, length, additional, additional_length,
+                                                   NULL, nonce, remembered);
+}
+
+int mailcore_mbedtls_gcm_open(const void *remembered, size_t length, const unsigned char nonce[12],
+                              const unsigned char *additional, size_t additional_length, const unsigned char tag[16],
+                              const unsigned char *input, unsigned char *output)
+{
+    if (crypto_aead_aes256gcm_decrypt_detached_afternm(output, NULL, input, length, tag, additional,
+                                                       additional_length, nonce, remembered) == 0) {
+        return 1;
+    }
+    explicit_bzero(output, length);
+    return 0;
+}
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+
+int mailcore_mbedtls_chachapoly_seal(const uint32_t key[8], size_t length, const unsigned char nonce[12],
+                                     const unsigned char *additional, size_t additional_length,
+                                     const unsigned char *input, unsigned char *output, unsigned char tag[16])
+{
+    return crypto_aead_chacha20poly1305_ietf_encrypt_detached(output, tag, NULL, input, length, additional,
+                                                              additional_length, NULL, nonce,
+                                                              (const unsigned char *) key) == 0;
+}
+
+int mailcore_mbedtls_chachapoly_open(const uint32_t key[8], size_t length, const unsigned char nonce[12],
+                                     const unsigned char *additional, size_t additional_length,
+                                     const unsigned char tag[16], const unsigned char *input, unsigned char *output)
+{
+    if (crypto_aead_chacha20poly1305_ietf_decrypt_detached(output, NULL, input, length, tag, additional,
+                                                           additional_length, nonce,
+                                                           (const unsigned char *) key) == 0) {
+        return 1;
+    }
+    explicit_bzero(output, length);
+    return -1;
+}
+
+#else
+
+int mailcore_mbedtls_chachapoly_seal(const uint32_t key[8], size_t length, const unsigned char nonce[12],
+                                     const unsigned char *additional, size_t additional_length,
+                                     const unsigned char *input, unsigned char *output, unsigned char tag[16])
+{
+    (void) key, (void) length, (void) nonce, (void) additional, (void) additional_length;
+    (void) input, (void) output, (void) tag;
+    return 0;
+}
+
+int mailcore_mbedtls_chachapoly_open(const uint32_t key[8], size_t length, const unsigned char nonce[12],
+                                     const unsigned char *additional, size_t additional_length,
+                                     const unsigned char tag[16], const unsigned char *input, unsigned char *output)
+{
+    (void) key, (void) length, (void) nonce, (void) additional, (void) additional_length;
+    (void) tag, (void) input, (void) output;
+    return 0;
+}
+
+#endif

@@ -22,9 +22,6 @@ size_t *mailcore_mbedtls_count_into(size_t *octets);
  * afterwards. Returns the octets given back at most, or 0 if `buffer` is not one of the arena's. */
 size_t mailcore_mbedtls_release_pages(void *buffer, size_t keep_octets);
 
-/* 1 if X25519 is computed by libsodium in this build. */
-int mailcore_mbedtls_has_fast_x25519(void);
-
 #ifdef __cplusplus
 }
 #endif

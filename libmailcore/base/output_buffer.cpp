@@ -8,7 +8,7 @@ void OutputBuffer::sent(std::size_t octets) {
     MAILCORE_ASSERT(octets <= size());
     sent_ += octets;
     if (sent_ != octets_.size()) return;
-    octets_ = std::string();
+    std::string().swap(octets_); // assigning an empty string would keep the capacity
     sent_ = 0;
 }
 

@@ -21,6 +21,10 @@ struct Strong {
 
 } // namespace mailcore::base
 
+namespace mailcore {
+using base::Strong;
+} // namespace mailcore
+
 template <class Tag, class Number>
 struct std::hash<mailcore::base::Strong<Tag, Number>> {
     std::size_t operator()(const mailcore::base::Strong<Tag, Number>& id) const noexcept {

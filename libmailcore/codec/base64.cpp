@@ -1,7 +1,7 @@
 #include "libmailcore/codec/base64.h"
 
-#include <array>
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace mailcore::codec {
@@ -30,7 +30,8 @@ void quantum_of(const unsigned char* octets, char* out) {
 
 // The last, incomplete quantum of one or two octets, padded.
 void last_quantum_of(const unsigned char* octets, std::size_t count, char* out) {
-    const unsigned char padded[3] = {octets[0], count > 1 ? octets[1] : static_cast<unsigned char>(0), 0};
+    const unsigned char padded[3] = {octets[0],
+                                     count > 1 ? octets[1] : static_cast<unsigned char>(0), 0};
     quantum_of(padded, out);
     out[3] = '=';
     if (count == 1) out[2] = '=';
@@ -58,7 +59,8 @@ std::string base64_encode(std::string_view octets) {
 std::optional<std::string> base64_decode(std::string_view text) {
     if (text.size() % 4 != 0) return std::nullopt;
     std::size_t padding = 0;
-    while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
+    while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=')
+        ++padding;
     std::string out;
     out.reserve(text.size() / 4 * 3);
     std::uint32_t bits = 0;

@@ -1,4 +1,5 @@
-// Base64: whole and strict for protocols, octet by octet and forgiving for bodies (RFC 4648 §4, RFC 2045 §6.8).
+// Base64: whole and strict for protocols, octet by octet and forgiving for bodies (RFC 4648 §4, RFC
+// 2045 §6.8).
 #pragma once
 
 #include <cstddef>
@@ -13,8 +14,8 @@ namespace mailcore::codec {
 [[nodiscard]] std::string base64_encode(std::string_view octets);
 void base64_encode(std::string_view octets, std::string& into);
 
-/// Strict: whole quanta with padding, zero bits behind the last octet, nothing else. Nothing otherwise.
-/// Source: RFC 4648 §3.3, §3.5; what AUTH in SMTP (RFC 4954 §4), POP3 and IMAP asks for.
+/// Strict: whole quanta with padding, zero bits behind the last octet, nothing else. Nothing
+/// otherwise. Source: RFC 4648 §3.3, §3.5; what AUTH in SMTP (RFC 4954 §4), POP3 and IMAP asks for.
 [[nodiscard]] std::optional<std::string> base64_decode(std::string_view text);
 
 /// Encodes a body in lines of 76 characters that end in CRLF, or in one line.
@@ -36,20 +37,22 @@ class Base64Encoder {
     std::size_t column_ = 0;
 };
 
-/// Decodes a body cut anywhere. What is not of the alphabet is skipped (RFC 2045 §6.8); padding ends a
-/// quantum, and what follows it is decoded as well (mail joined from several encoded pieces).
+/// Decodes a body cut anywhere. What is not of the alphabet is skipped (RFC 2045 §6.8); padding
+/// ends a quantum, and what follows it is decoded as well (mail joined from several encoded
+/// pieces).
 class Base64Decoder {
   public:
     void decode(std::string_view text, std::string& into);
     /// Appends what a last, unpadded quantum holds; ready for the next body.
     void finish(std::string& into);
-    /// Whether anything but line ends, padding in its place and the alphabet was seen since the start.
+    /// Whether anything but line ends, padding in its place and the alphabet was seen since the
+    /// start.
     [[nodiscard]] bool damaged() const { return damaged_; }
 
   private:
     void flush(std::string& into);
     std::uint32_t bits_ = 0;
-    unsigned digits_ = 0; // of the quantum under way, 0 to 3
+    unsigned digits_ = 0;  // of the quantum under way, 0 to 3
     unsigned padding_ = 0; // '=' still due
     bool damaged_ = false;
 };

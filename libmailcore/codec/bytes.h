@@ -14,10 +14,14 @@ namespace mailcore::codec {
 namespace detail {
 template <std::unsigned_integral N>
 [[nodiscard]] constexpr N swapped(N value) {
-    if constexpr (sizeof(N) == 1) return value;
-    else if constexpr (sizeof(N) == 2) return __builtin_bswap16(value);
-    else if constexpr (sizeof(N) == 4) return __builtin_bswap32(value);
-    else return __builtin_bswap64(value);
+    if constexpr (sizeof(N) == 1)
+        return value;
+    else if constexpr (sizeof(N) == 2)
+        return __builtin_bswap16(value);
+    else if constexpr (sizeof(N) == 4)
+        return __builtin_bswap32(value);
+    else
+        return __builtin_bswap64(value);
 }
 template <std::unsigned_integral N, std::endian order>
 [[nodiscard]] constexpr N ordered(N value) {
@@ -25,8 +29,8 @@ template <std::unsigned_integral N, std::endian order>
 }
 } // namespace detail
 
-/// Appends to a string that outlives it. Big endian (`be`) sorts as the numbers do: keys. Variable length
-/// is LEB128, seven bits an octet, least first, in its shortest form: 1 to 10 octets.
+/// Appends to a string that outlives it. Big endian (`be`) sorts as the numbers do: keys. Variable
+/// length is LEB128, seven bits an octet, least first, in its shortest form: 1 to 10 octets.
 class Writer {
   public:
     explicit Writer(std::string& into) : into_(into) {}
@@ -51,7 +55,8 @@ class Writer {
     }
     /// Zigzag: numbers near 0 are short, whatever their sign.
     Writer& svarint(std::int64_t value) {
-        return varint(static_cast<std::uint64_t>(value) << 1 ^ static_cast<std::uint64_t>(value >> 63));
+        return varint(static_cast<std::uint64_t>(value) << 1 ^
+                      static_cast<std::uint64_t>(value >> 63));
     }
     Writer& octets(std::string_view raw) {
         into_ += raw;
@@ -76,8 +81,8 @@ class Writer {
 
 /// Reads what Writer wrote out of octets that outlive it and the views it returns.
 ///
-/// The error is sticky: what does not fit gives 0 or an empty view, from then on always; ask `ok()` once
-/// at the end. `octets` and `text` allocate nothing, so a lying length costs nothing.
+/// The error is sticky: what does not fit gives 0 or an empty view, from then on always; ask `ok()`
+/// once at the end. `octets` and `text` allocate nothing, so a lying length costs nothing.
 class Reader {
   public:
     explicit Reader(std::string_view from) : rest_(from) {}
@@ -118,8 +123,8 @@ class Reader {
         return raw;
     }
     [[nodiscard]] std::string_view text() { return octets(varint()); }
-    /// A count of things that take at least `octets_each` octets each: fails rather than let the caller
-    /// reserve room for more than can follow.
+    /// A count of things that take at least `octets_each` octets each: fails rather than let the
+    /// caller reserve room for more than can follow.
     [[nodiscard]] std::size_t count(std::size_t octets_each = 1) {
         const auto value = varint();
         if (value > rest_.size() / octets_each) {

@@ -221,8 +221,10 @@ void CharsetDecoder::decode_utf8_text(std::string_view text, std::string& into, 
     const auto as_windows_1252 = [&](char c) {
         const auto octet = static_cast<unsigned char>(c);
         const char32_t character = octet < 0xA0 ? windows_1252[octet - 0x80] : octet;
-        if (character == 0) replace(into);
-        else append_utf8(character, into);
+        if (character == 0)
+            replace(into);
+        else
+            append_utf8(character, into);
     };
     while (!text.empty()) {
         std::size_t run = 0;
@@ -241,8 +243,10 @@ void CharsetDecoder::decode_utf8_text(std::string_view text, std::string& into, 
             return;
         }
         const auto piece = text.substr(0, step.octets);
-        if (step.valid) into.append(piece);
-        else if (kind_ == Kind::Utf8) replace(into);
+        if (step.valid)
+            into.append(piece);
+        else if (kind_ == Kind::Utf8)
+            replace(into);
         else
             for (const char c : piece) as_windows_1252(c);
         text.remove_prefix(step.octets);
@@ -274,7 +278,8 @@ void CharsetDecoder::convert(std::string_view octets, std::string& into, bool la
         left -= skipped;
     }
     if (last) {
-        while (run(nullptr, nullptr) == E2BIG) {}
+        while (run(nullptr, nullptr) == E2BIG) {
+        }
         char* none = nullptr;
         std::size_t no_room = 0;
         ::iconv(handle_.get(), nullptr, nullptr, &none, &no_room); // back to the initial state
@@ -290,15 +295,19 @@ void CharsetDecoder::decode(std::string_view octets, std::string& into) {
         joined += octets;
         octets = joined;
     }
-    if (kind_ == Kind::Iconv) convert(octets, into, false);
-    else decode_utf8_text(octets, into, false);
+    if (kind_ == Kind::Iconv)
+        convert(octets, into, false);
+    else
+        decode_utf8_text(octets, into, false);
 }
 
 void CharsetDecoder::finish(std::string& into) {
     const std::string rest = std::move(held_);
     held_.clear();
-    if (kind_ == Kind::Iconv) convert(rest, into, true);
-    else decode_utf8_text(rest, into, true);
+    if (kind_ == Kind::Iconv)
+        convert(rest, into, true);
+    else
+        decode_utf8_text(rest, into, true);
 }
 
 bool is_known_charset(std::string_view charset) { return CharsetDecoder(charset).known(); }

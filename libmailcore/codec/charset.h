@@ -10,14 +10,17 @@
 
 namespace mailcore::codec {
 
-/// Turns text cut anywhere into valid UTF-8. Never fails; at most a few octets are kept between calls, and
-/// the output is at most four octets for one of input (and a few more for stateful charsets).
+/// Turns text cut anywhere into valid UTF-8. Never fails; at most a few octets are kept between
+/// calls, and the output is at most four octets for one of input (and a few more for stateful
+/// charsets).
 ///
-/// The name is a charset parameter's value: case, "_" for "-", a prefix "x-" and other spellings seen in
-/// mail do not matter. What cannot be converted becomes U+FFFD, an octet at a time.
-/// - us-ascii, an empty and an unknown name, and 8-bit names of no charset ("unknown-8bit"): what is valid
+/// The name is a charset parameter's value: case, "_" for "-", a prefix "x-" and other spellings
+/// seen in mail do not matter. What cannot be converted becomes U+FFFD, an octet at a time.
+/// - us-ascii, an empty and an unknown name, and 8-bit names of no charset ("unknown-8bit"): what
+/// is valid
 ///   UTF-8 is taken as such, each other octet as windows-1252.
-/// - iso-8859-1 is read as windows-1252, gb2312 as GB 18030, and so on: supersets that senders meant (the
+/// - iso-8859-1 is read as windows-1252, gb2312 as GB 18030, and so on: supersets that senders
+/// meant (the
 ///   table of the WHATWG Encoding Standard does the same).
 class CharsetDecoder {
   public:
@@ -48,14 +51,15 @@ class CharsetDecoder {
     Kind kind_ = Kind::Guess;
     bool known_ = true;
     std::uint8_t unit_octets_ = 1; // what is skipped where nothing can be converted
-    std::string held_; // octets of a character that is not complete, at most 16
+    std::string held_;             // octets of a character that is not complete, at most 16
     std::size_t replaced_ = 0;
 };
 
 /// Whether `charset` names something that can be decoded.
 [[nodiscard]] bool is_known_charset(std::string_view charset);
 
-/// A whole text; decoding stops when the result has `octets_max` octets (then cut between characters).
+/// A whole text; decoding stops when the result has `octets_max` octets (then cut between
+/// characters).
 [[nodiscard]] std::string to_utf8(std::string_view octets, std::string_view charset,
                                   std::size_t octets_max = std::numeric_limits<std::size_t>::max());
 

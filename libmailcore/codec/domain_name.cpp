@@ -67,7 +67,8 @@ bool is_address_literal(std::string_view text) {
     const auto content = inner.substr(colon + 1);
     return std::all_of(tag.begin(), tag.end(), [](char c) { return is_alnum(c) || c == '-'; }) &&
            std::all_of(content.begin(), content.end(), [](char c) {
-               return is_visible(c) && c != '[' && c != ']' && c != '\\'; // dcontent, RFC 5321 §4.1.3
+               return is_visible(c) && c != '[' && c != ']' &&
+                      c != '\\'; // dcontent, RFC 5321 §4.1.3
            });
 }
 

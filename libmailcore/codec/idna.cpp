@@ -39,15 +39,16 @@ std::optional<std::string> domain_to_ascii(std::string_view domain) {
         return lower(domain);
     }
     char* raw = nullptr;
-    const int status = idn2_to_ascii_8z(std::string(domain).c_str(), &raw,
-                                        IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+    const int status =
+        idn2_to_ascii_8z(std::string(domain).c_str(), &raw, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
     const IdnText owned(raw);
     if (status != IDN2_OK) return std::nullopt;
     return lower(raw);
 }
 
 std::string domain_to_unicode(std::string_view domain) {
-    if (domain.size() > domain_octets_max || find_ignoring_case(domain, "xn--") == std::string_view::npos ||
+    if (domain.size() > domain_octets_max ||
+        find_ignoring_case(domain, "xn--") == std::string_view::npos ||
         domain.find('\0') != std::string_view::npos)
         return std::string(domain);
     std::string out;

@@ -16,7 +16,7 @@ LineReader::Step LineReader::finish(Outcome outcome, std::size_t taken) {
 LineReader::Step LineReader::read(std::string_view octets) {
     if (done_) {
         // Memory goes back between lines: an idle connection holds none.
-        pending_ = std::string();
+        std::string().swap(pending_);
         line_ = {};
         done_ = false;
     }
@@ -28,7 +28,7 @@ LineReader::Step LineReader::read(std::string_view octets) {
                 ++at;
                 const auto total = pending_.size() + at;
                 if (swallowed_ > 0 || total > octets_max_) {
-                    pending_ = std::string();
+                    std::string().swap(pending_);
                     return finish(Outcome::TooLong, at);
                 }
                 if (pending_.empty()) {
@@ -59,7 +59,7 @@ LineReader::Step LineReader::read(std::string_view octets) {
         swallowed_ += octets.size();
     } else if (pending_.size() + octets.size() > octets_max_) {
         swallowed_ = pending_.size() + octets.size();
-        pending_ = std::string();
+        std::string().swap(pending_);
     } else {
         pending_.append(octets);
     }
@@ -67,7 +67,7 @@ LineReader::Step LineReader::read(std::string_view octets) {
 }
 
 void LineReader::clear() {
-    pending_ = std::string();
+    std::string().swap(pending_);
     line_ = {};
     swallowed_ = 0;
     cr_ = malformed_ = done_ = false;

@@ -12,8 +12,8 @@
 
 namespace mailcore::codec {
 
-/// Reads the digits that `text` begins with and removes them. Nothing, with `text` unchanged, if there is
-/// no digit or the number is above `max`.
+/// Reads the digits that `text` begins with and removes them. Nothing, with `text` unchanged, if
+/// there is no digit or the number is above `max`.
 template <class N>
 [[nodiscard]] constexpr std::optional<N> take_number(std::string_view& text,
                                                      N max = std::numeric_limits<N>::max()) {
@@ -29,7 +29,8 @@ template <class N>
     return value;
 }
 
-/// A text that is digits and nothing else (no sign, no space; leading zeros are fine), at most `max`.
+/// A text that is digits and nothing else (no sign, no space; leading zeros are fine), at most
+/// `max`.
 [[nodiscard]] constexpr std::optional<std::uint64_t>
 parse_u64(std::string_view text, std::uint64_t max = std::numeric_limits<std::uint64_t>::max()) {
     const auto value = take_number<std::uint64_t>(text, max);

@@ -48,8 +48,10 @@ void QuotedPrintableEncoder::encoded(char c, std::string& into) {
 // What was kept back because a line end might have followed, and did not.
 void QuotedPrintableEncoder::release(std::string& into) {
     if (space_ != 0) {
-        if (cr_) encoded(space_, into);
-        else literal(space_, into);
+        if (cr_)
+            encoded(space_, into);
+        else
+            literal(space_, into);
         space_ = 0;
     }
     if (cr_) encoded('\r', into);
@@ -67,10 +69,14 @@ void QuotedPrintableEncoder::encode(std::string_view octets, std::string& into) 
             continue;
         }
         if (cr_ || !(content_ == Content::Text && c == '\r')) release(into);
-        if (content_ == Content::Text && c == '\r') cr_ = true;
-        else if (is_wsp(c)) space_ = c;
-        else if (is_visible(c) && c != '=') literal(c, into);
-        else encoded(c, into);
+        if (content_ == Content::Text && c == '\r')
+            cr_ = true;
+        else if (is_wsp(c))
+            space_ = c;
+        else if (is_visible(c) && c != '=')
+            literal(c, into);
+        else
+            encoded(c, into);
     }
 }
 
@@ -165,15 +171,18 @@ void QuotedPrintableDecoder::step(char c, std::string& into) {
     }
     into += spaces_;
     spaces_.clear();
-    if (c == '=') state_ = State::Equals;
-    else into += c;
+    if (c == '=')
+        state_ = State::Equals;
+    else
+        into += c;
 }
 
 void QuotedPrintableDecoder::decode(std::string_view text, std::string& into) {
     std::size_t at = 0;
     while (at < text.size()) {
         if (state_ == State::Plain && !cr_ && spaces_.empty()) {
-            // A run of characters that mean themselves; its spaces are followed by something of the line.
+            // A run of characters that mean themselves; its spaces are followed by something of the
+            // line.
             std::size_t end = at;
             std::size_t solid = at;
             for (; end < text.size(); ++end) {
@@ -221,9 +230,12 @@ void q_decode(std::string_view text, std::string& into) {
 
 void q_encode(std::string_view octets, std::string& into) {
     for (const char c : octets) {
-        if (stays_in_q(c)) into += c;
-        else if (c == ' ') into += '_';
-        else append_hex(c, into);
+        if (stays_in_q(c))
+            into += c;
+        else if (c == ' ')
+            into += '_';
+        else
+            append_hex(c, into);
     }
 }
 

@@ -10,9 +10,9 @@ namespace mailcore::codec {
 
 /// Encodes a body in lines of at most 76 characters.
 ///
-/// Text: CRLF and bare LF are line ends and become CRLF; a bare CR is encoded. Binary: all of them are
-/// encoded. Dots and "From " at a line's start are encoded as well (RFC 2049 §3), so that no relay changes
-/// what was signed.
+/// Text: CRLF and bare LF are line ends and become CRLF; a bare CR is encoded. Binary: all of them
+/// are encoded. Dots and "From " at a line's start are encoded as well (RFC 2049 §3), so that no
+/// relay changes what was signed.
 class QuotedPrintableEncoder {
   public:
     enum class Content : std::uint8_t { Text, Binary };
@@ -32,8 +32,8 @@ class QuotedPrintableEncoder {
     bool cr_ = false;
 };
 
-/// Decodes a body cut anywhere. White space at the ends of lines goes (RFC 2045 §6.7 rule 3), soft line
-/// breaks may end in a bare LF, and what is no encoding stays as it is.
+/// Decodes a body cut anywhere. White space at the ends of lines goes (RFC 2045 §6.7 rule 3), soft
+/// line breaks may end in a bare LF, and what is no encoding stays as it is.
 class QuotedPrintableDecoder {
   public:
     void decode(std::string_view text, std::string& into);

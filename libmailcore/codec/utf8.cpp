@@ -169,6 +169,11 @@ std::optional<std::string> to_nfc(std::string_view text) {
     return mapped(text, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
 }
 
+std::optional<std::string> to_nfkc(std::string_view text) {
+    if (is_ascii(text)) return std::string(text);
+    return mapped(text, UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
+}
+
 std::optional<std::string> fold_case(std::string_view text) {
     if (is_ascii(text)) return lower(text);
     return mapped(text, UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD |
@@ -188,13 +193,23 @@ std::string unicode_casemap(std::string_view text) {
     titled.reserve(text.size());
     while (!text.empty()) {
         const auto step = decode_utf8(text);
-        append_utf8(static_cast<char32_t>(utf8proc_totitle(static_cast<utf8proc_int32_t>(step.character))),
-                    titled);
+        append_utf8(
+            static_cast<char32_t>(utf8proc_totitle(static_cast<utf8proc_int32_t>(step.character))),
+            titled);
         text.remove_prefix(step.octets);
     }
     auto decomposed = mapped(titled, UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT);
     MAILCORE_ASSERT(decomposed.has_value());
     return std::move(*decomposed);
+}
+
+Direction direction(char32_t character) {
+    switch (utf8proc_get_property(static_cast<utf8proc_int32_t>(character))->bidi_class) {
+    case UTF8PROC_BIDI_CLASS_L: return Direction::LeftToRight;
+    case UTF8PROC_BIDI_CLASS_R:
+    case UTF8PROC_BIDI_CLASS_AL: return Direction::RightToLeft;
+    default: return Direction::Neutral;
+    }
 }
 
 std::size_t display_width(std::string_view text) {

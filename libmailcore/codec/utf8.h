@@ -1,4 +1,5 @@
-// UTF-8: checked, decoded, repaired, normalised (RFC 3629; Unicode normalisation and folding by utf8proc).
+// UTF-8: checked, decoded, repaired, normalised (RFC 3629; Unicode normalisation and folding by
+// utf8proc).
 #pragma once
 
 #include <cstddef>
@@ -19,8 +20,8 @@ inline constexpr std::string_view replacement_utf8 = "\xEF\xBF\xBD";
 /// What stands at the front of a text.
 struct Utf8Step {
     char32_t character = replacement_character;
-    /// Octets it takes. Of an invalid text: the longest beginning of a character that stands there, at
-    /// least 1, so that each becomes one U+FFFD (Unicode 15, §3.9).
+    /// Octets it takes. Of an invalid text: the longest beginning of a character that stands there,
+    /// at least 1, so that each becomes one U+FFFD (Unicode 15, §3.9).
     std::size_t octets = 1;
     bool valid = false;
     /// Invalid only because the text ends: more octets could make it valid.
@@ -46,13 +47,18 @@ void append_sanitised_utf8(std::string_view text, std::string& into);
 
 /// Normalisation form C; nothing if `text` is not UTF-8.
 [[nodiscard]] std::optional<std::string> to_nfc(std::string_view text);
-/// Full case folding and normalisation (NFKC_Casefold): two texts that people take for the same become
-/// equal. Nothing if `text` is not UTF-8.
+/// Normalisation form KC; nothing if `text` is not UTF-8.
+[[nodiscard]] std::optional<std::string> to_nfkc(std::string_view text);
+/// Full case folding and normalisation (NFKC_Casefold): two texts that people take for the same
+/// become equal. Nothing if `text` is not UTF-8.
 [[nodiscard]] std::optional<std::string> fold_case(std::string_view text);
 /// The same, after repair: never fails.
 [[nodiscard]] std::string fold_case_sanitised(std::string_view text);
 /// i;unicode-casemap (RFC 5051): simple titlecase, then decomposed. For SEARCH and SORT.
 [[nodiscard]] std::string unicode_casemap(std::string_view text);
+/// Which way a character is written: bidirectional category L; R or AL; any other (UAX 9).
+enum class Direction : unsigned char { LeftToRight, RightToLeft, Neutral };
+[[nodiscard]] Direction direction(char32_t character);
 /// Columns on a terminal; control characters count 0.
 [[nodiscard]] std::size_t display_width(std::string_view text);
 

@@ -1,8 +1,7 @@
 #include "libmailcore/crypto/certificate.h"
 
 #include "libmailcore/base/address.h"
-#include "libmailcore/crypto/detail/mbedtls.h"
-#include "libmailcore/crypto/hash.h"
+#include "libmailcore/crypto/mbedtls.h"
 
 #include <algorithm>
 #include <array>
@@ -19,8 +18,8 @@
 
 namespace mailcore::crypto {
 
-using detail::describe;
-using detail::Holder;
+using mbedtls::describe;
+using mbedtls::Holder;
 
 namespace {
 
@@ -229,7 +228,7 @@ Result<std::string> write_certificate(const SelfSignedRequest& request, Alternat
         done(mbedtls_x509write_crt_set_subject_key_identifier(writer.get())) &&
         done(mbedtls_x509write_crt_set_subject_alternative_name(writer.get(), &names.list.back())))
         result = mbedtls_x509write_crt_der(writer.get(), der.data(), der.size(),
-                                           detail::random_octets, &random);
+                                           mbedtls::random_octets, &random);
     if (result <= 0)
         return fail(ErrorKind::Unavailable, "self-signed certificate: " + describe(result));
     const auto size = static_cast<std::size_t>(result); // written at the end of the buffer
@@ -242,7 +241,7 @@ Result<Secret> write_key(Key& key) {
     if (const int error = mbedtls_pk_write_key_pem(key.get(), pem.data(), pem.size()))
         return fail(ErrorKind::Unavailable, "private key: " + describe(error));
     Secret secret{std::string(reinterpret_cast<const char*>(pem.data()))};
-    detail::wipe(pem);
+    mbedtls::wipe(pem);
     return secret;
 }
 
@@ -269,7 +268,7 @@ bool Certificate::covers(std::string_view host) const {
 }
 
 Result<std::vector<Certificate>> read_certificates(std::string_view pem_or_der) {
-    detail::start_mbedtls();
+    mbedtls::start();
     CertificateList list;
     MAILCORE_TRY(parse_into(*list, pem_or_der));
     std::vector<Certificate> result;
@@ -281,7 +280,7 @@ Result<std::vector<Certificate>> read_certificates(std::string_view pem_or_der) 
 
 Result<void> check_private_key(std::string_view certificate_pem, const Secret& private_key_pem,
                                Random& random) {
-    detail::start_mbedtls();
+    mbedtls::start();
     CertificateList list;
     MAILCORE_TRY(parse_into(*list, certificate_pem));
     Key key;
@@ -289,15 +288,15 @@ Result<void> check_private_key(std::string_view certificate_pem, const Secret& p
         return fail(ErrorKind::LimitExceeded, "private key: more than 1 MiB");
     const std::string_view pem = private_key_pem.reveal(); // a std::string's, so a NUL follows
     if (const int error = mbedtls_pk_parse_key(key.get(), bytes(pem), pem.size() + 1, nullptr, 0,
-                                               detail::random_octets, &random))
+                                               mbedtls::random_octets, &random))
         return fail(ErrorKind::Corrupt, "private key: " + describe(error));
-    if (mbedtls_pk_check_pair(&list->pk, key.get(), detail::random_octets, &random) != 0)
+    if (mbedtls_pk_check_pair(&list->pk, key.get(), mbedtls::random_octets, &random) != 0)
         return fail(ErrorKind::Conflict, "the private key is not that of the first certificate");
     return {};
 }
 
 Result<CertificateAndKey> make_self_signed(const SelfSignedRequest& request, Random& random) {
-    detail::start_mbedtls();
+    mbedtls::start();
     MAILCORE_TRY(auto names, alternative_names(request.host_names));
     if (request.not_after <= request.not_before)
         return fail(ErrorKind::Rejected, "a certificate must end after it begins");
@@ -305,7 +304,7 @@ Result<CertificateAndKey> make_self_signed(const SelfSignedRequest& request, Ran
     int error = mbedtls_pk_setup(key.get(), mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY));
     if (error == 0)
         error = mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(*key),
-                                    detail::random_octets, &random);
+                                    mbedtls::random_octets, &random);
     if (error != 0) return fail(ErrorKind::Unavailable, "key generation: " + describe(error));
     MAILCORE_TRY(auto certificate, write_certificate(request, names, key, random));
     MAILCORE_TRY(auto private_key, write_key(key));

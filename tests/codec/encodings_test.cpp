@@ -34,8 +34,12 @@ std::string in_pieces(Coder coder, std::string_view text, base::Random& random, 
     coder.finish(out);
     return out;
 }
-const auto decode = [](auto& coder, std::string_view piece, std::string& out) { coder.decode(piece, out); };
-const auto encode = [](auto& coder, std::string_view piece, std::string& out) { coder.encode(piece, out); };
+const auto decode = [](auto& coder, std::string_view piece, std::string& out) {
+    coder.decode(piece, out);
+};
+const auto encode = [](auto& coder, std::string_view piece, std::string& out) {
+    coder.encode(piece, out);
+};
 
 } // namespace
 
@@ -75,9 +79,14 @@ TEST_CASE("numbers are digits and nothing else") {
 }
 
 TEST_CASE("base64 agrees with the examples of RFC 4648 §10") {
-    const std::pair<std::string_view, std::string_view> cases[] = {
-        {"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},       {"foo", "Zm9v"},
-        {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\0\xff\xfe"sv, "AP/+"}};
+    const std::pair<std::string_view, std::string_view> cases[] = {{"", ""},
+                                                                   {"f", "Zg=="},
+                                                                   {"fo", "Zm8="},
+                                                                   {"foo", "Zm9v"},
+                                                                   {"foob", "Zm9vYg=="},
+                                                                   {"fooba", "Zm9vYmE="},
+                                                                   {"foobar", "Zm9vYmFy"},
+                                                                   {"\0\xff\xfe"sv, "AP/+"}};
     for (const auto& [plain, text] : cases) {
         CHECK(base64_encode(plain) == text);
         CHECK(base64_decode(text) == plain);
@@ -85,8 +94,9 @@ TEST_CASE("base64 agrees with the examples of RFC 4648 §10") {
 }
 
 TEST_CASE("strict base64 refuses all but the one right form") {
-    for (const std::string_view bad : {"Zg", "Zg=", "Zg===", "=", "====", "Zh==", "Zm9=", "Z", "Zm9v\r\n", " Zm9v",
-                                       "Zm9v=", "Zg==Zg==", "Zm-v", "Z=9v", "Zm=v", "A\0AA"}) {
+    for (const std::string_view bad :
+         {"Zg", "Zg=", "Zg===", "=", "====", "Zh==", "Zm9=", "Z", "Zm9v\r\n", " Zm9v",
+          "Zm9v=", "Zg==Zg==", "Zm-v", "Z=9v", "Zm=v", "A\0AA"}) {
         INFO(bad);
         CHECK_FALSE(base64_decode(bad));
     }
@@ -132,7 +142,8 @@ TEST_CASE("base64 bodies come back whole however they are cut") {
             at = end + 2;
         }
         CHECK(in_pieces(Base64Decoder(), text, random, decode) == plain);
-        CHECK(in_pieces(Base64Encoder(Base64Encoder::Lines::One), plain, random, encode) == base64_encode(plain));
+        CHECK(in_pieces(Base64Encoder(Base64Encoder::Lines::One), plain, random, encode) ==
+              base64_encode(plain));
     }
 }
 
@@ -178,7 +189,8 @@ TEST_CASE("quoted-printable decodes what is right and keeps what is not") {
 
 TEST_CASE("quoted-printable keeps lines short and comes back whole") {
     base::SeededRandom random(3);
-    static constexpr std::string_view alphabet = "ab .=\t\r\n\xC3\xBC" "F";
+    static constexpr std::string_view alphabet = "ab .=\t\r\n\xC3\xBC"
+                                                 "F";
     for (int round = 0; round < 300; ++round) {
         std::string plain;
         for (auto size = random.below(400); size > 0; --size) {
@@ -190,7 +202,8 @@ TEST_CASE("quoted-printable keeps lines short and comes back whole") {
             if (c == '\n') crlf += '\r';
             crlf += c;
         }
-        for (const auto content : {QuotedPrintableEncoder::Content::Text, QuotedPrintableEncoder::Content::Binary}) {
+        for (const auto content :
+             {QuotedPrintableEncoder::Content::Text, QuotedPrintableEncoder::Content::Binary}) {
             const auto text = in_pieces(QuotedPrintableEncoder(content), crlf, random, encode);
             for (std::size_t at = 0; at <= text.size();) {
                 auto end = text.find("\r\n", at);
@@ -221,7 +234,18 @@ TEST_CASE("hexadecimal goes both ways") {
 
 TEST_CASE("rows read back what was written, and keys sort as numbers") {
     std::string row;
-    Writer(row).u8(7).u16be(1).u32be(2).u64be(3).u16le(4).u32le(5).u64le(6).varint(300).svarint(-2).text("x").octets("y");
+    Writer(row)
+        .u8(7)
+        .u16be(1)
+        .u32be(2)
+        .u64be(3)
+        .u16le(4)
+        .u32le(5)
+        .u64le(6)
+        .varint(300)
+        .svarint(-2)
+        .text("x")
+        .octets("y");
     Reader reader(row);
     CHECK(reader.u8() == 7);
     CHECK(reader.u16be() == 1);
@@ -274,10 +298,12 @@ TEST_CASE("a damaged row fails once and for all") {
         CHECK(reader.u8() == 0);
         CHECK(reader.remaining() == 0);
     }
-    Reader lying("\x7f" "abc");
+    Reader lying("\x7f"
+                 "abc");
     CHECK(lying.text().empty());
     CHECK_FALSE(lying.ok());
-    Reader count("\x04" "abc");
+    Reader count("\x04"
+                 "abc");
     CHECK(count.count() == 0);
     CHECK_FALSE(count.ok());
 }

@@ -44,14 +44,16 @@ TEST_CASE("UTF-8 is checked and repaired as Unicode says") {
     CHECK(cut_tail_octets("x\xF0\x9F\x98") == 3);
     CHECK(cut_tail_octets("x\xC3\xBC") == 0);
     std::string out;
-    for (const char32_t c : {0x24U, 0xA2U, 0x20ACU, 0x10348U, 0xD800U, 0x110000U}) append_utf8(c, out);
+    for (const char32_t c : {0x24U, 0xA2U, 0x20ACU, 0x10348U, 0xD800U, 0x110000U})
+        append_utf8(c, out);
     CHECK(out == "$\xC2\xA2\xE2\x82\xAC\xF0\x90\x8D\x88\xEF\xBF\xBD\xEF\xBF\xBD");
 }
 
 TEST_CASE("texts that people take for the same fold to the same") {
     CHECK(to_nfc("u\xCC\x88") == "\xC3\xBC");
     CHECK_FALSE(to_nfc("\xFF"));
-    CHECK(fold_case("STRASSE") == fold_case("Stra\xC3\x9F" "e"));
+    CHECK(fold_case("STRASSE") == fold_case("Stra\xC3\x9F"
+                                            "e"));
     CHECK(fold_case("\xC3\x9C") == "\xC3\xBC");
     CHECK(fold_case_sanitised("A\xFF") == "a\xEF\xBF\xBD");
     CHECK(unicode_casemap("abc") == "ABC");
@@ -66,7 +68,8 @@ TEST_CASE("mailbox names go through modified UTF-7 and back") {
     static constexpr Case cases[] = {
         {"", ""},
         {"INBOX", "INBOX"},
-        {"~peter/mail/&U,BTFw-/&ZeVnLIqe-", "~peter/mail/\xE5\x8F\xB0\xE5\x8C\x97/\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E"},
+        {"~peter/mail/&U,BTFw-/&ZeVnLIqe-",
+         "~peter/mail/\xE5\x8F\xB0\xE5\x8C\x97/\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E"},
         {"&Jjo-!", "\xE2\x98\xBA!"},
         {"A&-B", "A&B"},
         {"&AOQ-&-", "\xC3\xA4&"},
@@ -78,8 +81,9 @@ TEST_CASE("mailbox names go through modified UTF-7 and back") {
         CHECK(mailbox_name_from_utf7(c.encoded) == c.name);
         CHECK(mailbox_name_to_utf7(c.name) == c.encoded);
     }
-    for (const std::string_view bad : {"&", "&AOQ", "&Jjo!", "&U,BTFw-&ZeVnLIqe-", "&AGE-", "&2D0-", "&3gA-", "&AOR-", "&AA-",
-                                       "&AOQA-", "\xC3\xA4", "a\x01", "&AO Q-", "&AO/-", "&2D0AYQ-"}) {
+    for (const std::string_view bad :
+         {"&", "&AOQ", "&Jjo!", "&U,BTFw-&ZeVnLIqe-", "&AGE-", "&2D0-", "&3gA-", "&AOR-", "&AA-",
+          "&AOQA-", "\xC3\xA4", "a\x01", "&AO Q-", "&AO/-", "&2D0AYQ-"}) {
         INFO(bad);
         CHECK_FALSE(mailbox_name_from_utf7(bad));
     }
@@ -95,9 +99,14 @@ TEST_CASE("charsets decode under the names that mail uses") {
     static constexpr Case cases[] = {
         {"utf-8", "UTF-8", "\xC3\xBC", "\xC3\xBC"},
         {"utf-8, broken", "utf8", "\xC3(", "\xEF\xBF\xBD("},
-        {"latin 1 is windows-1252", "ISO-8859-1", "\xFC\x93\x81", "\xC3\xBC\xE2\x80\x9C\xEF\xBF\xBD"},
+        {"latin 1 is windows-1252", "ISO-8859-1", "\xFC\x93\x81",
+         "\xC3\xBC\xE2\x80\x9C\xEF\xBF\xBD"},
         {"ascii that is UTF-8", "us-ascii", "\xC3\xBC", "\xC3\xBC"},
-        {"ascii that is latin 1", "us-ascii", "\xFC" "ber", "\xC3\xBC" "ber"},
+        {"ascii that is latin 1", "us-ascii",
+         "\xFC"
+         "ber",
+         "\xC3\xBC"
+         "ber"},
         {"none", "", "a\xFC", "a\xC3\xBC"},
         {"unknown", "x-no-such", "a\xFC", "a\xC3\xBC", false},
         {"hostile name", "UTF-8//TRANSLIT", "\xFC", "\xC3\xBC", false},
@@ -138,8 +147,10 @@ TEST_CASE("charsets decode under the names that mail uses") {
 
 TEST_CASE("every output of a charset decoder is UTF-8, however the input is cut") {
     base::SeededRandom random(6);
-    for (const std::string_view charset : {"utf-8", "", "iso-8859-1", "iso-8859-7", "gb18030", "big5", "shift_jis", "euc-jp",
-                                           "iso-2022-jp", "iso-2022-kr", "utf-7", "utf-16", "utf-32", "euc-kr", "cp1255", "cp1258"}) {
+    for (const std::string_view charset :
+         {"utf-8", "", "iso-8859-1", "iso-8859-7", "gb18030", "big5", "shift_jis", "euc-jp",
+          "iso-2022-jp", "iso-2022-kr", "utf-7", "utf-16", "utf-32", "euc-kr", "cp1255",
+          "cp1258"}) {
         INFO(charset);
         for (int round = 0; round < 200; ++round) {
             std::string octets(random.below(40), '\0');
@@ -157,16 +168,20 @@ TEST_CASE("every output of a charset decoder is UTF-8, however the input is cut"
 
 TEST_CASE("domains become what the DNS knows, and back") {
     CHECK(domain_to_ascii("EXAMPLE.com") == "example.com");
-    CHECK(domain_to_ascii("b\xC3\xBC" "cher.example") == "xn--bcher-kva.example");
-    CHECK(domain_to_ascii("B\xC3\x9C" "CHER.example") == "xn--bcher-kva.example");
+    CHECK(domain_to_ascii("b\xC3\xBC"
+                          "cher.example") == "xn--bcher-kva.example");
+    CHECK(domain_to_ascii("B\xC3\x9C"
+                          "CHER.example") == "xn--bcher-kva.example");
     CHECK(domain_to_ascii("fa\xC3\x9F.de") == "xn--fa-hia.de");
     CHECK(domain_to_ascii("_dmarc.example") == "_dmarc.example");
     CHECK_FALSE(domain_to_ascii(""));
     CHECK_FALSE(domain_to_ascii("\xFF"));
     CHECK_FALSE(domain_to_ascii("a\0b"sv));
     CHECK_FALSE(domain_to_ascii(std::string(2000, 'a')));
-    CHECK(domain_to_unicode("xn--bcher-kva.example") == "b\xC3\xBC" "cher.example");
-    CHECK(domain_to_unicode("XN--bcher-kva.Example") == "b\xC3\xBC" "cher.Example");
+    CHECK(domain_to_unicode("xn--bcher-kva.example") == "b\xC3\xBC"
+                                                        "cher.example");
+    CHECK(domain_to_unicode("XN--bcher-kva.Example") == "b\xC3\xBC"
+                                                        "cher.Example");
     CHECK(domain_to_unicode("xn--a.example") == "xn--a.example");
     CHECK(domain_to_unicode("plain.example") == "plain.example");
 }
@@ -197,7 +212,10 @@ TEST_CASE("domain syntax is that of RFC 5321") {
         {"label of 64", label64, false, false},
         {"255 octets", octets255, true, true},
         {"256 octets", octets256, false, false},
-        {"U-label", "b\xC3\xBC" "cher.example", false, true},
+        {"U-label",
+         "b\xC3\xBC"
+         "cher.example",
+         false, true},
         {"broken UTF-8", "b\xC3.example", false, false},
     };
     for (const auto& c : cases) {
@@ -205,14 +223,16 @@ TEST_CASE("domain syntax is that of RFC 5321") {
         CHECK(is_domain(c.input) == c.ascii);
         CHECK(is_domain(c.input, Utf8::Allowed) == c.utf8);
     }
-    CHECK(canonical_domain("B\xC3\x9C" "CHER.Example") == "xn--bcher-kva.example");
+    CHECK(canonical_domain("B\xC3\x9C"
+                           "CHER.Example") == "xn--bcher-kva.example");
 }
 
 TEST_CASE("address literals") {
     CHECK(parse_address_literal("[192.0.2.1]")->to_string() == "192.0.2.1");
     CHECK(parse_address_literal("[IPv6:2001:db8::1]")->to_string() == "2001:db8::1");
     CHECK(parse_address_literal("[ipv6:::1]")->is_loopback());
-    for (const std::string_view bad : {"", "[]", "[", "[2001:db8::1]", "[IPv6:192.0.2.1]", "192.0.2.1", "[IPv6:]", "[192.0.2.1"}) {
+    for (const std::string_view bad : {"", "[]", "[", "[2001:db8::1]", "[IPv6:192.0.2.1]",
+                                       "192.0.2.1", "[IPv6:]", "[192.0.2.1"}) {
         INFO(bad);
         CHECK_FALSE(parse_address_literal(bad));
     }

@@ -1,0 +1,52 @@
+#include "libmailcore/admin/operations.h"
+
+#include "libmailcore/admin/detail/operations.h"
+
+#include <algorithm>
+
+namespace mailcore::admin {
+
+std::span<const Operation> operations() {
+    using enum Permission;
+    static constexpr Operation table[] = {
+        {"account.add", Change, "address, password, name?, administrator?, quota_octets?, quota_messages?",
+         "Makes an account with its mailboxes.", detail::account_add},
+        {"account.list", Look, "", "All accounts with what they hold.", detail::account_list},
+        {"account.passwd", Change, "address, password", "Sets a password; every login with the old one is void.",
+         detail::account_passwd},
+        {"account.quota", Change, "address, quota_octets?, quota_messages?", "Sets what an account may hold; 0: no limit.",
+         detail::account_quota},
+        {"account.remove", Change, "address", "Removes an account and all its mail.", detail::account_remove},
+        {"account.show", Look, "address", "One account.", detail::account_show},
+        {"account.status", Change, "address, status", "active, frozen (receives, no login) or disabled.",
+         detail::account_status},
+        {"alias.list", Look, "", "All aliases.", detail::alias_list},
+        {"alias.remove", Change, "address", "Removes an alias.", detail::alias_remove},
+        {"alias.set", Change, "address, targets, description?", "Adds or replaces an alias.", detail::alias_set},
+        {"domain.add", Change, "name, catch_all?, separators?, alias_of?", "Takes mail for a domain.", detail::domain_add},
+        {"domain.list", Look, "", "All domains.", detail::domain_list},
+        {"domain.remove", Change, "name", "Takes no more mail for a domain that has no addresses left.",
+         detail::domain_remove},
+        {"domain.set", Change, "name, catch_all?, disabled?", "Changes a domain.", detail::domain_set},
+        {"queue.hold", Change, "id or all", "Keeps mail in the queue until it is released.", detail::queue_hold},
+        {"queue.list", Look, "limit?", "Messages under way with their recipients.", detail::queue_list},
+        {"queue.release", Change, "id or all", "Sends held mail on.", detail::queue_release},
+        {"queue.remove", Change, "id or all", "Deletes mail from the queue; nobody is told.", detail::queue_remove},
+        {"queue.retry", Change, "id or all", "Tries now, whatever the wait.", detail::queue_retry},
+        {"queue.show", Look, "id", "One message with all its recipients.", detail::queue_show},
+    };
+    return table;
+}
+
+Task<Result<std::string>> run(Context& context, std::string method, std::string request) {
+    const auto all = operations();
+    const auto found = std::ranges::find(all, method, &Operation::method);
+    if (found == all.end()) co_return fail(ErrorKind::NotFound, "no operation " + method);
+    auto answer = co_await found->run(context, std::move(request));
+    if (found->permission == Permission::Change)
+        MAILCORE_LOG(context.log, Info, "admin.operation",
+                     {{"method", method}, {"actor", context.actor}, {"done", answer.has_value()}});
+    co_return answer;
+}
+
+} // namespace mailcore::admin

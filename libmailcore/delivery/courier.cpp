@@ -1,0 +1,375 @@
+#include "libmailcore/delivery/courier.h"
+
+#include "libmailcore/delivery/octets.h"
+#include "libmailcore/queue/rows.h"
+
+#include <algorithm>
+
+namespace mailcore::delivery {
+
+namespace {
+
+using queue::Recipient;
+using queue::Route;
+using queue::State;
+using store::ReadTransaction;
+using store::TxnTask;
+using store::WriteTransaction;
+
+/// What local recipients are planned under; no domain has that name.
+const std::string local_destination = ".local";
+
+std::string destination_of(const Recipient& recipient) {
+    return recipient.route == Route::Local ? local_destination : recipient.destination;
+}
+
+/// Takes recipients out of the queue, writes down what others wait for, and puts a report in, in one
+/// transaction: neither a report without its reason nor a loss without its report.
+TxnTask<Result<std::optional<queue::QueueId>>>
+write_down(WriteTransaction& txn, queue::QueueId id, std::vector<std::uint32_t> removed,
+           std::vector<Recipient> updated, store::NewBlobRef report, queue::Message envelope,
+           std::vector<Recipient> report_recipients) {
+    for (const auto index : removed) {
+        MAILCORE_CO_TRY(queue::remove_recipient(txn, id, index));
+    }
+    for (auto& recipient : updated) {
+        MAILCORE_CO_TRY(queue::update_recipient(txn, id, recipient));
+    }
+    if (!report) co_return std::nullopt;
+    const auto blob = txn.add_blob(*report);
+    envelope.arrived = txn.now();
+    envelope.size = report->size();
+    envelope.pieces = {store::Piece::of(blob, 0, report->size())};
+    for (auto& recipient : report_recipients) recipient.next_try = envelope.arrived;
+    MAILCORE_CO_TRY(const auto report_id, queue::enqueue(txn, std::move(envelope), std::move(report_recipients)));
+    co_return report_id;
+}
+
+} // namespace
+
+Courier::Courier(Scheduler& scheduler, store::Store& store, LocalDelivery& local, Router& router,
+                 RemoteTransport& transport, CourierOptions options, Random& random, Log log)
+    : scheduler_(scheduler), store_(store), local_(local), router_(router), transport_(transport),
+      options_(std::move(options)), random_(random), log_(log), schedule_(options_.limits),
+      planning_(scheduler), connections_(scheduler) {}
+
+void Courier::start() {
+    if (!loading_) planning_.spawn(load());
+}
+
+void Courier::notice(queue::QueueId id) {
+    if (!stopped_) planning_.spawn(plan(id, false));
+}
+
+void Courier::retry_now(queue::QueueId id) {
+    if (!stopped_) planning_.spawn(plan(id, true));
+}
+
+void Courier::stop() {
+    stopped_ = true;
+    planning_.cancel();
+    if (timer_) scheduler_.cancel_timer(*timer_);
+    timer_.reset();
+}
+
+// Planning
+
+void Courier::add(const queue::Message& message, const Recipient& recipient) {
+    if (recipient.state != State::Waiting) return schedule_.forget(message.id, recipient.index);
+    const auto& sender = message.account.empty() ? message.sender : message.account;
+    schedule_.add(queue::Due{recipient.next_try, message.id, recipient.index}, destination_of(recipient), sender);
+}
+
+/// Reads the due index up to the horizon, again and again.
+Task<void> Courier::load() {
+    loading_ = true;
+    while (true) {
+        const auto until = scheduler_.wall_now() + options_.horizon;
+        std::optional<queue::Due> after;
+        while (schedule_.waiting() < options_.items_max) {
+            auto due_awaited = store_.read(
+                [after](ReadTransaction& txn) { return queue::list_due(txn, after, 256); });
+            auto due = co_await std::move(due_awaited);
+            if (!due) {
+                MAILCORE_LOG(log_, Error, "queue.unreadable", {{"error", due.error().detail}});
+                break;
+            }
+            if (due->empty()) break;
+            bool beyond = false;
+            for (const auto& item : *due) {
+                after = item;
+                beyond = item.at > until;
+                if (beyond) break;
+                auto message_awaited = store_.read(
+                    [id = item.id](ReadTransaction& txn) { return queue::read_message(txn, id); });
+                auto message = co_await std::move(message_awaited);
+                auto recipient_awaited = store_.read([item](ReadTransaction& txn) {
+                    return queue::read_recipient(txn, item.id, item.index);
+                });
+                auto recipient = co_await std::move(recipient_awaited);
+                if (message && recipient) add(*message, *recipient);
+            }
+            pump();
+            if (beyond) break;
+        }
+        co_await base::sleep_until(scheduler_.now() + options_.horizon / 2);
+    }
+}
+
+Task<void> Courier::plan(queue::QueueId id, bool now) {
+    auto message_awaited = store_.read([id](ReadTransaction& txn) { return queue::read_message(txn, id); });
+    auto message = co_await std::move(message_awaited);
+    if (!message) co_return;
+    for (std::uint32_t from = 0;;) {
+        auto recipients_awaited = store_.read(
+            [id, from](ReadTransaction& txn) { return queue::read_recipients(txn, id, from, 256); });
+        auto recipients = co_await std::move(recipients_awaited);
+        if (!recipients || recipients->empty()) break;
+        for (auto& recipient : *recipients) {
+            if (now) {
+                recipient.next_try = scheduler_.wall_now();
+                schedule_.forgive(destination_of(recipient));
+            }
+            if (schedule_.waiting() < options_.items_max) add(*message, recipient);
+        }
+        from = recipients->back().index + 1;
+    }
+    pump();
+}
+
+void Courier::pump() {
+    if (stopped_) return;
+    while (auto begin = schedule_.next(scheduler_.wall_now()))
+        connections_.spawn(run(std::move(begin->destination), std::move(begin->job)));
+    if (timer_) scheduler_.cancel_timer(*timer_);
+    timer_.reset();
+    const auto now = scheduler_.wall_now();
+    if (const auto at = schedule_.next_time(now)) {
+        // The time of day may jump: look again now and then, whatever was planned.
+        const auto wait = std::clamp<std::chrono::microseconds>(*at - now, std::chrono::milliseconds{10},
+                                                                std::chrono::minutes{1});
+        timer_ = scheduler_.start_timer(scheduler_.now() + wait, [this] {
+            timer_.reset();
+            pump();
+        });
+    }
+}
+
+// Working
+
+Task<Result<Courier::Work>> Courier::read(queue::Job job) {
+    Work work;
+    MAILCORE_CO_TRY(work.message, store_.read([id = job.id](ReadTransaction& txn) {
+        return queue::read_message(txn, id);
+    }));
+    for (const auto index : job.indexes) {
+        auto recipient_awaited = store_.read([id = job.id, index](ReadTransaction& txn) {
+            return queue::read_recipient(txn, id, index);
+        });
+        auto recipient = co_await std::move(recipient_awaited);
+        if (recipient && recipient->state == State::Waiting) work.recipients.push_back(std::move(*recipient));
+    }
+    co_return work;
+}
+
+Task<void> Courier::run(std::string destination, queue::Job job) {
+    bool reached = true;
+    if (destination == local_destination) {
+        co_await run_local(job);
+    } else {
+        reached = co_await run_remote(destination, job);
+    }
+    schedule_.connection_closed(destination, reached, scheduler_.wall_now());
+    pump();
+}
+
+Task<void> Courier::run_local(queue::Job job) {
+    auto work = co_await read(job);
+    if (!work) {
+        schedule_.done(job);
+        co_return;
+    }
+    std::vector<Outcome> outcomes;
+    for (const auto& recipient : work->recipients) {
+        auto outcome = co_await local_.deliver(work->message, recipient, nullptr, pipeline_);
+        // Filing has taken the recipient out of the queue itself.
+        if (outcome.kind == Outcome::Kind::Delivered) outcome = Outcome::gone();
+        outcomes.push_back(std::move(outcome));
+    }
+    co_await settle(job, std::move(work->message), std::move(work->recipients), std::move(outcomes));
+}
+
+/// True if the other side spoke with us.
+Task<bool> Courier::run_remote(const std::string& destination, queue::Job job) {
+    auto opened = co_await transport_.open(destination);
+    if (!opened) {
+        auto work = co_await read(job);
+        if (!work) {
+            schedule_.done(job);
+            co_return false;
+        }
+        const std::vector<Outcome> outcomes(work->recipients.size(), opened.error());
+        // A domain that does not exist is an answer too; only silence makes us wait.
+        const bool answered = opened.error().kind == Outcome::Kind::Failed;
+        co_await settle(job, std::move(work->message), std::move(work->recipients), outcomes);
+        co_return answered;
+    }
+    const auto connection = std::move(*opened);
+    std::size_t jobs = 0;
+    for (std::optional<queue::Job> next = std::move(job); next;) {
+        auto work = co_await read(*next);
+        if (!work || work->recipients.empty()) {
+            schedule_.done(*next);
+        } else {
+            auto outcomes = co_await connection->send(work->message, work->recipients);
+            co_await settle(*next, std::move(work->message), std::move(work->recipients), std::move(outcomes));
+        }
+        next.reset();
+        if (!stopped_ && connection->usable() && ++jobs < options_.limits.jobs_per_connection_max)
+            next = schedule_.next_for(destination, scheduler_.wall_now());
+    }
+    co_await connection->close();
+    co_return true;
+}
+
+// Writing down what became of it
+
+Task<void> Courier::settle(const queue::Job& job, queue::Message message, std::vector<Recipient> recipients,
+                           std::vector<Outcome> outcomes) {
+    using Action = mime::RecipientReport::Action;
+    const auto now = scheduler_.wall_now();
+    const auto lifetime = message.sender.empty() ? options_.retry.lifetime_null_sender : options_.retry.lifetime;
+    const auto expires = message.arrived + lifetime;
+    std::vector<std::uint32_t> removed;
+    std::vector<Recipient> updated;
+    std::vector<Reported> failed, delayed, delivered;
+    for (std::size_t i = 0; i < recipients.size(); ++i) {
+        auto recipient = recipients[i];
+        auto outcome = outcomes[i];
+        if (outcome.kind == Outcome::Kind::Gone) continue;
+        recipient.status = outcome.status;
+        recipient.reply = outcome.text;
+        recipient.remote_host = outcome.remote_host;
+        ++recipient.attempts;
+        if (outcome.kind == Outcome::Kind::Deferred && now >= expires) {
+            outcome.kind = Outcome::Kind::Failed;
+            recipient.status = "4.4.7"; // delivery time expired; the last reply says why
+        }
+        MAILCORE_LOG(log_, Info, "delivery.attempt",
+                     {{"queue_id", message.id}, {"recipient", recipient.address},
+                      {"outcome", outcome.kind == Outcome::Kind::Delivered ? "delivered"
+                                  : outcome.kind == Outcome::Kind::Failed  ? "failed"
+                                                                           : "deferred"},
+                      {"host", outcome.remote_host}, {"status", outcome.status}, {"text", outcome.text}},
+                     message.trace);
+        switch (outcome.kind) {
+        case Outcome::Kind::Delivered:
+            removed.push_back(recipient.index);
+            if (recipient.notify.success && !outcome.reports_success)
+                delivered.push_back({recipient, Action::Relayed, std::nullopt});
+            break;
+        case Outcome::Kind::Failed:
+            removed.push_back(recipient.index);
+            if (recipient.notify.failure) failed.push_back({recipient, Action::Failed, std::nullopt});
+            break;
+        default:
+            recipient.next_try = std::min(now + options_.retry.wait_after(recipient.attempts, random_), expires);
+            if (!recipient.delay_reported && now - message.arrived >= options_.retry.delay_report_after) {
+                recipient.delay_reported = true;
+                if (recipient.notify.delay) delayed.push_back({recipient, Action::Delayed, expires});
+            }
+            updated.push_back(std::move(recipient));
+        }
+    }
+    // A report is never answered by a report (RFC 5321 §6.1): with the null sender nobody is told.
+    if (message.sender.empty()) {
+        failed.clear();
+        delayed.clear();
+        delivered.clear();
+    }
+    schedule_.done(job);
+    // Each kind of report goes with the rows it is about; what has no report goes with the last.
+    const auto indexes_of = [](const std::vector<Reported>& reported) {
+        std::vector<std::uint32_t> indexes;
+        for (const auto& each : reported) indexes.push_back(each.recipient.index);
+        return indexes;
+    };
+    Result<void> written;
+    if (!delivered.empty() && !failed.empty()) {
+        const auto indexes = indexes_of(delivered);
+        std::erase_if(removed, [&](auto index) { return std::ranges::find(indexes, index) != indexes.end(); });
+        written = co_await report(message, std::move(delivered), indexes, {});
+        delivered.clear();
+    }
+    if (written && !delayed.empty()) {
+        written = co_await report(message, std::move(delayed), {}, updated);
+        for (const auto& recipient : updated) add(message, recipient);
+        updated.clear();
+    }
+    if (written) {
+        auto& reported = failed.empty() ? delivered : failed;
+        written = co_await report(message, std::move(reported), removed, updated);
+    }
+    if (!written && written.error().kind != ErrorKind::NotFound) {
+        // Nothing was written down: the same again a little later. Mail that was handed over may then go
+        // twice, which is the lesser evil.
+        MAILCORE_LOG(log_, Error, "queue.unwritable", {{"error", written.error().detail}}, message.trace);
+        for (auto& recipient : recipients) {
+            recipient.next_try = now + std::chrono::minutes{1};
+            add(message, recipient);
+        }
+        co_return;
+    }
+    for (const auto& recipient : updated) add(message, recipient);
+}
+
+Task<Result<void>> Courier::report(queue::Message message, std::vector<Reported> reported,
+                                   std::vector<std::uint32_t> removed, std::vector<Recipient> updated) {
+    store::NewBlobRef blob;
+    queue::Message envelope;
+    std::vector<Recipient> recipients;
+    if (!reported.empty()) {
+        auto routing = co_await router_.route(message.sender);
+        if (!routing && routing.error().kind == ErrorKind::Unavailable)
+            co_return std::unexpected(routing.error());
+        if (routing) recipients = std::move(routing->recipients);
+    }
+    if (!recipients.empty()) {
+        const bool failure = reported.front().action == mime::RecipientReport::Action::Failed;
+        const bool full = failure && message.returns != queue::Return::Headers &&
+                          message.size <= options_.returned_octets_max;
+        MAILCORE_CO_TRY(auto original, read_octets(store_, message, 0, options_.returned_octets_max));
+        if (!full) {
+            const auto end = original.find("\r\n\r\n");
+            if (end != std::string::npos) original.resize(end + 2);
+        }
+        const auto text = write_report(options_.report, message, reported, std::move(original),
+                                       full ? mime::DeliveryReport::Return::Full
+                                            : mime::DeliveryReport::Return::Headers,
+                                       scheduler_.wall_now(), random_);
+        const auto writer = store_.new_blob(scheduler_, text.size());
+        MAILCORE_CO_TRY(writer->append(text));
+        MAILCORE_CO_TRY(blob, writer->finish());
+        envelope.trace = message.trace;
+        envelope.smtputf8 = message.smtputf8;
+        envelope.auto_submitted = true;
+        envelope.eight_bit = std::ranges::any_of(text, [](char c) { return static_cast<signed char>(c) < 0; });
+        for (auto& recipient : recipients) recipient.notify = queue::Notify{false, false, false};
+    }
+    const auto id = message.id;
+    auto written_awaited = store_.write(
+        [id, removed = std::move(removed), updated = std::move(updated), blob, envelope,
+         recipients](WriteTransaction& txn) {
+            return write_down(txn, id, removed, updated, blob, envelope, recipients);
+        },
+        store::Urgency::Reclaim);
+    auto written = co_await std::move(written_awaited);
+    if (!written) co_return std::unexpected(written.error());
+    if (*written) {
+        MAILCORE_LOG(log_, Info, "delivery.reported", {{"queue_id", id}, {"report", **written}}, message.trace);
+        planning_.spawn(plan(**written, false));
+    }
+    co_return Result<void>{};
+}
+
+} // namespace mailcore::delivery

@@ -1,0 +1,197 @@
+#include "libmailcore/delivery/local.h"
+
+#include "libmailcore/delivery/octets.h"
+#include "libmailcore/mime/parser.h"
+#include "libmailcore/queue/rows.h"
+#include "libmailcore/store/account.h"
+#include "libmailcore/store/filing.h"
+#include "libmailcore/store/mailbox.h"
+
+#include <algorithm>
+
+namespace mailcore::delivery {
+
+namespace {
+
+using store::TxnTask;
+using store::WriteTransaction;
+
+/// The mailbox that mail goes to: `folder` if it is there, else INBOX.
+TxnTask<Result<store::MailboxId>> find_folder(WriteTransaction& txn, store::AccountId account,
+                                              std::string folder) {
+    if (!folder.empty()) {
+        auto found = co_await store::find_mailbox(txn, store::Access::owner(account), account, folder);
+        if (found && found->selectable) co_return found->id;
+        if (!found && found.error().kind != ErrorKind::NotFound && found.error().kind != ErrorKind::Rejected)
+            co_return std::unexpected(found.error());
+    }
+    MAILCORE_CO_TRY(const auto state, store::account_state(txn, account));
+    co_return state.inbox;
+}
+
+/// One transaction: the email is filed and its recipient has left the queue, or neither.
+TxnTask<Result<store::Filed>> file(WriteTransaction& txn, queue::QueueId id, queue::Recipient recipient,
+                                   store::NewEmail email, store::Received received) {
+    MAILCORE_CO_TRY(queue::remove_recipient(txn, id, recipient.index));
+    MAILCORE_CO_TRY(const auto mailbox, find_folder(txn, recipient.account, recipient.folder));
+    store::AccountEdit edit(txn, store::Access::owner(recipient.account), recipient.account);
+    MAILCORE_CO_TRY(edit.begin());
+    store::Filing filing;
+    filing.mailbox = mailbox;
+    filing.received = received;
+    MAILCORE_CO_TRY(auto filed, store::file_email(edit, std::move(email), std::move(filing)));
+    MAILCORE_CO_TRY(edit.save());
+    co_return filed;
+}
+
+/// A queued message as filters of the deliver stage read it.
+class PieceOctets final : public filter::MessageOctets {
+  public:
+    PieceOctets(store::Store& store, const queue::Message& message) : store_(store), message_(message) {}
+    std::uint64_t size() const override { return message_.size; }
+    Task<Result<std::string>> read(std::uint64_t offset, std::size_t octets) override {
+        return read_octets(store_, message_, offset, octets);
+    }
+
+  private:
+    store::Store& store_;
+    const queue::Message& message_; // outlives the judgement
+};
+
+std::string return_path(const queue::Message& message) {
+    // RFC 5321 §4.4: what MAIL FROM said, on top of everything.
+    return "Return-Path: <" + message.sender + ">\r\n";
+}
+
+} // namespace
+
+Analysis analyse(const mime::Structure& structure, std::uint64_t offset) {
+    Analysis analysis;
+    analysis.structure = structure.encoded();
+    analysis.offset = offset;
+    constexpr std::size_t message_ids_max = 12; // the store uses the nearest ancestors
+    const auto add = [&](std::string_view id) {
+        if (!id.empty() && analysis.message_ids.size() < message_ids_max &&
+            std::ranges::find(analysis.message_ids, id) == analysis.message_ids.end())
+            analysis.message_ids.emplace_back(id);
+    };
+    add(structure.message_id);
+    for (auto id = structure.references.rbegin(); id != structure.references.rend(); ++id) add(*id);
+    for (const auto id : structure.in_reply_to) add(id);
+    analysis.base_subject = structure.base_subject;
+    return analysis;
+}
+
+Task<Result<std::shared_ptr<const Analysis>>>
+LocalDelivery::read_and_analyse(const queue::Message& message) {
+    mime::Parser parser;
+    // A first piece of octets is what we added on top: not described.
+    const bool added = message.pieces.size() > 1 && message.pieces.front().blob.value == 0;
+    const auto before = added ? message.pieces.front().length : std::uint64_t{0};
+    constexpr std::size_t step_octets = 256 * 1024;
+    const auto end = std::min(message.size, options_.parse_octets_max);
+    for (auto at = before; at < end;) {
+        MAILCORE_CO_TRY(const auto octets, read_octets(store_, message, at, step_octets));
+        if (octets.empty()) break;
+        parser.feed(octets);
+        at += octets.size();
+    }
+    const auto structure = parser.finish();
+    co_return std::make_shared<const Analysis>(analyse(structure, before));
+}
+
+Task<Outcome> LocalDelivery::deliver(queue::Message message, queue::Recipient recipient,
+                                     std::shared_ptr<const Analysis> analysis,
+                                     std::shared_ptr<const filter::Pipeline> pipeline) {
+    if (pipeline && pipeline->wants(filter::Stage::Deliver)) {
+        PieceOctets octets(store_, message);
+        filter::Context context;
+        context.trace = message.trace;
+        context.sender = message.sender;
+        context.account = message.account;
+        context.recipient = recipient.address;
+        context.size = message.size;
+        context.octets = &octets;
+        const auto verdict = co_await pipeline->judge(filter::Stage::Deliver, context);
+        if (context.folder) recipient.folder = *context.folder;
+        switch (verdict.kind) {
+        case filter::Verdict::Kind::Reject:
+            co_return Outcome::failed(verdict.enhanced.empty() ? "5.7.1" : verdict.enhanced, verdict.text);
+        case filter::Verdict::Kind::Defer:
+            co_return Outcome::deferred(verdict.enhanced.empty() ? "4.7.1" : verdict.enhanced, verdict.text);
+        case filter::Verdict::Kind::Quarantine:
+            recipient.folder = "Junk";
+            break;
+        case filter::Verdict::Kind::Discard: {
+            const auto id = message.id;
+            const auto index = recipient.index;
+            auto removed_awaited = store_.write([id, index](WriteTransaction& txn) {
+                return queue::remove_recipient(txn, id, index);
+            });
+            auto removed = co_await std::move(removed_awaited);
+            if (!removed) co_return Outcome::deferred("4.3.0", removed.error().detail);
+            co_return Outcome::delivered("discarded by " + verdict.filter);
+        }
+        default: break;
+        }
+    }
+    if (!analysis) {
+        auto read = co_await read_and_analyse(message);
+        if (!read) co_return Outcome::deferred("4.3.0", "message cannot be read: " + read.error().detail);
+        analysis = std::move(*read);
+    }
+
+    auto above = return_path(message);
+    if (options_.delivered_to) above += "Delivered-To: " + recipient.address + "\r\n";
+    store::NewEmail email;
+    email.pieces.push_back(store::Piece::of(above));
+    for (const auto& piece : message.pieces) {
+        auto& last = email.pieces.back();
+        if (piece.blob.value == 0 && last.blob.value == 0) {
+            last.octets += piece.octets;
+            last.length = last.octets.size();
+        } else {
+            email.pieces.push_back(piece);
+        }
+    }
+    email.structure = analysis->structure;
+    email.structure_offset = above.size() + analysis->offset;
+    email.message_ids = analysis->message_ids;
+    email.base_subject = analysis->base_subject;
+    const store::Received received{message.arrived, 0};
+    auto filed_awaited = store_.write(
+        [id = message.id, recipient, email = std::move(email), received](WriteTransaction& txn) {
+            return file(txn, id, recipient, email, received);
+        });
+    auto filed = co_await std::move(filed_awaited);
+    if (filed) {
+        MAILCORE_LOG(log_, Info, "delivery.filed",
+                     {{"recipient", recipient.address}, {"account", recipient.account},
+                      {"mailbox", filed->mailbox}, {"uid", filed->uid.value}, {"size", message.size}},
+                     message.trace);
+        co_return Outcome::delivered("filed");
+    }
+    const auto& error = filed.error();
+    switch (error.kind) {
+    case ErrorKind::NotFound: {
+        // The row is gone, or the account: only in the first case is there nothing left to do.
+        const auto id = message.id;
+        const auto index = recipient.index;
+        auto row_awaited = store_.read(
+            [id, index](store::ReadTransaction& txn) { return queue::read_recipient(txn, id, index); });
+        auto row = co_await std::move(row_awaited);
+        if (!row && row.error().kind == ErrorKind::NotFound) co_return Outcome::gone();
+        co_return Outcome::failed("5.1.1", "no such mailbox here");
+    }
+    case ErrorKind::LimitExceeded: {
+        auto status = store_.status();
+        if (!status.writable) co_return Outcome::deferred("4.3.1", "mail system is full");
+        if (options_.over_quota_fails) co_return Outcome::failed("5.2.2", "mailbox is full");
+        co_return Outcome::deferred("4.2.2", "mailbox is full");
+    }
+    case ErrorKind::Rejected: co_return Outcome::failed("5.3.0", error.detail);
+    default: co_return Outcome::deferred("4.3.0", error.detail);
+    }
+}
+
+} // namespace mailcore::delivery

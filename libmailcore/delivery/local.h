@@ -1,0 +1,50 @@
+// Filing into mailboxes of ours: each recipient exactly once, whatever happens in between.
+#pragma once
+
+#include "libmailcore/base/log.h"
+#include "libmailcore/delivery/outcome.h"
+#include "libmailcore/filter/pipeline.h"
+#include "libmailcore/mime/structure.h"
+#include "libmailcore/queue/message.h"
+#include "libmailcore/store/store.h"
+
+#include <memory>
+
+namespace mailcore::delivery {
+
+struct LocalOptions {
+    bool delivered_to = true;   ///< adds Delivered-To with the address that led there
+    bool over_quota_fails = false; ///< false: mail for a full mailbox waits (4.2.2); true: returned (5.2.2)
+    std::uint64_t parse_octets_max = 256 * 1024 * 1024; ///< of a message that has to be parsed again
+};
+
+/// What is known of a message's octets, computed once. Immutable; shared by its recipients.
+struct Analysis {
+    std::string structure;        ///< mime::Structure::encoded
+    std::uint64_t offset = 0;     ///< octets before those it describes
+    std::vector<std::string> message_ids; ///< as store::NewEmail wants them
+    std::string base_subject;
+};
+[[nodiscard]] Analysis analyse(const mime::Structure& structure, std::uint64_t offset);
+
+/// Files queue recipients into their accounts. One scheduler's thread.
+class LocalDelivery {
+  public:
+    LocalDelivery(store::Store& store, LocalOptions options, Log log)
+        : store_(store), options_(options), log_(log) {}
+
+    /// Asks the deliver stage, files, and takes the recipient out of the queue, both in one transaction.
+    /// `analysis`: absent after a restart; the message is then read and parsed again.
+    Task<Outcome> deliver(queue::Message message, queue::Recipient recipient,
+                          std::shared_ptr<const Analysis> analysis,
+                          std::shared_ptr<const filter::Pipeline> pipeline);
+
+  private:
+    Task<Result<std::shared_ptr<const Analysis>>> read_and_analyse(const queue::Message& message);
+
+    store::Store& store_;
+    LocalOptions options_;
+    Log log_;
+};
+
+} // namespace mailcore::delivery

@@ -1,0 +1,37 @@
+#include "libmailcore/sasl/mechanism.h"
+
+#include "libmailcore/codec/ascii.h"
+
+#include <array>
+
+namespace mailcore::sasl {
+
+namespace {
+
+struct MechanismName {
+    Mechanism mechanism;
+    std::string_view name;
+};
+constexpr std::array names = {
+    MechanismName{Mechanism::Login, "LOGIN"},
+    MechanismName{Mechanism::Plain, "PLAIN"},
+    MechanismName{Mechanism::ScramSha1, "SCRAM-SHA-1"},
+    MechanismName{Mechanism::ScramSha256, "SCRAM-SHA-256"},
+    MechanismName{Mechanism::ScramSha1Plus, "SCRAM-SHA-1-PLUS"},
+    MechanismName{Mechanism::ScramSha256Plus, "SCRAM-SHA-256-PLUS"},
+    MechanismName{Mechanism::External, "EXTERNAL"},
+};
+
+} // namespace
+
+std::string_view to_string(Mechanism mechanism) {
+    return names[static_cast<std::size_t>(mechanism)].name;
+}
+
+std::optional<Mechanism> parse_mechanism(std::string_view name) {
+    for (const auto& each : names)
+        if (codec::equal_ignoring_case(each.name, name)) return each.mechanism;
+    return std::nullopt;
+}
+
+} // namespace mailcore::sasl

@@ -1,0 +1,256 @@
+#include "libmailcore/server/control.h"
+
+#include "libmailcore/admin/operations.h"
+#include "libmailcore/base/output_buffer.h"
+#include "libmailcore/codec/line_reader.h"
+#include "libmailcore/mime/date.h"
+#include "libmailcore/queue/rows.h"
+#include "libmailcore/server/log_file.h"
+#include "libmailcore/store/check.h"
+#include "libmailcore/store/journal_store.h"
+
+#include <algorithm>
+#include <deque>
+#include <nlohmann/json.hpp>
+
+namespace mailcore::server {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t request_octets_max = 1024 * 1024;
+constexpr std::chrono::seconds idle_time{600};
+
+/// Lines in, lines out; nothing is read while a request is unanswered.
+class ControlEngine final : public base::Engine {
+  public:
+    explicit ControlEngine(Instant now) : reader_(request_octets_max), last_(now) {}
+
+    std::optional<std::string> next_request() { return std::exchange(request_, std::nullopt); }
+    void answer(std::string_view text) {
+        output_ += text;
+        output_ += "\r\n";
+        open_ = false;
+    }
+
+    std::size_t receive(std::string_view octets, Instant now) override {
+        std::size_t taken = 0;
+        while (taken < octets.size() && wants_input()) {
+            const auto step = reader_.read(octets.substr(taken));
+            taken += step.taken;
+            if (step.outcome == codec::LineReader::Outcome::NeedMore) continue;
+            if (step.outcome != codec::LineReader::Outcome::Line) {
+                next_ = Next::Abort;
+                break;
+            }
+            request_ = std::string(reader_.line());
+            open_ = true;
+        }
+        last_ = now;
+        return taken;
+    }
+    void receive_end(Instant) override {
+        ended_ = true;
+        if (!open_) next_ = Next::CloseFlushed;
+    }
+    bool wants_input() const override { return !open_ && !ended_ && next_ == Next::Run; }
+    std::span<const std::string_view> output() const override { return output_.pieces(); }
+    void output_sent(std::size_t octets, Instant now) override {
+        output_.sent(octets);
+        last_ = now;
+        if (ended_ && !open_ && output_.empty()) next_ = Next::CloseFlushed;
+    }
+    Next next() const override { return next_; }
+    void transport_changed(const PeerInfo&, Instant) override {}
+    std::optional<Instant> deadline() const override {
+        if (open_) return std::nullopt;
+        return last_ + idle_time;
+    }
+    void expire(Instant now) override {
+        if (!open_ && now >= last_ + idle_time) next_ = Next::Abort;
+    }
+    void shut_down(base::ShutdownReason, Instant) override {
+        if (!open_) next_ = Next::CloseFlushed;
+        ended_ = true;
+    }
+    std::size_t memory() const override { return reader_.memory() + output_.memory(); }
+
+  private:
+    codec::LineReader reader_;
+    base::OutputBuffer output_;
+    std::optional<std::string> request_;
+    bool open_ = false;
+    bool ended_ = false;
+    Next next_ = Next::Run;
+    Instant last_;
+};
+
+std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+class ControlDialogue final : public base::Dialogue {
+  public:
+    ControlDialogue(ControlTarget& target, Scheduler& scheduler, base::Waker& waker, Log log)
+        : target_(target), scheduler_(scheduler), waker_(waker), log_(log), engine_(scheduler.now()),
+          context_{target.store(), target.directory(),
+                   [&target](queue::QueueId id, bool now) { target.queue_changed(id, now); }, "control", log},
+          scope_(scheduler) {}
+
+    base::Engine& engine() override { return engine_; }
+    void drain() override {
+        if (auto request = engine_.next_request()) scope_.spawn(answer(std::move(*request)));
+    }
+    // A change that was asked for is finished even if nobody waits for its answer any more.
+    void closed() override { closed_ = true; }
+    bool finished() const override { return scope_.empty(); }
+
+  private:
+    Task<void> answer(std::string text) {
+        auto json = Json::parse(text, nullptr, false);
+        std::string out;
+        if (!json.is_object() || !json.contains("method") || !json["method"].is_string()) {
+            out = text_of(Json{{"error", "expected a JSON object with a method"}, {"kind", "rejected"}});
+        } else {
+            const auto method = json["method"].get<std::string>();
+            json.erase("method");
+            auto result = co_await run(method, std::move(json));
+            if (result) out = "{\"ok\":" + *result + "}";
+            else
+                out = text_of(Json{{"error", result.error().detail}, {"kind", to_string(result.error().kind)}});
+        }
+        if (!closed_) engine_.answer(out);
+        waker_.wake();
+    }
+
+    Task<Result<std::string>> run(std::string method, Json request) {
+        if (method == "status") co_return co_await status();
+        if (method == "metrics") co_return text_of(Json{{"text", prometheus_text(target_.metrics())}});
+        if (method == "connections") co_return co_await connections();
+        if (method == "trace") co_return co_await trace(request.value("text", ""));
+        if (method == "log") co_return co_await trace("");
+        if (method == "store.check") co_return co_await check();
+        if (method == "store.rebuild") co_return co_await rebuild();
+        co_return co_await admin::run(context_, std::move(method), text_of(request));
+    }
+
+    Task<Result<std::string>> status() {
+        const auto status = target_.store().status();
+        auto counts = co_await target_.store().read(
+            [](store::ReadTransaction& txn) { return queue::count(txn, 100'000); });
+        Json endpoints = Json::array();
+        const auto bound = target_.endpoints();
+        for (const auto& endpoint : bound)
+            endpoints.push_back(Json{{"service", to_string(endpoint.service)},
+                                     {"address", endpoint.bound.local_address.to_string()},
+                                     {"port", endpoint.bound.local_port},
+                                     {"path", endpoint.path}});
+        Json out{{"hostname", target_.configuration().hostname},
+                 {"endpoints", std::move(endpoints)},
+                 {"warnings", target_.warnings()},
+                 {"store",
+                  {{"writable", status.writable},
+                   {"reason", status.reason},
+                   {"free_octets", status.free_octets},
+                   {"journal_octets", status.journal_octets},
+                   {"index_octets", status.index_octets},
+                   {"transactions", status.transactions},
+                   {"batches", status.batches},
+                   {"syncs", status.syncs},
+                   {"damages", status.damages}}}};
+        if (counts)
+            out["queue"] = {{"messages", counts->messages}, {"waiting", counts->waiting}, {"held", counts->held},
+                            {"bad", counts->bad}};
+        co_return text_of(out);
+    }
+
+    Task<Result<std::string>> connections() {
+        auto facts = co_await target_.connections();
+        Json list = Json::array();
+        for (const auto& each : facts)
+            list.push_back(Json{{"id", each.id.value}, {"service", each.service},
+                                {"address", each.peer.address.to_string()}, {"port", each.peer.port},
+                                {"tls", each.peer.tls ? each.peer.tls->version : ""},
+                                {"since", mime::format_utc(each.since)}, {"received", each.received},
+                                {"sent", each.sent}, {"memory", each.memory}});
+        co_return text_of(Json{{"connections", std::move(list)}});
+    }
+
+    /// Log lines that hold `text`, and all others of the messages they are about.
+    Task<Result<std::string>> trace(std::string text) {
+        const auto path = target_.log_file();
+        if (path.empty()) co_return fail(ErrorKind::NotFound, "the log goes to standard output: log.file is empty");
+        auto lines_awaited = base::offload([path, text] { return trace_log(path, text); });
+        auto lines = co_await std::move(lines_awaited);
+        if (!lines) co_return std::unexpected(lines.error());
+        std::string out = "{\"events\":[";
+        for (const auto& line : *lines) out += (out.ends_with('[') ? "" : ",") + line;
+        co_return out + "]}";
+    }
+
+    Task<Result<std::string>> check() {
+        auto* journal = dynamic_cast<store::JournalStore*>(&target_.store());
+        Json problems = Json::array();
+        Json out = Json::object();
+        if (journal) {
+            auto report_awaited = base::offload([journal] { return journal->check(); });
+            auto report = co_await std::move(report_awaited);
+            if (!report) co_return std::unexpected(report.error());
+            for (const auto& problem : report->problems) problems.push_back(problem);
+            out = Json{{"frames", report->frames}, {"rows", report->rows}, {"bodies", report->bodies},
+                       {"references", report->references}, {"body_octets", report->body_octets}};
+        }
+        MAILCORE_CO_TRY(const auto accounts, target_.store().read([](store::ReadTransaction& txn) {
+            return store::list_accounts(txn);
+        }));
+        for (const auto account : accounts) {
+            auto found_awaited = target_.store().read(
+                [account](store::ReadTransaction& txn) { return store::check_account(txn, account); });
+            auto found = co_await std::move(found_awaited);
+            if (!found) co_return std::unexpected(found.error());
+            for (const auto& problem : *found)
+                problems.push_back("account " + std::to_string(account.value) + ": " + problem);
+        }
+        out["accounts"] = accounts.size();
+        out["problems"] = std::move(problems);
+        co_return text_of(out);
+    }
+
+    Task<Result<std::string>> rebuild() {
+        auto* journal = dynamic_cast<store::JournalStore*>(&target_.store());
+        if (!journal) co_return fail(ErrorKind::Rejected, "a store in memory has no index to rebuild");
+        auto done_awaited = base::offload([journal] { return journal->rebuild(); });
+        auto done = co_await std::move(done_awaited);
+        if (!done) co_return std::unexpected(done.error());
+        co_return std::string("{}");
+    }
+
+    ControlTarget& target_;
+    Scheduler& scheduler_;
+    base::Waker& waker_;
+    Log log_;
+    ControlEngine engine_;
+    admin::Context context_;
+    bool closed_ = false;
+    Scope scope_; // last: its tasks use the others
+};
+
+class ControlFactory final : public net::DialogueFactory {
+  public:
+    ControlFactory(ControlTarget& target, Log log) : target_(target), log_(log) {}
+    std::unique_ptr<base::Dialogue> create(base::Scheduler& scheduler, const PeerInfo&,
+                                           base::Waker& waker) override {
+        return std::make_unique<ControlDialogue>(target_, scheduler, waker, log_);
+    }
+
+  private:
+    ControlTarget& target_;
+    Log log_;
+};
+
+} // namespace
+
+std::shared_ptr<net::DialogueFactory> make_control_factory(ControlTarget& target, Log log) {
+    return std::make_shared<ControlFactory>(target, log);
+}
+
+} // namespace mailcore::server

@@ -1,0 +1,39 @@
+// The control socket: one JSON object a line in, one a line out, for mdctl.
+#pragma once
+
+#include "libmailcore/net/acceptor.h"
+#include "libmailcore/net/dialogue_factory.h"
+#include "libmailcore/queue/message.h"
+#include "libmailcore/server/config.h"
+#include "libmailcore/server/server.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mailcore::server {
+
+/// What the control socket works on: the server, seen from inside.
+class ControlTarget {
+  public:
+    virtual store::Store& store() = 0;
+    virtual accounts::StoreDirectory& directory() = 0;
+    virtual std::vector<Metric> metrics() = 0;
+    virtual std::vector<BoundEndpoint> endpoints() = 0;
+    virtual std::vector<std::string> warnings() = 0;
+    virtual void queue_changed(queue::QueueId id, bool now) = 0;
+    virtual Task<std::vector<net::ConnectionFacts>> connections() = 0;
+    /// Path of the log as JSON lines; empty: there is none.
+    virtual std::string log_file() = 0;
+    virtual const Config& configuration() = 0;
+
+  protected:
+    ~ControlTarget() = default;
+};
+
+/// Requests: {"method": "account.add", ...fields}. Answers: {"ok": {...}} or {"error": "...", "kind": "..."}.
+/// Methods: those of admin::operations, and status, metrics, connections, trace, store.check, store.rebuild.
+/// Whoever can open the socket may do everything.
+[[nodiscard]] std::shared_ptr<net::DialogueFactory> make_control_factory(ControlTarget& target, Log log);
+
+} // namespace mailcore::server

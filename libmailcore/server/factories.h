@@ -1,0 +1,69 @@
+// What one loop has, and how its connections get their sessions.
+#pragma once
+
+#include "libmailcore/delivery/courier.h"
+#include "libmailcore/delivery/remote.h"
+#include "libmailcore/net/connector.h"
+#include "libmailcore/net/dialogue_factory.h"
+#include "libmailcore/net/loop.h"
+#include "libmailcore/net/resolver.h"
+#include "libmailcore/server/config.h"
+#include "libmailcore/session/imap.h"
+#include "libmailcore/session/pop3.h"
+#include "libmailcore/session/services.h"
+#include "libmailcore/session/smtp.h"
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+namespace mailcore::server {
+
+/// The parts of the server that live on one loop.
+struct LoopParts {
+    LoopParts(net::Loop& a_loop, store::Store& store, accounts::Directory& directory,
+              session::MaildropLocks& maildrops, const Secret& fake_salt_key, const std::string& hostname,
+              delivery::LocalOptions local_options, std::unique_ptr<net::Resolver> a_resolver,
+              std::function<void(queue::QueueId)> remote, Random& random, Log log);
+
+    net::Loop& loop;
+    std::unique_ptr<net::Resolver> resolver;
+    delivery::Router router;
+    delivery::LocalDelivery local;
+    delivery::Intake intake;
+    session::Services services;
+};
+
+/// Options of all services: replaced as a whole by a reload, kept by each connection as they were.
+struct ServiceOptions {
+    std::shared_ptr<const session::SmtpOptions> mx, submission, submissions, lmtp;
+    std::shared_ptr<const smtp::ServerOptions> mx_engine, submission_engine, submissions_engine, lmtp_engine;
+    session::ImapOptions imap;
+    session::Pop3Options pop3;
+};
+
+/// The current ServiceOptions. Any thread.
+class CurrentOptions {
+  public:
+    [[nodiscard]] std::shared_ptr<const ServiceOptions> get() const {
+        const std::scoped_lock lock(mutex_);
+        return options_;
+    }
+    void set(std::shared_ptr<const ServiceOptions> options) {
+        const std::scoped_lock lock(mutex_);
+        options_ = std::move(options);
+    }
+
+  private:
+    mutable std::mutex mutex_;
+    std::shared_ptr<const ServiceOptions> options_;
+};
+
+/// Which parts belong to a loop; filled before the loops run, then only read.
+using PartsByLoop = std::map<const base::Scheduler*, LoopParts*>;
+
+/// A factory for one kind of service.
+[[nodiscard]] std::shared_ptr<net::DialogueFactory>
+make_factory(ServiceKind kind, const PartsByLoop& parts, const CurrentOptions& options);
+
+} // namespace mailcore::server

@@ -1,0 +1,535 @@
+#include "libmailcore/server/server.h"
+
+#include "libmailcore/accounts/store_directory.h"
+#include "libmailcore/base/file.h"
+#include "libmailcore/codec/ascii.h"
+#include "libmailcore/codec/number.h"
+#include "libmailcore/net/acceptor.h"
+#include "libmailcore/net/loops.h"
+#include "libmailcore/net/tls_server.h"
+#include "libmailcore/server/control.h"
+#include "libmailcore/server/factories.h"
+#include "libmailcore/server/metrics.h"
+#include "libmailcore/store/journal_store.h"
+#include "libmailcore/store/memory_store.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <future>
+
+namespace mailcore::server {
+
+namespace {
+
+std::string below(const std::string& folder, const std::string& path) {
+    return path.starts_with('/') ? path : folder + "/" + path;
+}
+
+delivery::HopTls hop_tls(std::string_view name) {
+    if (name == "never") return delivery::HopTls::Never;
+    if (name == "encrypted") return delivery::HopTls::Encrypted;
+    if (name == "verified") return delivery::HopTls::Verified;
+    return delivery::HopTls::Opportunistic;
+}
+
+Result<Secret> read_secret(base::FileSystem& files, const std::string& path) {
+    constexpr std::uint64_t octets_max = 4096;
+    MAILCORE_TRY(auto text, base::read_file(files, path, octets_max));
+    while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+    return Secret{std::move(text)};
+}
+
+Result<delivery::RemoteOptions> remote_options(base::FileSystem& files, const Config& config) {
+    delivery::RemoteOptions options;
+    options.hostname = config.hostname;
+    options.port = config.delivery_port;
+    options.tls = hop_tls(config.delivery_tls);
+    options.families = config.delivery_families == "v4"   ? dns::Families::V4
+                       : config.delivery_families == "v6" ? dns::Families::V6
+                                                          : dns::Families::Both;
+    options.connect_timeout = config.connect_time;
+    for (const auto& route : config.routes) {
+        delivery::HostRoute to;
+        to.domain = codec::lower(route.domain);
+        to.host = route.host;
+        to.port = route.port;
+        to.implicit_tls = route.tls == "implicit";
+        to.tls = to.implicit_tls ? delivery::HopTls::Verified : hop_tls(route.tls);
+        to.user = route.user;
+        if (!route.user.empty()) {
+            MAILCORE_TRY(to.password, read_secret(files, below(config.data, route.password_file)));
+        }
+        options.routes.push_back(std::move(to));
+    }
+    return options;
+}
+
+delivery::CourierOptions courier_options(const Config& config) {
+    delivery::CourierOptions options;
+    options.limits.connections_max = config.delivery_connections_max;
+    options.limits.destination_connections_max = config.destination_connections_max;
+    options.limits.backoff_first = config.backoff_first;
+    options.limits.backoff_max = std::max(options.limits.backoff_max, config.backoff_first);
+    if (!config.retry_waits.empty()) options.retry.waits = config.retry_waits;
+    options.retry.delay_report_after = config.delay_report_after;
+    options.retry.lifetime = config.queue_lifetime;
+    options.retry.lifetime_null_sender = std::min(options.retry.lifetime_null_sender, config.queue_lifetime);
+    options.report.hostname = config.hostname;
+    return options;
+}
+
+Result<net::ResolverOptions> resolver_options(const Config& config) {
+    net::ResolverOptions options;
+    for (const auto& text : config.dns_servers) {
+        net::NameServer server;
+        std::string_view host = text;
+        const auto bracket = host.starts_with('[') ? host.find(']') : std::string_view::npos;
+        const auto colon = bracket != std::string_view::npos ? host.find(':', bracket)
+                           : std::ranges::count(host, ':') == 1 ? host.find(':')
+                                                                : std::string_view::npos;
+        if (colon != std::string_view::npos) {
+            const auto port = codec::parse_u32(host.substr(colon + 1), 65535);
+            if (!port) return fail(ErrorKind::Rejected, "dns.servers: not a port in " + text);
+            server.port = static_cast<std::uint16_t>(*port);
+            host = host.substr(0, colon);
+        }
+        if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+        const auto address = IpAddress::parse(host);
+        if (!address) return fail(ErrorKind::Rejected, "dns.servers: not an address: " + text);
+        server.address = *address;
+        options.servers.push_back(server);
+    }
+    options.trust_ad = config.dns_trust_ad == "always"  ? net::TrustAd::Always
+                       : config.dns_trust_ad == "never" ? net::TrustAd::Never
+                                                        : net::TrustAd::Loopback;
+    options.timeout = config.dns_timeout;
+    options.tries = static_cast<int>(config.dns_tries);
+    return options;
+}
+
+session::LoginOptions login_options(const Config& config) {
+    session::LoginOptions options;
+    options.mechanisms = config.mechanisms;
+    options.plaintext_from_loopback = config.plaintext_from_loopback;
+    options.plaintext_from_anywhere = config.plaintext_from_anywhere;
+    return options;
+}
+
+std::shared_ptr<const ServiceOptions> service_options(const Config& config, const session::Services& services,
+                                                      bool has_tls) {
+    auto options = std::make_shared<ServiceOptions>();
+    session::SmtpOptions smtp;
+    smtp.login = login_options(config);
+    smtp.engine.message_octets_max = config.message_octets_max;
+    smtp.engine.recipients_max = config.recipients_max;
+    smtp.engine.starttls = has_tls;
+    for (const auto& network : config.relay_networks)
+        if (const auto parsed = IpNetwork::parse(network)) smtp.relay_networks.push_back(*parsed);
+    smtp.senders_own_address = config.senders_own_address;
+    smtp.received_max = config.received_max;
+    smtp.reverse_lookup = config.reverse_lookup;
+    const auto make = [&](session::SmtpService service, bool starttls, auto& into, auto& engine) {
+        smtp.service = service;
+        smtp.engine.starttls = starttls;
+        into = std::make_shared<const session::SmtpOptions>(smtp);
+        engine = session::engine_options(services, smtp);
+    };
+    make(session::SmtpService::Mx, has_tls, options->mx, options->mx_engine);
+    make(session::SmtpService::Submission, has_tls, options->submission, options->submission_engine);
+    make(session::SmtpService::Submission, false, options->submissions, options->submissions_engine);
+    make(session::SmtpService::Lmtp, false, options->lmtp, options->lmtp_engine);
+    options->imap.login = login_options(config);
+    options->imap.starttls = has_tls;
+    options->imap.idle_time = config.imap_idle_time;
+    options->imap.append_octets_max = config.message_octets_max;
+    options->pop3.login = login_options(config);
+    options->pop3.starttls = has_tls;
+    options->pop3.idle_time = config.pop3_idle_time;
+    return options;
+}
+
+bool is_implicit(ServiceKind kind) {
+    return kind == ServiceKind::Imaps || kind == ServiceKind::Pop3s || kind == ServiceKind::Submissions;
+}
+
+tls::Alpn alpn(ServiceKind kind) {
+    // RFC 7301 names as IANA has them: a client that says another protocol is not served (ALPACA).
+    switch (kind) {
+    case ServiceKind::Imap:
+    case ServiceKind::Imaps: return {"imap"};
+    case ServiceKind::Pop3:
+    case ServiceKind::Pop3s: return {"pop3"};
+    default: return {"smtp"};
+    }
+}
+
+} // namespace
+
+struct Server::Impl final : ControlTarget {
+    Impl(Config a_config, Parts a_parts)
+        : config(std::move(a_config)), parts(std::move(a_parts)), counting(parts.log),
+          log(counting, level(config.log_level)) {}
+
+    static base::LogLevel level(std::string_view name) {
+        if (name == "debug") return base::LogLevel::Debug;
+        if (name == "warning") return base::LogLevel::Warning;
+        if (name == "error") return base::LogLevel::Error;
+        return base::LogLevel::Info;
+    }
+
+    Result<void> bind();
+    Result<void> open_store();
+    Result<std::shared_ptr<const tls::ServerCredentials>> load_certificates(const Config& from);
+    Result<void> start();
+    void stop();
+    void start_courier();
+    void set_pipelines();
+    Result<std::vector<std::string>> reload(Config next);
+    /// Runs `work` on the first loop and waits for it; never on a loop.
+    void on_first_loop(std::function<void()> work);
+
+    // ControlTarget
+    store::Store& store() override { return *the_store; }
+    accounts::StoreDirectory& directory() override { return *the_directory; }
+    std::vector<Metric> metrics() override;
+    std::vector<BoundEndpoint> endpoints() override { return bound; }
+    std::vector<std::string> warnings() override;
+    void queue_changed(queue::QueueId id, bool now) override;
+    Task<std::vector<net::ConnectionFacts>> connections() override { return acceptor->list(); }
+    std::string log_file() override {
+        return config.log_file.empty() ? std::string() : below(config.data, config.log_file);
+    }
+    const Config& configuration() override { return config; }
+
+    Config config;
+    Parts parts;
+    CountingSink counting;
+    Log log;
+    base::SystemRandom random;
+    base::SystemClock clock;
+    base::PosixFileSystem files;
+    std::shared_ptr<tls::TicketKeys> ticket_keys;
+    std::vector<std::pair<ListenConfig, net::ListeningSocket>> sockets; // until `start`
+    std::optional<net::ListeningSocket> control_socket;
+    std::vector<BoundEndpoint> bound;
+
+    std::unique_ptr<net::Loops> loops;
+    std::unique_ptr<store::Store> the_store;
+    std::unique_ptr<accounts::StoreDirectory> the_directory;
+    session::MaildropLocks maildrops;
+    Secret fake_salt_key;
+    std::shared_ptr<net::TlsServer> tls_server; // absent: no certificate
+    std::vector<std::unique_ptr<LoopParts>> loop_parts;
+    PartsByLoop parts_by_loop;
+    CurrentOptions current;
+    std::shared_ptr<tls::ClientContext> client_tls;
+    std::unique_ptr<net::Connector> connector;
+    std::unique_ptr<delivery::SmtpTransport> transport;
+    std::unique_ptr<delivery::Courier> courier;
+    std::unique_ptr<net::Acceptor> acceptor;
+    bool running = false;
+};
+
+Result<void> Server::Impl::bind() {
+    for (const auto& listen : config.listen) {
+        std::vector<net::Endpoint> endpoints;
+        if (!listen.path.empty()) {
+            endpoints.push_back(net::UnixEndpoint{below(config.data, listen.path), 0660});
+        } else if (listen.addresses.empty()) {
+            endpoints.push_back(net::TcpEndpoint{*IpAddress::parse("0.0.0.0"), listen.port});
+            endpoints.push_back(net::TcpEndpoint{*IpAddress::parse("::"), listen.port});
+        } else {
+            for (const auto& text : listen.addresses) {
+                const auto address = IpAddress::parse(text);
+                if (!address) return fail(ErrorKind::Rejected, "listen: not an address: " + text);
+                endpoints.push_back(net::TcpEndpoint{*address, listen.port});
+            }
+        }
+        const bool anywhere = listen.path.empty() && listen.addresses.empty();
+        for (const auto& endpoint : endpoints) {
+            auto socket = net::ListeningSocket::open(endpoint);
+            if (!socket) {
+                // A machine without IPv6 is no reason not to serve IPv4.
+                const bool second = anywhere && &endpoint == &endpoints.back();
+                if (second && socket.error().kind != ErrorKind::Conflict) continue;
+                return fail(socket.error().kind,
+                            fmt::format("{}: {}", to_string(listen.service), socket.error().detail));
+            }
+            bound.push_back({listen.service, socket->bound(), listen.path});
+            sockets.emplace_back(listen, std::move(*socket));
+        }
+    }
+    if (!config.control_socket.empty() && !config.in_memory) {
+        MAILCORE_TRY(auto socket, net::ListeningSocket::open(
+                                      net::UnixEndpoint{below(config.data, config.control_socket), 0600}));
+        control_socket = std::move(socket);
+    }
+    return {};
+}
+
+Result<void> Server::Impl::open_store() {
+    if (config.in_memory) {
+        the_store = std::make_unique<store::MemoryStore>(clock);
+        return {};
+    }
+    store::JournalStoreOptions options;
+    options.checkpoint_interval = config.checkpoint_time;
+    options.checkpoint_octets = config.checkpoint_octets;
+    options.index_map_octets = config.index_octets_max;
+    MAILCORE_TRY(the_store,
+                 store::JournalStore::open(files, below(config.data, "store"), options, random, clock, log));
+    for (const auto& damage : the_store->status().damages)
+        MAILCORE_LOG(log, Error, "store.damaged", {{"what", damage}});
+    return {};
+}
+
+Result<std::shared_ptr<const tls::ServerCredentials>>
+Server::Impl::load_certificates(const Config& from) {
+    tls::ServerOptions options;
+    for (const auto& certificate : from.certificates) {
+        constexpr std::uint64_t octets_max = 1024 * 1024;
+        crypto::CertificateAndKey pair;
+        MAILCORE_TRY(pair.certificate_pem,
+                     base::read_file(files, below(from.data, certificate.certificate), octets_max));
+        MAILCORE_TRY(auto key, base::read_file(files, below(from.data, certificate.key), octets_max));
+        pair.private_key_pem = Secret{std::move(key)};
+        options.certificates.push_back(std::move(pair));
+    }
+    options.ciphers = from.tls_ciphers == "compatible" ? tls::Ciphers::Compatible : tls::Ciphers::Modern;
+    options.ticket_keys = ticket_keys;
+    return tls::ServerCredentials::create(std::move(options), random);
+}
+
+Result<void> Server::Impl::start() {
+    MAILCORE_TRY(loops, net::Loops::create({config.loops, config.workers}, log));
+    MAILCORE_TRY(open_store());
+    accounts::StoreDirectoryOptions directory_options;
+    directory_options.default_domain = config.default_domain;
+    the_directory =
+        std::make_unique<accounts::StoreDirectory>(*the_store, random, std::move(directory_options), log);
+    fake_salt_key = Secret{random.hex(16)};
+    ticket_keys = std::make_shared<tls::TicketKeys>(random);
+    if (!config.certificates.empty()) {
+        MAILCORE_TRY(auto credentials, load_certificates(config));
+        tls_server = std::make_shared<net::TlsServer>(std::move(credentials));
+    }
+    MAILCORE_TRY(const auto dns_options, resolver_options(config));
+    for (auto* loop : loops->all()) {
+        MAILCORE_TRY(auto resolver, net::Resolver::create(*loop, random, dns_options, log));
+        delivery::LocalOptions local;
+        local.over_quota_fails = config.over_quota_fails;
+        auto to_courier = [this](queue::QueueId id) { queue_changed(id, false); };
+        loop_parts.push_back(std::make_unique<LoopParts>(*loop, *the_store, *the_directory, maildrops,
+                                                         fake_salt_key, config.hostname, local,
+                                                         std::move(resolver), std::move(to_courier), random, log));
+        parts_by_loop[loop] = loop_parts.back().get();
+    }
+    current.set(service_options(config, loop_parts.front()->services, tls_server != nullptr));
+    set_pipelines();
+
+    const auto ca_file = config.ca_file;
+    tls::ClientOptions client;
+    client.authorities = std::make_shared<const tls::Authorities>([ca_file]() -> Result<std::string> {
+        base::PosixFileSystem system;
+        constexpr std::uint64_t octets_max = 16 * 1024 * 1024;
+        return base::read_file(system, ca_file, octets_max);
+    });
+    MAILCORE_TRY(client_tls, tls::ClientContext::create(std::move(client), random));
+    MAILCORE_TRY(auto remote, remote_options(files, config));
+    auto& first = *loop_parts.front();
+    net::ConnectorOptions connector_options;
+    connector_options.tls = client_tls;
+    connector = std::make_unique<net::Connector>(first.loop, std::move(connector_options), log);
+    transport = std::make_unique<delivery::SmtpTransport>(first.loop, *connector, *first.resolver, *the_store,
+                                                          std::move(remote), random, log);
+    courier = std::make_unique<delivery::Courier>(first.loop, *the_store, first.local, first.router, *transport,
+                                                  courier_options(config), random, log);
+
+    net::AcceptorOptions ceilings;
+    ceilings.connections_max = config.connections_max;
+    ceilings.connections_per_address_max = config.connections_per_address_max;
+    acceptor = std::make_unique<net::Acceptor>(loops->all(), ceilings, log);
+    for (auto& [listen, socket] : sockets) {
+        auto service = std::make_shared<net::Service>();
+        service->name = to_string(listen.service);
+        service->factory = make_factory(listen.service, parts_by_loop, current);
+        service->tls = tls_server;
+        service->alpn = alpn(listen.service);
+        service->implicit_tls = is_implicit(listen.service);
+        service->proxy_header = listen.proxy_header;
+        if (service->implicit_tls && !tls_server) {
+            MAILCORE_LOG(log, Warning, "server.no_certificate", {{"service", service->name}});
+            continue;
+        }
+        acceptor->listen(std::move(socket), std::move(service));
+    }
+    sockets.clear();
+    if (control_socket) {
+        auto service = std::make_shared<net::Service>();
+        service->name = "control";
+        service->factory = make_control_factory(*this, log);
+        acceptor->listen(std::move(*control_socket), std::move(service));
+        control_socket.reset();
+    }
+    loops->start();
+    running = true;
+    first.loop.post([this] { courier->start(); });
+    for (const auto& warning : warnings()) MAILCORE_LOG(log, Warning, "tls.certificate", {{"what", warning}});
+    MAILCORE_LOG(log, Info, "server.started", {{"hostname", config.hostname}, {"loops", loops->size()}});
+    return {};
+}
+
+void Server::Impl::set_pipelines() {
+    for (const auto& each : loop_parts) {
+        auto entries = parts.filters ? parts.filters(each->loop) : std::vector<filter::PipelineEntry>{};
+        auto pipeline = std::make_shared<const filter::Pipeline>(std::move(entries), log);
+        each->services.pipeline = pipeline;
+        each->intake.set_pipeline(pipeline);
+    }
+}
+
+void Server::Impl::on_first_loop(std::function<void()> work) {
+    std::promise<void> done;
+    auto finished = done.get_future();
+    loop_parts.front()->loop.post([&] {
+        work();
+        done.set_value();
+    });
+    finished.wait();
+}
+
+void Server::Impl::stop() {
+    if (!running) return;
+    running = false;
+    MAILCORE_LOG(log, Info, "server.stopping", {{"connections", acceptor->connections()}});
+    on_first_loop([this] { courier->stop(); });
+    std::promise<void> drained;
+    auto finished = drained.get_future();
+    acceptor->drain(config.drain_time, [&] { drained.set_value(); });
+    finished.wait();
+    loops->stop();
+    // What is left is ended by destroying it: rows say what was not finished.
+    acceptor.reset();
+    courier.reset();
+    transport.reset();
+    connector.reset();
+    parts_by_loop.clear();
+    loop_parts.clear();
+    the_directory.reset();
+    the_store.reset();
+    loops.reset();
+    MAILCORE_LOG(log, Info, "server.stopped", {});
+}
+
+void Server::Impl::queue_changed(queue::QueueId id, bool now) {
+    loop_parts.front()->loop.post([this, id, now] {
+        if (now) courier->retry_now(id);
+        else courier->notice(id);
+    });
+}
+
+Result<std::vector<std::string>> Server::Impl::reload(Config next) {
+    std::shared_ptr<const tls::ServerCredentials> credentials;
+    if (!next.certificates.empty()) {
+        MAILCORE_TRY(credentials, load_certificates(next));
+    }
+    MAILCORE_TRY(auto remote, remote_options(files, next));
+    std::vector<std::string> unchanged;
+    const auto keep = [&](auto Config::*field, std::string_view name) {
+        if (config.*field != next.*field) {
+            unchanged.push_back(std::string(name) + " changes with the next start");
+            next.*field = config.*field;
+        }
+    };
+    keep(&Config::data, "the data folder");
+    keep(&Config::loops, "server.loops");
+    keep(&Config::workers, "server.workers");
+    keep(&Config::control_socket, "server.control_socket");
+    keep(&Config::user, "server.user");
+    keep(&Config::hostname, "server.hostname");
+    keep(&Config::connections_max, "server.connections_max");
+    keep(&Config::connections_per_address_max, "server.connections_per_address_max");
+    keep(&Config::dns_servers, "dns.servers");
+    if (credentials && !tls_server) unchanged.push_back("the first [[certificate]] is used with the next start");
+    else if (credentials) tls_server->replace(std::move(credentials));
+    config = std::move(next);
+    current.set(service_options(config, loop_parts.front()->services, tls_server != nullptr));
+    on_first_loop([this, &remote] { transport->set_options(std::move(remote)); });
+    for (const auto& each : loop_parts) {
+        std::promise<void> done;
+        auto finished = done.get_future();
+        each->loop.post([&] {
+            auto entries = parts.filters ? parts.filters(each->loop) : std::vector<filter::PipelineEntry>{};
+            auto pipeline = std::make_shared<const filter::Pipeline>(std::move(entries), log);
+            each->services.pipeline = pipeline;
+            each->intake.set_pipeline(pipeline);
+            done.set_value();
+        });
+        finished.wait();
+    }
+    MAILCORE_LOG(log, Info, "server.reloaded", {});
+    return unchanged;
+}
+
+std::vector<std::string> Server::Impl::warnings() {
+    std::vector<std::string> out;
+    if (!tls_server) {
+        out.emplace_back("no certificate: TLS is not offered");
+        return out;
+    }
+    constexpr auto soon = std::chrono::hours{24 * 14};
+    for (const auto& warning : tls_server->credentials()->warnings(clock.wall_now(), soon))
+        out.push_back(warning.to_string());
+    return out;
+}
+
+std::vector<Metric> Server::Impl::metrics() {
+    std::vector<Metric> out = counting.metrics();
+    const auto status = the_store->status();
+    const auto gauge = [&](std::string name, std::string help, double value) {
+        out.push_back({"mailcore_" + name, std::move(help), value, false});
+    };
+    const auto counter = [&](std::string name, std::string help, double value) {
+        out.push_back({"mailcore_" + name, std::move(help), value, true});
+    };
+    gauge("connections", "Connections that are open.", static_cast<double>(acceptor->connections()));
+    counter("connections_accepted_total", "Connections taken.", static_cast<double>(acceptor->accepted()));
+    counter("connections_shed_total", "Connections refused because of a ceiling.", static_cast<double>(acceptor->shed()));
+    gauge("store_writable", "1 as long as the store takes writes.", status.writable ? 1 : 0);
+    gauge("store_free_octets", "Free octets of the disk below the store.", static_cast<double>(status.free_octets));
+    gauge("store_journal_octets", "Octets of the journal on disk.", static_cast<double>(status.journal_octets));
+    gauge("store_index_octets", "Octets of the index on disk.", static_cast<double>(status.index_octets));
+    gauge("store_overlay_octets", "Memory of changes that no checkpoint has taken.", static_cast<double>(status.overlay_octets));
+    counter("store_transactions_total", "Transactions committed.", static_cast<double>(status.transactions));
+    counter("store_batches_total", "Batches written.", static_cast<double>(status.batches));
+    counter("store_syncs_total", "Disk flushes.", static_cast<double>(status.syncs));
+    gauge("logins_cached", "Logins remembered.", static_cast<double>(the_directory->cached_logins()));
+    const auto memory = process_memory();
+    gauge("memory_anonymous_octets", "Anonymous memory of the process.", static_cast<double>(memory.anonymous));
+    gauge("memory_resident_octets", "Resident memory of the process, mapped files included.", static_cast<double>(memory.resident));
+    return out;
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() {
+    if (impl_) impl_->stop();
+}
+
+Result<std::unique_ptr<Server>> Server::create(Config config, Parts parts) {
+    if (config.hostname.empty()) return fail(ErrorKind::Rejected, "a server needs a hostname");
+    auto impl = std::make_unique<Impl>(std::move(config), std::move(parts));
+    MAILCORE_TRY(impl->bind());
+    return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+Result<void> Server::start() { return impl_->start(); }
+void Server::stop() { impl_->stop(); }
+Result<std::vector<std::string>> Server::reload(Config config) { return impl_->reload(std::move(config)); }
+std::vector<BoundEndpoint> Server::endpoints() const { return impl_->bound; }
+std::vector<Metric> Server::metrics() const { return impl_->metrics(); }
+store::Store& Server::store() { return impl_->store(); }
+accounts::StoreDirectory& Server::directory() { return impl_->directory(); }
+Scheduler& Server::scheduler() { return impl_->loop_parts.front()->loop; }
+std::vector<std::string> Server::warnings() const { return impl_->warnings(); }
+
+} // namespace mailcore::server

@@ -1,0 +1,119 @@
+#include "libmailcore/session/authentication.h"
+
+namespace mailcore::session {
+
+namespace {
+
+using accounts::LoginOutcome;
+
+LoginStep step_of(const accounts::LoginAnswer& answer) {
+    if (answer.outcome == LoginOutcome::Accepted)
+        return LoggedIn{answer.account, answer.address, answer.rights, answer.credential_version};
+    return LoginRefused{answer.outcome == LoginOutcome::Throttled ? LoginRefused::Why::Throttled
+                                                                  : LoginRefused::Why::Credentials};
+}
+
+/// Acting for somebody else is not offered: the authorization identity may only repeat the other.
+bool acts_for_himself(std::string_view authzid, std::string_view authcid) {
+    return authzid.empty() || authzid == authcid;
+}
+
+} // namespace
+
+Task<LoginStep> Authentication::by_password(std::string user, Secret password) {
+    accounts::Login login{std::move(user), std::move(password), service_, peer_.address};
+    auto answer = co_await services_.directory.authenticate(std::move(login));
+    if (!answer) {
+        MAILCORE_LOG(services_.log, Warning, "login.unavailable",
+                     {{"service", service_}, {"error", answer.error().detail}});
+        co_return LoginRefused{LoginRefused::Why::Unavailable};
+    }
+    co_return step_of(*answer);
+}
+
+Task<LoginStep> Authentication::begin(std::string name, std::optional<Secret> initial) {
+    const auto mechanism = sasl::parse_mechanism(name);
+    if (!mechanism || sasl::binds_channel(*mechanism) || *mechanism == sasl::Mechanism::External)
+        co_return LoginRefused{LoginRefused::Why::Malformed};
+    sasl::ServerOptions options;
+    options.fake_salt_key = services_.fake_salt_key;
+    exchange_ = sasl::ServerExchange::create(*mechanism, std::move(options), services_.random);
+    std::optional<std::string_view> response;
+    if (initial) response = initial->reveal();
+    auto step = exchange_->start(response);
+    co_return co_await go_on(std::move(step));
+}
+
+Task<LoginStep> Authentication::respond(Secret octets) {
+    auto step = exchange_->receive(octets.reveal());
+    co_return co_await go_on(std::move(step));
+}
+
+/// Answers the exchange's questions until it has something for the client or has ended.
+Task<LoginStep> Authentication::go_on(sasl::ServerStep step) {
+    while (true) {
+        if (auto* challenge = std::get_if<sasl::Challenge>(&step)) co_return std::move(*challenge);
+
+        if (auto* need = std::get_if<sasl::NeedPassword>(&step)) {
+            if (!acts_for_himself(need->authzid, need->authcid)) {
+                step = exchange_->answer(sasl::Verdict::Bad);
+                continue;
+            }
+            accounts::Login login{need->authcid, need->password, service_, peer_.address};
+            auto answer = co_await services_.directory.authenticate(std::move(login));
+            if (!answer) {
+                step = exchange_->answer_unavailable();
+                continue;
+            }
+            answer_ = *answer;
+            const bool good = answer->outcome == LoginOutcome::Accepted;
+            step = exchange_->answer(good ? sasl::Verdict::Good : sasl::Verdict::Bad);
+            continue;
+        }
+
+        if (auto* need = std::get_if<sasl::NeedScramKeys>(&step)) {
+            const bool himself = acts_for_himself(need->authzid, need->authcid);
+            scram_login_ = accounts::Login{need->authcid, Secret{}, service_, peer_.address};
+            auto begun = co_await services_.directory.begin_scram(scram_login_);
+            if (!begun) {
+                step = exchange_->answer_unavailable();
+                continue;
+            }
+            if (begun->outcome == LoginOutcome::Throttled)
+                co_return LoginRefused{LoginRefused::Why::Throttled};
+            const bool known = begun->account.value != 0 && himself;
+            scram_ = std::move(*begun);
+            std::optional<sasl::ScramKeys> keys;
+            if (known)
+                keys = sasl::ScramKeys{sasl::ScramHash::Sha256, scram_->keys.salt, scram_->keys.iterations,
+                                       scram_->keys.stored_key, scram_->keys.server_key};
+            step = exchange_->answer_keys(std::move(keys));
+            continue;
+        }
+
+        if (std::holds_alternative<sasl::NeedExternal>(step)) {
+            step = exchange_->answer(sasl::Verdict::Bad);
+            continue;
+        }
+
+        const bool success = std::holds_alternative<sasl::Success>(step);
+        if (scram_) {
+            auto begun = std::move(*scram_);
+            scram_.reset();
+            auto answer = co_await services_.directory.end_scram(
+                scram_login_, std::move(begun), success ? LoginOutcome::Accepted : LoginOutcome::Denied);
+            if (!answer) co_return LoginRefused{LoginRefused::Why::Unavailable};
+            answer_ = *answer;
+        }
+        if (success && answer_) co_return step_of(*answer_);
+        const auto* failure = std::get_if<sasl::Failure>(&step);
+        if (failure && failure->reason == sasl::FailureReason::Malformed)
+            co_return LoginRefused{LoginRefused::Why::Malformed};
+        if (failure && failure->reason == sasl::FailureReason::Unavailable)
+            co_return LoginRefused{LoginRefused::Why::Unavailable};
+        if (answer_) co_return step_of(*answer_);
+        co_return LoginRefused{LoginRefused::Why::Credentials};
+    }
+}
+
+} // namespace mailcore::session

@@ -1,0 +1,384 @@
+// FETCH (RFC 9051 §6.4.5; RFC 7162 §3.1.4, §3.2.6; RFC 8474 §5).
+#include "libmailcore/session/imap.h"
+#include "libmailcore/session/imap/section_reader.h"
+#include "libmailcore/session/imap_replies.h"
+#include "libmailcore/store/changes.h"
+
+#include <algorithm>
+
+namespace mailcore::session {
+
+namespace {
+
+using imap::FetchItem;
+using imap::response::FetchValue;
+using Kind = imap::FetchItem::Kind;
+using store::ReadTransaction;
+using store::TxnTask;
+using store::Uid;
+using store::UidSet;
+
+/// Values up to this length are read before the answer is written; longer ones are pulled as it is sent.
+constexpr std::uint64_t value_at_once_octets_max = 16 * 1024;
+constexpr std::size_t emails_at_once = 64;
+constexpr std::size_t rows_at_once = 1'024;
+
+/// Which rows have to be read for what is asked.
+struct Needs {
+    bool flags = false;
+    bool rows = false;  ///< size, date, id
+    bool email = false; ///< all that was computed at delivery, and the octets
+};
+
+Needs needs_of(const imap::command::Fetch& command) {
+    Needs needs;
+    needs.flags = command.changed_since.has_value();
+    for (const auto& item : command.items) {
+        switch (item.kind) {
+        case Kind::Flags:
+        case Kind::ModSeq: needs.flags = true; break;
+        case Kind::Uid: break;
+        case Kind::InternalDate:
+        case Kind::Rfc822Size:
+        case Kind::EmailId: needs.rows = true; break;
+        default: needs.email = true; break;
+        }
+    }
+    if (!needs.email && !needs.rows) needs.flags = true; // shows which messages are there
+    return needs;
+}
+
+/// One message of a batch; what was not asked for is empty.
+struct Found {
+    Uid uid;
+    store::MessageFlags flags;
+    store::Message row;
+    std::shared_ptr<const store::Email> email;
+};
+struct Batch {
+    std::vector<Found> messages;
+    std::vector<std::string> keywords;
+    std::optional<Uid> next;
+};
+
+TxnTask<Result<Batch>> read_batch(ReadTransaction& txn, store::Access access, store::MailboxRef ref,
+                                  UidSet uids, Uid from, Needs needs) {
+    Batch batch;
+    if (needs.email) {
+        MAILCORE_CO_TRY(auto emails, store::read_emails(txn, access, ref, uids, from, emails_at_once));
+        batch.next = emails.next;
+        for (auto& [uid, email] : emails.emails) {
+            Found found;
+            found.uid = uid;
+            found.row = {uid, email.id, email.size, email.received};
+            found.email = std::make_shared<const store::Email>(std::move(email));
+            batch.messages.push_back(std::move(found));
+        }
+    } else if (needs.rows) {
+        MAILCORE_CO_TRY(auto rows, store::read_messages(txn, access, ref, uids, from, rows_at_once));
+        batch.next = rows.next;
+        for (auto& row : rows.messages) {
+            Found found;
+            found.uid = row.uid;
+            found.row = row;
+            batch.messages.push_back(std::move(found));
+        }
+    }
+    if (!needs.flags) co_return batch;
+    const bool alone = !needs.email && !needs.rows;
+    if (!alone && batch.messages.empty()) co_return batch;
+    const store::UidRange span{from, batch.messages.empty() ? store::all_uids.last : batch.messages.back().uid};
+    auto wanted = alone ? uids : uids.intersection(UidSet(span));
+    MAILCORE_CO_TRY(auto flags, store::read_flags(txn, access, ref, wanted, from, rows_at_once));
+    batch.keywords = std::move(flags.keywords);
+    if (alone) {
+        batch.next = flags.next;
+        for (const auto& message : flags.messages) {
+            Found found;
+            found.uid = message.uid;
+            found.flags = message;
+            batch.messages.push_back(std::move(found));
+        }
+        co_return batch;
+    }
+    std::size_t at = 0;
+    for (auto& message : batch.messages) {
+        while (at < flags.messages.size() && flags.messages[at].uid < message.uid) ++at;
+        if (at < flags.messages.size() && flags.messages[at].uid == message.uid)
+            message.flags = flags.messages[at];
+    }
+    // Fewer flags than messages in one go: what is left comes with the next batch.
+    if (flags.next && !batch.messages.empty() && *flags.next <= batch.messages.back().uid) {
+        std::erase_if(batch.messages, [&](const Found& message) { return message.uid >= *flags.next; });
+        batch.next = flags.next;
+    }
+    co_return batch;
+}
+
+TxnTask<Result<UidSet>> unseen_of(ReadTransaction& txn, store::Access access, store::MailboxRef ref,
+                                  UidSet uids) {
+    UidSet unseen;
+    std::optional<Uid> from = Uid{1};
+    while (from) {
+        MAILCORE_CO_TRY(const auto batch, store::read_flags(txn, access, ref, uids, *from));
+        for (const auto& message : batch.messages)
+            if (!message.system.has(store::Flag::Seen)) unseen.add(message.uid);
+        from = batch.next;
+    }
+    co_return unseen;
+}
+
+mime::Section section_of(const FetchItem& item) {
+    using Text = mime::Section::Text;
+    switch (item.kind) {
+    case Kind::Rfc822Header: return {{}, Text::Header, {}};
+    case Kind::Rfc822Text: return {{}, Text::Body, {}};
+    default: return item.section;
+    }
+}
+
+bool is_octets(Kind kind) {
+    return kind == Kind::BodySection || kind == Kind::Binary || kind == Kind::BinarySize ||
+           kind == Kind::Rfc822 || kind == Kind::Rfc822Header || kind == Kind::Rfc822Text;
+}
+
+std::string select_partial(std::string octets, const std::optional<imap::Partial>& partial) {
+    if (!partial) return octets;
+    if (partial->offset >= octets.size()) return {};
+    return octets.substr(static_cast<std::size_t>(partial->offset), static_cast<std::size_t>(std::min<std::uint64_t>(
+                                                                        partial->octets, octets.size())));
+}
+
+/// HEADER.FIELDS and HEADER.FIELDS.NOT.
+Task<Result<std::string>> read_fields(store::Store& store, std::shared_ptr<const store::Email> email,
+                                      mime::Range range, mime::Section section) {
+    auto header = co_await read_range(store, *email, range);
+    if (!header) co_return std::unexpected(header.error());
+    const auto chosen = mime::select_fields(*header, section);
+    std::string octets;
+    for (const auto& piece : chosen.ranges)
+        octets.append(*header, static_cast<std::size_t>(piece.offset), static_cast<std::size_t>(piece.octets));
+    if (chosen.separator_missing) octets += "\r\n";
+    co_return octets;
+}
+
+/// What an item that shows octets is answered with.
+struct OctetsValue {
+    FetchValue value;
+    std::shared_ptr<SectionReader> reader; ///< of a Pulled one
+    bool unknown_encoding = false;
+};
+
+Task<Result<OctetsValue>> octets_of(store::Store& store, std::shared_ptr<const store::Email> email,
+                                    const mime::Structure& structure, FetchItem item) {
+    OctetsValue out;
+    out.value.item = item;
+    out.value.value = imap::response::Nil{};
+    const auto section = section_of(item);
+    const auto range = locate_in(*email, structure, section);
+    if (!range) co_return out;
+    using Text = mime::Section::Text;
+    if (section.text == Text::HeaderFields || section.text == Text::HeaderFieldsNot) {
+        auto octets = co_await read_fields(store, email, *range, section);
+        if (!octets) co_return std::unexpected(octets.error());
+        out.value.value = select_partial(std::move(*octets), item.partial);
+        co_return out;
+    }
+    auto encoding = mime::Encoding::Bit7;
+    const bool is_binary = item.kind == Kind::Binary || item.kind == Kind::BinarySize;
+    if (is_binary && !section.part.empty()) {
+        encoding = structure.parts[mime::find_part(structure, section.part)].encoding;
+        if (encoding == mime::Encoding::Other) {
+            // RFC 3516 §4.3: it cannot be undone.
+            out.unknown_encoding = true;
+            co_return out;
+        }
+    }
+    auto reader = std::make_shared<SectionReader>(store, email, *range, encoding);
+    auto whole = co_await reader->measure();
+    if (!whole) co_return std::unexpected(whole.error());
+    if (item.kind == Kind::BinarySize) {
+        out.value.value = *whole;
+        co_return out;
+    }
+    const auto octets = reader->select(item.partial, *whole);
+    if (octets > value_at_once_octets_max) {
+        out.reader = std::move(reader);
+        imap::response::Pulled pulled;
+        pulled.octets = octets;
+        out.value.value = pulled;
+        co_return out;
+    }
+    std::string text;
+    while (text.size() < octets) {
+        auto piece = co_await reader->next(static_cast<std::size_t>(octets) - text.size());
+        if (!piece) co_return std::unexpected(piece.error());
+        text += *piece;
+    }
+    out.value.value = std::move(text);
+    co_return out;
+}
+
+mime::DateTime internal_date(const store::Received& received) {
+    mime::DateTime date;
+    date.time = received.at;
+    date.zone_minutes = received.zone_minutes;
+    return date;
+}
+
+} // namespace
+
+Task<void> ImapSession::run(Id id, imap::command::Fetch command) {
+    auto uids = resolve(command.set, command.addressing);
+    if (!uids) {
+        co_await finish(id, imap::bad("No such message"));
+        co_return;
+    }
+    if (command.vanished && command.changed_since) {
+        auto told = co_await tell_vanished(id, command);
+        if (!told) {
+            co_await finish(id, reply_to(told.error(), Doing::Messages));
+            co_return;
+        }
+    }
+    const bool sets_seen =
+        !read_only_ && std::ranges::any_of(command.items, [](const FetchItem& item) { return item.sets_seen(); });
+    if (sets_seen && !uids->empty()) {
+        auto unseen_awaited = services_.store.read(
+            [access = access(), mailbox = view_->ref(), uids = *uids](ReadTransaction& txn) {
+                return unseen_of(txn, access, mailbox, uids);
+            });
+        auto unseen = co_await std::move(unseen_awaited);
+        if (unseen && !unseen->empty()) {
+            store::StoreFlags seen;
+            seen.uids = std::move(*unseen);
+            seen.how = store::StoreHow::Add;
+            seen.flags.system = store::Flag::Seen;
+            auto stored = co_await store_flags(std::move(seen));
+            // Without the right to (RFC 4314 §4), or the room to, the messages are read all the same.
+            const bool flags_are_asked = std::ranges::any_of(
+                command.items, [](const FetchItem& item) { return item.kind == Kind::Flags; });
+            if (stored && view_ && flags_are_asked && !command.changed_since && !stored->changed.empty())
+                view_->told(stored->modseq);
+        }
+    }
+    if (!view_ || id == aborted_) co_return;
+    imap::Reply outcome = imap::ok("FETCH completed");
+    const bool goes_on = co_await fetch_messages(id, command, std::move(*uids), outcome);
+    pulls_.clear();
+    if (goes_on) co_await finish(id, std::move(outcome));
+}
+
+Task<Result<void>> ImapSession::tell_vanished(Id id, const imap::command::Fetch& command) {
+    const store::ModSeq since{*command.changed_since};
+    auto changes_awaited = services_.store.read(
+        [access = access(), mailbox = view_->ref(), since](ReadTransaction& txn) {
+            return store::changes_since(txn, access, mailbox, since);
+        });
+    auto changes = co_await std::move(changes_awaited);
+    if (!changes) co_return std::unexpected(changes.error());
+    if (!view_) co_return Result<void>{};
+    const auto largest = changes->mailbox.uidnext.value - 1; // "*" may well be what vanished
+    const auto asked = command.set.is_saved_result() ? saved_ : to_uids(command.set.resolve(largest));
+    // What the client still counts vanishes as an expunge, in its turn.
+    const auto vanished = changes->vanished.intersection(asked).without(view_->numbers().uids());
+    if (!vanished.empty()) engine_.respond(id, imap::response::VanishedEarlier{to_numbers(vanished)});
+    co_return Result<void>{};
+}
+
+/// Answers one message after the other, as there is room. False: the command is gone.
+Task<bool> ImapSession::fetch_messages(Id id, const imap::command::Fetch& command, UidSet uids,
+                                       imap::Reply& outcome) {
+    const auto needs = needs_of(command);
+    const auto mailbox = view_->ref();
+    const auto expected = uids.size();
+    std::uint64_t answered = 0;
+    std::optional<Uid> from;
+    if (!uids.empty()) from = Uid{1};
+    while (from) {
+        auto batch_awaited = services_.store.read(
+            [access = access(), mailbox, uids, at = *from, needs](ReadTransaction& txn) {
+                return read_batch(txn, access, mailbox, uids, at, needs);
+            });
+        auto batch = co_await std::move(batch_awaited);
+        if (!batch) {
+            outcome = reply_to(batch.error(), Doing::Messages);
+            co_return true;
+        }
+        from = batch->next;
+        for (const auto& message : batch->messages) {
+            ++answered;
+            if (command.changed_since && message.flags.modseq.value <= *command.changed_since) continue;
+            const bool goes_on = co_await room(id);
+            if (!goes_on || !view_) co_return false;
+            pulls_.clear();
+            imap::response::Fetch fetch;
+            fetch.number = view_->numbers().number_of(message.uid);
+            mime::Structure structure;
+            if (message.email) {
+                auto decoded = mime::Structure::decode_in_place(message.email->structure);
+                if (!decoded) {
+                    outcome = reply_to(decoded.error(), Doing::Messages);
+                    continue;
+                }
+                structure = std::move(*decoded);
+            }
+            bool readable = true;
+            for (const auto& item : command.items) {
+                FetchValue value;
+                value.item = item;
+                switch (item.kind) {
+                case Kind::Flags: value.value = view_->flags(message.flags, batch->keywords); break;
+                case Kind::ModSeq: value.value = shown(message.flags.modseq); break;
+                case Kind::Uid: value.value = std::uint64_t{message.uid.value}; break;
+                case Kind::InternalDate: value.value = internal_date(message.row.received); break;
+                case Kind::Rfc822Size: value.value = message.row.size; break;
+                case Kind::EmailId: value.value = object_id(message.row.email); break;
+                case Kind::ThreadId: value.value = object_id(message.email->thread); break;
+                case Kind::Envelope:
+                case Kind::Body:
+                case Kind::BodyStructure: value.value = &structure; break;
+                default: break;
+                }
+                if (is_octets(item.kind)) {
+                    auto octets = co_await octets_of(services_.store, message.email, structure, item);
+                    if (!octets) {
+                        MAILCORE_LOG(services_.log, Warning, "imap.body_unreadable",
+                                     {{"error", octets.error().detail}});
+                        outcome = reply_to(octets.error(), Doing::Messages);
+                        readable = false;
+                        break;
+                    }
+                    if (octets->unknown_encoding)
+                        outcome = imap::no("The part has an unknown encoding", imap::Code::UnknownCte);
+                    value = std::move(octets->value);
+                    if (auto* pulled = std::get_if<imap::response::Pulled>(&value.value)) {
+                        pulled->token = pulls_.size();
+                        pulls_.push_back(std::move(octets->reader));
+                    }
+                }
+                fetch.items.push_back(std::move(value));
+            }
+            if (id == aborted_ || !view_) co_return false;
+            if (readable) engine_.respond(id, fetch);
+        }
+    }
+    const bool goes_on = co_await room(id); // and what is pulled is through
+    if (answered < expected && command.addressing == imap::Addressing::Numbers &&
+        outcome.condition == imap::Condition::Ok)
+        outcome = imap::no("Some messages are gone", imap::Code::ExpungeIssued);
+    co_return goes_on;
+}
+
+Task<void> ImapSession::send_body(imap::NeedBody need, std::shared_ptr<SectionReader> reader) {
+    auto octets = co_await reader->next(need.room);
+    if (octets) {
+        engine_.body(need.id, std::move(*octets));
+    } else {
+        MAILCORE_LOG(services_.log, Warning, "imap.body_unreadable", {{"error", octets.error().detail}});
+        engine_.body_failed(need.id);
+    }
+    waker_.wake();
+}
+
+} // namespace mailcore::session

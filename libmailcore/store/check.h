@@ -1,0 +1,21 @@
+// Whether an account's rows agree with each other: `mdctl store check`.
+#pragma once
+
+#include "libmailcore/store/transaction.h"
+
+#include <string>
+#include <vector>
+
+namespace mailcore::store {
+
+/// Counts everything of one account anew and names each row that says otherwise: counters of
+/// account and mailboxes, blocks, change index, memberships, names, threads. Empty: all agree. At
+/// most `problems_max` sentences. Reads the whole account in one transaction: not for a loop's
+/// thread.
+TxnTask<Result<std::vector<std::string>>> check_account(ReadTransaction& txn, AccountId account,
+                                                        std::size_t problems_max = 100);
+
+/// The accounts that have rows in this store.
+TxnTask<Result<std::vector<AccountId>>> list_accounts(ReadTransaction& txn);
+
+} // namespace mailcore::store
