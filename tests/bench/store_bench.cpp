@@ -123,9 +123,10 @@ Task<void> write_for(Store& store, Queue& queue, std::uint64_t writer, std::size
             if (!finished) break;
             body = *finished;
         }
-        const auto done = co_await store.write([body, writer, number](WriteTransaction& txn) {
+        auto filing = store.write([body, writer, number](WriteTransaction& txn) {
             return deliver(txn, body, writer, number);
         });
+        const auto done = co_await std::move(filing);
         if (!done) {
             std::printf("failed: %s\n", done.error().detail.c_str());
             break;

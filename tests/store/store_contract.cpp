@@ -523,7 +523,7 @@ void check_announcements(Bench& bench) {
 /// Adds 1 to a counter `times` times, with a transaction each, several under way at once.
 Task<void> count_up(Store& store, int times, std::atomic<int>& done) {
     for (int i = 0; i < times; ++i) {
-        const auto answer = co_await store.write([](WriteTransaction& txn) -> TxnTask<Result<int>> {
+        auto counting = store.write([](WriteTransaction& txn) -> TxnTask<Result<int>> {
             MAILCORE_CO_TRY(const auto before, txn.get("counter"));
             const int value = before ? static_cast<unsigned char>((*before)[0]) * 256 +
                                            static_cast<unsigned char>((*before)[1])
@@ -536,13 +536,14 @@ Task<void> count_up(Store& store, int times, std::atomic<int>& done) {
             txn.announce(AccountId{1}, ModSeq{static_cast<std::uint64_t>(value) + 1}, {});
             co_return value;
         });
+        const auto answer = co_await std::move(counting);
         if (answer) ++done;
     }
 }
 
 Task<void> watch(Store& store, int times, std::atomic<int>& torn) {
     for (int i = 0; i < times; ++i) {
-        const auto equal = co_await store.read([](ReadTransaction& txn) -> TxnTask<Result<bool>> {
+        auto looking = store.read([](ReadTransaction& txn) -> TxnTask<Result<bool>> {
             MAILCORE_CO_TRY(const auto counter, txn.get("counter"));
             MAILCORE_CO_TRY(const auto mirror, txn.get("mirror"));
             MAILCORE_CO_TRY(const auto both, txn.range("c", "n", 10));
