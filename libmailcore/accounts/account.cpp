@@ -24,7 +24,8 @@ TxnTask<Result<std::string>> address_key(ReadTransaction& txn, Address address) 
     MAILCORE_CO_TRY(const auto domain, find_domain(txn, address.domain));
     if (!domain) co_return fail(ErrorKind::NotFound, "the domain is not ours");
     if (domain->alias_of.value != 0)
-        co_return fail(ErrorKind::Rejected, "the domain is an alias: its addresses are those of another");
+        co_return fail(ErrorKind::Rejected,
+                       "the domain is an alias: its addresses are those of another");
     co_return detail::key(Table::Address).id(domain->id).text(*folded).str();
 }
 
@@ -41,7 +42,8 @@ Result<void> put_account(WriteTransaction& txn, const Account& account) {
     if (account.more_addresses.size() + 1 > account_addresses_max)
         return fail(ErrorKind::LimitExceeded, "addresses of an account");
     auto row = detail::encode(account);
-    if (row.size() > detail::row_octets_max) return fail(ErrorKind::LimitExceeded, "an account's row");
+    if (row.size() > detail::row_octets_max)
+        return fail(ErrorKind::LimitExceeded, "an account's row");
     txn.put(account_key(account.id), std::move(row));
     return {};
 }
@@ -93,8 +95,8 @@ TxnTask<Result<void>> remove_address(WriteTransaction& txn, AccountId id, Addres
     MAILCORE_CO_TRY(auto account, read_account(txn, id));
     if (same(account.address, address))
         co_return fail(ErrorKind::Rejected, "an account keeps its first address");
-    const auto gone =
-        std::erase_if(account.more_addresses, [&](const Address& own) { return same(own, address); });
+    const auto gone = std::erase_if(account.more_addresses,
+                                    [&](const Address& own) { return same(own, address); });
     if (gone == 0) co_return fail(ErrorKind::NotFound, "address");
     MAILCORE_CO_TRY(auto key, address_key(txn, address));
     txn.erase(std::move(key));
@@ -165,9 +167,11 @@ TxnTask<Result<std::vector<Account>>> list_accounts(ReadTransaction& txn, Accoun
 
 TxnTask<Result<void>> set_alias(WriteTransaction& txn, Alias alias) {
     if (alias.targets.empty()) co_return fail(ErrorKind::Rejected, "an alias leads somewhere");
-    if (alias.targets.size() > alias_targets_max) co_return fail(ErrorKind::LimitExceeded, "targets of an alias");
+    if (alias.targets.size() > alias_targets_max)
+        co_return fail(ErrorKind::LimitExceeded, "targets of an alias");
     for (const auto& target : alias.targets)
-        if (!Address::of(target.local, target.domain)) co_return fail(ErrorKind::Rejected, "no address");
+        if (!Address::of(target.local, target.domain))
+            co_return fail(ErrorKind::Rejected, "no address");
     MAILCORE_CO_TRY(auto key, address_key(txn, alias.address));
     MAILCORE_CO_TRY(const auto row, txn.get(key));
     if (row) {
@@ -178,7 +182,8 @@ TxnTask<Result<void>> set_alias(WriteTransaction& txn, Alias alias) {
     }
     const detail::AddressEntry entry = std::move(alias);
     auto value = detail::encode(entry);
-    if (value.size() > detail::row_octets_max) co_return fail(ErrorKind::LimitExceeded, "targets of an alias");
+    if (value.size() > detail::row_octets_max)
+        co_return fail(ErrorKind::LimitExceeded, "targets of an alias");
     txn.put(std::move(key), std::move(value));
     co_return Result<void>{};
 }
@@ -194,8 +199,8 @@ TxnTask<Result<void>> remove_alias(WriteTransaction& txn, Address address) {
     co_return Result<void>{};
 }
 
-TxnTask<Result<std::vector<Alias>>> list_aliases(ReadTransaction& txn, DomainId domain, std::string after,
-                                                 std::size_t aliases_max) {
+TxnTask<Result<std::vector<Alias>>> list_aliases(ReadTransaction& txn, DomainId domain,
+                                                 std::string after, std::size_t aliases_max) {
     MAILCORE_CO_TRY(const auto owner, read_domain(txn, domain));
     const auto all = detail::key(Table::Address).id(domain);
     const auto end = all.end();
@@ -224,7 +229,8 @@ TxnTask<Result<void>> set_postmaster(WriteTransaction& txn, std::optional<Addres
         txn.erase(std::move(key));
         co_return Result<void>{};
     }
-    if (!Address::of(address->local, address->domain)) co_return fail(ErrorKind::Rejected, "no address");
+    if (!Address::of(address->local, address->domain))
+        co_return fail(ErrorKind::Rejected, "no address");
     txn.put(std::move(key), detail::encode(*address));
     co_return Result<void>{};
 }

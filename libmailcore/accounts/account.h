@@ -16,10 +16,11 @@ enum class AccountStatus : std::uint8_t {
 
 /// One account. A value.
 struct Account {
-    AccountId id;                       ///< given by `add_account`
-    Address address;                    ///< the one it sends and logs in with
-    std::vector<Address> more_addresses; ///< as good as the first for receiving, sending and logging in
-    std::string name;                   ///< of the person, for people
+    AccountId id;    ///< given by `add_account`
+    Address address; ///< the one it sends and logs in with
+    std::vector<Address>
+        more_addresses; ///< as good as the first for receiving, sending and logging in
+    std::string name;   ///< of the person, for people
     AccountStatus status = AccountStatus::Active;
     DetailFolder detail_folder = DetailFolder::Default;
     bool administrator = false;
@@ -28,8 +29,9 @@ struct Account {
 };
 inline constexpr std::size_t account_addresses_max = 100;
 
-/// Makes the account, its addresses and, in the same transaction, its mailboxes (`store::create_account`).
-/// Conflict: an address is taken. NotFound: a domain is not ours. Rejected: a bad address.
+/// Makes the account, its addresses and, in the same transaction, its mailboxes
+/// (`store::create_account`). Conflict: an address is taken. NotFound: a domain is not ours.
+/// Rejected: a bad address.
 TxnTask<Result<AccountId>> add_account(WriteTransaction& txn, Account account,
                                        store::QuotaLimits quota);
 /// Takes name, status, folder rule and rights from `account`; addresses have their own functions.
@@ -68,8 +70,8 @@ TxnTask<Result<void>> remove_alias(WriteTransaction& txn, Address address);
 TxnTask<Result<std::vector<Alias>>> list_aliases(ReadTransaction& txn, DomainId domain,
                                                  std::string after, std::size_t aliases_max);
 
-/// Where mail to "postmaster" goes in domains that have no such address (RFC 5321 §4.5.1). Not set: to the
-/// oldest account that is an administrator, else to the oldest of all.
+/// Where mail to "postmaster" goes in domains that have no such address (RFC 5321 §4.5.1). Not set:
+/// to the oldest account that is an administrator, else to the oldest of all.
 TxnTask<Result<void>> set_postmaster(WriteTransaction& txn, std::optional<Address> address);
 
 } // namespace mailcore::accounts

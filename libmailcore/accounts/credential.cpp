@@ -70,15 +70,19 @@ TxnTask<Result<std::uint64_t>> add_app_password(WriteTransaction& txn, AccountId
                                                 AppPassword password) {
     MAILCORE_CO_TRY(read_account(txn, id));
     MAILCORE_CO_TRY(const auto others, list_app_passwords(txn, id));
-    if (others.size() >= app_passwords_max) co_return fail(ErrorKind::LimitExceeded, "app passwords");
-    if (password.label.size() > 256) co_return fail(ErrorKind::Rejected, "label of an app password");
+    if (others.size() >= app_passwords_max)
+        co_return fail(ErrorKind::LimitExceeded, "app passwords");
+    if (password.label.size() > 256)
+        co_return fail(ErrorKind::Rejected, "label of an app password");
     password.id = txn.next_id();
     password.created = txn.now();
-    txn.put(detail::key(Table::AppPassword).id(id).u64(password.id).str(), detail::encode(password));
+    txn.put(detail::key(Table::AppPassword).id(id).u64(password.id).str(),
+            detail::encode(password));
     co_return password.id;
 }
 
-TxnTask<Result<void>> remove_app_password(WriteTransaction& txn, AccountId id, std::uint64_t which) {
+TxnTask<Result<void>> remove_app_password(WriteTransaction& txn, AccountId id,
+                                          std::uint64_t which) {
     auto key = detail::key(Table::AppPassword).id(id).u64(which).str();
     MAILCORE_CO_TRY(const auto row, txn.get(key));
     if (!row) co_return fail(ErrorKind::NotFound, "app password");

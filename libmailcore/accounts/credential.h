@@ -11,8 +11,8 @@ namespace mailcore::accounts {
 
 using sasl::ScramKeys;
 
-/// An account's credentials. `version` changes with each change of any of them, and what was remembered
-/// of an older version is void.
+/// An account's credentials. `version` changes with each change of any of them, and what was
+/// remembered of an older version is void.
 struct Credentials {
     std::uint64_t version = 0;
     std::string password_hash;      ///< PHC; empty: no password, only app passwords
@@ -21,8 +21,8 @@ struct Credentials {
     friend bool operator==(const Credentials&, const Credentials&) = default;
 };
 
-/// One more password of an account, made by us for one device or program. It is random, so a plain hash
-/// of it is enough, and costs nothing to check.
+/// One more password of an account, made by us for one device or program. It is random, so a plain
+/// hash of it is enough, and costs nothing to check.
 struct AppPassword {
     std::uint64_t id = 0;
     std::string label;

@@ -51,7 +51,8 @@ Task<Result<Expansion>> expand(Directory& directory, Address address) {
                     break;
                 }
                 // What was seen already is a loop, or leads there twice: once is enough.
-                if (seen.insert(identity(target)).second) steps.emplace_back(std::move(target), step.depth + 1);
+                if (seen.insert(identity(target)).second)
+                    steps.emplace_back(std::move(target), step.depth + 1);
             }
         } else if (std::holds_alternative<ToRemote>(found)) {
             expansion.remote.push_back(step.address);

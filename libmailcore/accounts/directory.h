@@ -32,16 +32,18 @@ using Lookup = std::variant<ToAccount, ToAddresses, ToRemote, ToNobody, ToDisabl
 struct Expansion {
     struct Local {
         AccountId account;
-        Address recipient;  ///< the account's first address
-        Address original;   ///< the address that led there last: for Delivered-To
+        Address recipient; ///< the account's first address
+        Address original;  ///< the address that led there last: for Delivered-To
         std::string detail;
         DetailFolder detail_folder = DetailFolder::Ignored;
     };
     std::vector<Local> local;    ///< each account once
     std::vector<Address> remote; ///< each address once
-    std::vector<Address> unknown; ///< of our domains, with nobody behind: targets of an outdated alias
+    std::vector<Address>
+        unknown; ///< of our domains, with nobody behind: targets of an outdated alias
     std::vector<Address> disabled;
-    bool cut = false; ///< a loop, deeper than `expansion_depth_max`, or wider than `expansion_targets_max`
+    bool cut =
+        false; ///< a loop, deeper than `expansion_depth_max`, or wider than `expansion_targets_max`
 };
 inline constexpr std::size_t expansion_depth_max = 10;
 inline constexpr std::size_t expansion_targets_max = 10'000;
@@ -61,15 +63,16 @@ enum class LoginOutcome : std::uint8_t {
 };
 struct LoginAnswer {
     LoginOutcome outcome = LoginOutcome::Denied;
-    AccountId account;            ///< if accepted
-    Address address;              ///< the account's first address
-    store::Rights rights;         ///< the most that this login may do
+    AccountId account;    ///< if accepted
+    Address address;      ///< the account's first address
+    store::Rights rights; ///< the most that this login may do
     std::uint64_t credential_version = 0;
     std::uint64_t app_password = 0; ///< which one was used; 0: the account's password
 };
 
-/// What SCRAM goes on with. For a user that does not exist, may not log in or has no keys the exchange has
-/// to pretend, which is `sasl`'s business (sasl::ServerOptions::fake_salt_key; RFC 5802 §7).
+/// What SCRAM goes on with. For a user that does not exist, may not log in or has no keys the
+/// exchange has to pretend, which is `sasl`'s business (sasl::ServerOptions::fake_salt_key; RFC
+/// 5802 §7).
 struct ScramLogin {
     LoginOutcome outcome = LoginOutcome::Denied; ///< Accepted: go on; Throttled
     ScramKeys keys;
@@ -90,21 +93,23 @@ class Directory {
     /// Whether mail for `domain` is ours.
     virtual Task<Result<bool>> is_local(std::string domain) = 0;
 
-    /// Answers after as long as an attempt has to take: an unknown user costs what a wrong password does,
-    /// failures cost more and more. Unavailable: too many passwords are being checked already.
+    /// Answers after as long as an attempt has to take: an unknown user costs what a wrong password
+    /// does, failures cost more and more. Unavailable: too many passwords are being checked
+    /// already.
     virtual Task<Result<LoginAnswer>> authenticate(Login login) = 0;
     /// `login.password` is not looked at.
     virtual Task<Result<ScramLogin>> begin_scram(Login login) = 0;
     /// Has to be told how each `begin_scram` that went on ended.
-    virtual Task<Result<LoginAnswer>> end_scram(Login login, ScramLogin begun, LoginOutcome proof) = 0;
-    /// Whether somebody who logged in with these credentials still may do things: asked now and then by
-    /// long sessions.
+    virtual Task<Result<LoginAnswer>> end_scram(Login login, ScramLogin begun,
+                                                LoginOutcome proof) = 0;
+    /// Whether somebody who logged in with these credentials still may do things: asked now and
+    /// then by long sessions.
     virtual Task<Result<bool>> still_valid(AccountId account, std::uint64_t credential_version) = 0;
 
     /// NotFound.
     virtual Task<Result<Account>> account(AccountId id) = 0;
-    /// Whether `account` may send as `sender`: one of its addresses, with or without detail, or an alias
-    /// that leads to it.
+    /// Whether `account` may send as `sender`: one of its addresses, with or without detail, or an
+    /// alias that leads to it.
     virtual Task<Result<bool>> may_send_as(AccountId account, Address sender) = 0;
 };
 

@@ -15,9 +15,11 @@ Result<void> check_settings(const Domain& domain) {
     if (!domain.catch_all.empty() && !Address::parse(domain.catch_all))
         return fail(ErrorKind::Rejected, "the catch-all is no address");
     for (const char c : domain.detail_separators)
-        if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7F || c == '@')
+        if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7F ||
+            c == '@')
             return fail(ErrorKind::Rejected, "no character to divide user from detail");
-    if (domain.detail_separators.size() > 8) return fail(ErrorKind::Rejected, "too many detail separators");
+    if (domain.detail_separators.size() > 8)
+        return fail(ErrorKind::Rejected, "too many detail separators");
     return {};
 }
 
@@ -54,7 +56,8 @@ TxnTask<Result<DomainId>> add_domain(WriteTransaction& txn, Domain domain) {
     MAILCORE_CO_TRY(check_alias(txn, DomainId{}, domain.alias_of));
     domain.id = DomainId{txn.next_id()};
     domain.created = txn.now();
-    txn.put(detail::key(Table::DomainName).text(domain.name).str(), detail::encode_id(domain.id.value));
+    txn.put(detail::key(Table::DomainName).text(domain.name).str(),
+            detail::encode_id(domain.id.value));
     txn.put(detail::key(Table::Domain).id(domain.id).str(), detail::encode(domain));
     co_return domain.id;
 }
@@ -80,7 +83,8 @@ TxnTask<Result<void>> remove_domain(WriteTransaction& txn, DomainId id) {
     if (own) co_return fail(ErrorKind::Conflict, "the domain still has addresses");
     MAILCORE_CO_TRY(const auto domains, list_domains(txn, std::string(), 100'000));
     for (const auto& other : domains)
-        if (other.alias_of == id) co_return fail(ErrorKind::Conflict, "another domain is an alias of it");
+        if (other.alias_of == id)
+            co_return fail(ErrorKind::Conflict, "another domain is an alias of it");
     txn.erase(detail::key(Table::DomainName).text(domain.name).str());
     txn.erase(detail::key(Table::Domain).id(id).str());
     co_return Result<void>{};

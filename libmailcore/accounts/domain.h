@@ -25,20 +25,22 @@ enum class DetailFolder : std::uint8_t {
 
 /// One domain. A value.
 struct Domain {
-    DomainId id;                  ///< given by `add_domain`
-    std::string name;             ///< A-labels, lower case
-    std::uint64_t tenant = 0;     ///< whose it is; 0: the operator's own
-    bool disabled = false;        ///< its mail is refused for the time being, its users cannot log in
-    DomainId alias_of;            ///< every address here is that of the other domain; 0: a domain of its own
-    std::string catch_all;        ///< address for what nobody else has; empty: such mail is refused
-    /// Characters that divide user from detail; each of them does. Empty: no sub-addresses. Default: "+".
+    DomainId id;              ///< given by `add_domain`
+    std::string name;         ///< A-labels, lower case
+    std::uint64_t tenant = 0; ///< whose it is; 0: the operator's own
+    bool disabled = false;    ///< its mail is refused for the time being, its users cannot log in
+    DomainId alias_of; ///< every address here is that of the other domain; 0: a domain of its own
+    std::string catch_all; ///< address for what nobody else has; empty: such mail is refused
+    /// Characters that divide user from detail; each of them does. Empty: no sub-addresses.
+    /// Default: "+".
     std::string detail_separators = "+";
     DetailFolder detail_folder = DetailFolder::Default;
     WallTime created;
     friend bool operator==(const Domain&, const Domain&) = default;
 };
 
-/// Conflict: the domain exists. Rejected: no domain name, alias of an alias. `name` may hold U-labels.
+/// Conflict: the domain exists. Rejected: no domain name, alias of an alias. `name` may hold
+/// U-labels.
 TxnTask<Result<DomainId>> add_domain(WriteTransaction& txn, Domain domain);
 /// All but id, name and creation time are taken from `domain`. NotFound.
 TxnTask<Result<void>> set_domain(WriteTransaction& txn, Domain domain);

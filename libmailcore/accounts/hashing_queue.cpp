@@ -14,7 +14,8 @@ struct HashingQueue::State {
     std::deque<Waiting> waiting;
 };
 
-HashingQueue::HashingQueue(HashingQueueOptions options) : state_(std::make_shared<State>(options)) {}
+HashingQueue::HashingQueue(HashingQueueOptions options)
+    : state_(std::make_shared<State>(options)) {}
 HashingQueue::~HashingQueue() = default;
 
 bool HashingQueue::enqueue(const std::shared_ptr<State>& state, Scheduler& scheduler, Work work) {

@@ -17,15 +17,16 @@ struct HashingQueueOptions {
     std::size_t waiting_max = 128;
 };
 
-/// Runs work on the pool of the Scheduler that asks, at most `running_max` at once whoever asks, in order.
-/// Any thread.
+/// Runs work on the pool of the Scheduler that asks, at most `running_max` at once whoever asks, in
+/// order. Any thread.
 class HashingQueue {
   public:
     explicit HashingQueue(HashingQueueOptions options = {});
     ~HashingQueue();
 
-    /// What `function` answers. Unavailable: too many are waiting. The function owns what it captures; it
-    /// runs to its end even if the Task is cancelled meanwhile, unless it has not begun.
+    /// What `function` answers. Unavailable: too many are waiting. The function owns what it
+    /// captures; it runs to its end even if the Task is cancelled meanwhile, unless it has not
+    /// begun.
     template <class Function>
     Task<Result<std::invoke_result_t<Function&>>> run(Function function);
 

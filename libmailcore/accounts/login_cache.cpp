@@ -62,7 +62,8 @@ void LoginCache::add(store::AccountId account, std::uint64_t version, const Secr
     const std::scoped_lock lock(mutex_);
     // Not renewed when it is there: a password is checked in full once in `memory`.
     if (by_digest_.contains(entry.digest)) return;
-    while (!order_.empty() && (order_.front().until <= now || order_.size() >= options_.entries_max)) {
+    while (!order_.empty() &&
+           (order_.front().until <= now || order_.size() >= options_.entries_max)) {
         by_digest_.erase(order_.front().digest);
         order_.pop_front();
     }

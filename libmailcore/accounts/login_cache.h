@@ -23,9 +23,9 @@ struct LoginCacheOptions {
     std::size_t entries_max = 10'000;
 };
 
-/// Remembers HMAC-SHA-256(a key of this process, account | credential version | password) of passwords
-/// that were right. Never failures, never on disk. A changed credential has another version and is not
-/// found. Any thread.
+/// Remembers HMAC-SHA-256(a key of this process, account | credential version | password) of
+/// passwords that were right. Never failures, never on disk. A changed credential has another
+/// version and is not found. Any thread.
 class LoginCache {
   public:
     LoginCache(Random& random, LoginCacheOptions options = {});

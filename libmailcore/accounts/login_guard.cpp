@@ -23,7 +23,8 @@ LoginGuard::Entry* LoginGuard::Table::find(std::string_view key, Instant now,
     return nullptr;
 }
 
-LoginGuard::Entry& LoginGuard::Table::touch(std::string_view key, Instant now, std::size_t entries_max) {
+LoginGuard::Entry& LoginGuard::Table::touch(std::string_view key, Instant now,
+                                            std::size_t entries_max) {
     auto found = by_key.find(key);
     if (found != by_key.end()) {
         order.splice(order.end(), order, found->second);
@@ -55,7 +56,8 @@ LoginGuard::Admission LoginGuard::admit(std::string_view user, const IpAddress& 
     if (address && address->failures >= options_.address_failures_max) return {true, now};
     auto* failing = users_.find(user, now, options_.failure_memory);
     if (!failing || failing->failures <= options_.free_failures) return {false, now};
-    if (known_.find(std::string(user) + '\0' + network, now, options_.known_memory)) return {false, now};
+    if (known_.find(std::string(user) + '\0' + network, now, options_.known_memory))
+        return {false, now};
     const auto at = std::max(now, failing->next);
     if (at - now > options_.delay_max) return {true, now};
     failing->next = at + delay(failing->failures);

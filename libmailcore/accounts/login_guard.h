@@ -27,15 +27,15 @@ struct LoginGuardOptions {
     unsigned address_failures_max = 50;
     /// How long an address from which a user got in is his own. Default: a day.
     std::chrono::seconds known_memory{24 * 60 * 60};
-    /// User names and addresses that are remembered, each. The one that failed longest ago is forgotten
-    /// first. Default: 10000.
+    /// User names and addresses that are remembered, each. The one that failed longest ago is
+    /// forgotten first. Default: 10000.
     std::size_t entries_max = 10'000;
 };
 
-/// Counts failures by user name, whether or not there is such a user, and by address. Attempts of one user
-/// name take turns: many connections at once are no faster than one. An address from which the user got
-/// in is not made to wait for others' failures. This machine's own addresses, where a proxy or web mail may
-/// speak for many people, are never refused as a whole. Bounded. Any thread.
+/// Counts failures by user name, whether or not there is such a user, and by address. Attempts of
+/// one user name take turns: many connections at once are no faster than one. An address from which
+/// the user got in is not made to wait for others' failures. This machine's own addresses, where a
+/// proxy or web mail may speak for many people, are never refused as a whole. Bounded. Any thread.
 class LoginGuard {
   public:
     explicit LoginGuard(LoginGuardOptions options = {}) : options_(options) {}
@@ -65,7 +65,8 @@ class LoginGuard {
     /// Entries by key, the one touched longest ago first.
     struct Table {
         std::list<Entry> order;
-        std::unordered_map<std::string_view, std::list<Entry>::iterator> by_key; // views into `order`
+        std::unordered_map<std::string_view, std::list<Entry>::iterator>
+            by_key; // views into `order`
         Entry* find(std::string_view key, Instant now, std::chrono::seconds memory);
         Entry& touch(std::string_view key, Instant now, std::size_t entries_max);
         void erase(std::string_view key);

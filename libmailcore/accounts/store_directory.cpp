@@ -27,8 +27,8 @@ std::string make_decoy(Random& random, const crypto::PasswordCost& cost) {
     return decoy.to_string();
 }
 
-/// The form in which a password is hashed; as it is where it cannot be prepared, so that it is wrong and
-/// costs the same.
+/// The form in which a password is hashed; as it is where it cannot be prepared, so that it is
+/// wrong and costs the same.
 Secret prepared(const Secret& password) {
     auto text = sasl::prepare_password(password);
     return text ? *std::move(text) : password;
@@ -36,7 +36,8 @@ Secret prepared(const Secret& password) {
 
 DetailFolder folder_rule(const Account& account, const Domain& domain) {
     if (account.detail_folder != DetailFolder::Default) return account.detail_folder;
-    return domain.detail_folder == DetailFolder::Default ? DetailFolder::Ignored : domain.detail_folder;
+    return domain.detail_folder == DetailFolder::Default ? DetailFolder::Ignored
+                                                         : domain.detail_folder;
 }
 
 TxnTask<Result<Lookup>> to_entry(ReadTransaction& txn, AddressEntry entry, Domain domain,
@@ -68,22 +69,30 @@ TxnTask<Result<Lookup>> look_up(ReadTransaction& txn, Address address) {
     const bool postmaster = codec::equal_ignoring_case(address.local, postmaster_name);
     if (address.domain.empty()) {
         // RFC 5321 §4.5.1: "Postmaster" without a domain is ours whatever we are called.
-        if (postmaster) co_return co_await to_postmaster(txn);
+        if (postmaster) {
+            co_return co_await to_postmaster(txn);
+        }
         co_return Lookup(ToNobody{});
     }
     MAILCORE_CO_TRY(const auto domain, detail::effective_domain(txn, address.domain));
     if (!domain) co_return Lookup(ToRemote{});
     if (domain->disabled) co_return Lookup(ToDisabled{});
     MAILCORE_CO_TRY(auto exact, detail::find_address(txn, domain->id, address.local));
-    if (exact) co_return co_await to_entry(txn, *std::move(exact), *domain, std::string());
+    if (exact) {
+        co_return co_await to_entry(txn, *std::move(exact), *domain, std::string());
+    }
     const auto cut = address.local.find_first_of(domain->detail_separators);
     if (cut != std::string::npos && cut > 0) {
         auto user = address.local.substr(0, cut);
         auto more = address.local.substr(cut + 1);
         MAILCORE_CO_TRY(auto base, detail::find_address(txn, domain->id, std::move(user)));
-        if (base) co_return co_await to_entry(txn, *std::move(base), *domain, std::move(more));
+        if (base) {
+            co_return co_await to_entry(txn, *std::move(base), *domain, std::move(more));
+        }
     }
-    if (postmaster) co_return co_await to_postmaster(txn);
+    if (postmaster) {
+        co_return co_await to_postmaster(txn);
+    }
     auto everything = Address::parse(domain->catch_all);
     if (!everything) co_return Lookup(ToNobody{});
     ToAddresses to;
@@ -120,28 +129,31 @@ struct StoreDirectory::Candidate {
     }
 };
 
-StoreDirectory::StoreDirectory(store::Store& store, Random& random, StoreDirectoryOptions options, Log log)
-    : store_(store), random_(random), options_(std::move(options)), log_(log), guard_(options_.guard),
-      cache_(random, options_.cache), hashing_(options_.hashing),
+StoreDirectory::StoreDirectory(store::Store& store, Random& random, StoreDirectoryOptions options,
+                               Log log)
+    : store_(store), random_(random), options_(std::move(options)), log_(log),
+      guard_(options_.guard), cache_(random, options_.cache), hashing_(options_.hashing),
       decoy_hash_(make_decoy(random, options_.password_cost)) {}
 
 Task<Result<Lookup>> StoreDirectory::lookup(Address address) {
-    auto answer = co_await store_.read([address = std::move(address)](ReadTransaction& txn) {
+    auto work = [address = std::move(address)](ReadTransaction& txn) {
         return look_up(txn, address);
-    });
-    co_return answer;
+    };
+    co_return co_await store_.read(std::move(work));
 }
 
 Task<Result<bool>> StoreDirectory::is_local(std::string domain) {
-    auto answer = co_await store_.read(
-        [domain = std::move(domain)](ReadTransaction& txn) { return find_domain(txn, domain); });
+    auto work = [domain = std::move(domain)](ReadTransaction& txn) {
+        return find_domain(txn, domain);
+    };
+    auto answer = co_await store_.read(std::move(work));
     if (!answer) co_return std::unexpected(answer.error());
     co_return answer->has_value();
 }
 
 Task<Result<Account>> StoreDirectory::account(AccountId id) {
-    auto answer = co_await store_.read([id](ReadTransaction& txn) { return read_account(txn, id); });
-    co_return answer;
+    auto work = [id](ReadTransaction& txn) { return read_account(txn, id); };
+    co_return co_await store_.read(std::move(work));
 }
 
 Task<Result<bool>> StoreDirectory::may_send_as(AccountId account, Address sender) {
@@ -168,9 +180,10 @@ Task<Result<StoreDirectory::Candidate>> StoreDirectory::find_candidate(std::stri
     const auto address = user_address(user);
     // A name that cannot be one is looked for all the same: it takes as long.
     auto wanted = address.value_or(Address{});
-    MAILCORE_CO_TRY(candidate, store_.read([wanted](ReadTransaction& txn) {
+    auto work = [wanted = std::move(wanted)](ReadTransaction& txn) {
         return Candidate::find(txn, wanted);
-    }));
+    };
+    MAILCORE_CO_TRY(candidate, store_.read(std::move(work)));
     if (candidate.account.value != 0) {
         // All addresses of an account are one to who guesses its password.
         candidate.key = fmt::format("#{}", candidate.account.value);
@@ -187,28 +200,32 @@ Task<Result<bool>> StoreDirectory::wait_for_turn(std::string user, IpAddress pee
     auto& scheduler = co_await base::current_scheduler();
     const auto admission = guard_.admit(user, peer, scheduler.now());
     if (admission.refused) co_return false;
-    if (admission.at > scheduler.now()) co_await base::sleep_until(admission.at);
+    if (admission.at > scheduler.now()) {
+        co_await base::sleep_until(admission.at);
+    }
     co_return true;
 }
 
-Task<Result<bool>> StoreDirectory::still_valid(AccountId account, std::uint64_t credential_version) {
-    auto answer = co_await store_.read(
-        [account, credential_version](ReadTransaction& txn) -> TxnTask<Result<bool>> {
-            auto row = co_await read_account(txn, account);
-            if (!row && row.error().kind == ErrorKind::NotFound) co_return false;
-            if (!row) co_return std::unexpected(row.error());
-            MAILCORE_CO_TRY(const auto domain, detail::effective_domain(txn, row->address.domain));
-            MAILCORE_CO_TRY(const auto credentials, read_credentials(txn, account));
-            co_return row->status == AccountStatus::Active && domain && !domain->disabled &&
-                credentials.version == credential_version;
-        });
-    co_return answer;
+Task<Result<bool>> StoreDirectory::still_valid(AccountId account,
+                                               std::uint64_t credential_version) {
+    auto work = [account, credential_version](ReadTransaction& txn) -> TxnTask<Result<bool>> {
+        auto row = co_await read_account(txn, account);
+        if (!row && row.error().kind == ErrorKind::NotFound) co_return false;
+        if (!row) co_return std::unexpected(row.error());
+        MAILCORE_CO_TRY(const auto domain, detail::effective_domain(txn, row->address.domain));
+        MAILCORE_CO_TRY(const auto credentials, read_credentials(txn, account));
+        co_return row->status == AccountStatus::Active&& domain && !domain->disabled &&
+            credentials.version == credential_version;
+    };
+    co_return co_await store_.read(std::move(work));
 }
 
 /// Counts and logs how it ended. What was right a moment ago must still be.
-Task<Result<LoginAnswer>> StoreDirectory::conclude(Login login, Candidate candidate, LoginAnswer answer) {
+Task<Result<LoginAnswer>> StoreDirectory::conclude(Login login, Candidate candidate,
+                                                   LoginAnswer answer) {
     if (answer.outcome == LoginOutcome::Accepted) {
-        MAILCORE_CO_TRY(const auto valid, still_valid(candidate.account, candidate.credentials.version));
+        MAILCORE_CO_TRY(const auto valid,
+                        still_valid(candidate.account, candidate.credentials.version));
         if (!valid) answer.outcome = LoginOutcome::Denied;
     }
     auto& scheduler = co_await base::current_scheduler();
@@ -236,7 +253,8 @@ Task<Result<LoginAnswer>> StoreDirectory::authenticate(Login login) {
     answer.rights = store::Rights::all();
     const auto password = prepared(login.password);
     if (candidate.may_log_in && !candidate.credentials.password_hash.empty() &&
-        cache_.contains(candidate.account, candidate.credentials.version, password, scheduler.now())) {
+        cache_.contains(candidate.account, candidate.credentials.version, password,
+                        scheduler.now())) {
         answer.outcome = LoginOutcome::Accepted;
         answer.account = candidate.account;
         answer.address = candidate.address;
@@ -246,7 +264,8 @@ Task<Result<LoginAnswer>> StoreDirectory::authenticate(Login login) {
     MAILCORE_CO_TRY(const auto admitted, wait_for_turn(candidate.key, login.peer));
     if (!admitted) {
         MAILCORE_LOG(log_, Warning, "login.throttled",
-                     {{"account", candidate.account}, {"service", login.service},
+                     {{"account", candidate.account},
+                      {"service", login.service},
                       {"peer", login.peer.to_string()}});
         answer.outcome = LoginOutcome::Throttled;
         co_return answer;
@@ -264,15 +283,15 @@ Task<Result<LoginAnswer>> StoreDirectory::authenticate(Login login) {
     const bool real = candidate.may_log_in && !candidate.credentials.password_hash.empty();
     auto hash = real ? candidate.credentials.password_hash : decoy_hash_;
     const auto cost = options_.password_cost;
-    MAILCORE_CO_TRY(const auto checked, hashing_.run([password, hash, cost] {
-        return crypto::verify_password(password, hash, cost);
-    }));
+    auto verify = [password, hash, cost] { return crypto::verify_password(password, hash, cost); };
+    MAILCORE_CO_TRY(const auto checked, hashing_.run(std::move(verify)));
     if (!checked) co_return std::unexpected(checked.error());
     const bool right = real && *checked != crypto::PasswordMatch::No;
     answer.outcome = right ? LoginOutcome::Accepted : LoginOutcome::Denied;
     const auto id = candidate.account;
     const auto version = candidate.credentials.version;
-    MAILCORE_CO_TRY(auto concluded, conclude(std::move(login), std::move(candidate), std::move(answer)));
+    MAILCORE_CO_TRY(auto concluded,
+                    conclude(std::move(login), std::move(candidate), std::move(answer)));
     if (concluded.outcome != LoginOutcome::Accepted) co_return concluded;
     cache_.add(id, version, password, scheduler.now());
     if (*checked == crypto::PasswordMatch::YesButWeak) {
@@ -285,23 +304,24 @@ Task<Result<LoginAnswer>> StoreDirectory::authenticate(Login login) {
     co_return concluded;
 }
 
-/// The same password, at the cost that is wanted now. Its version stays: nobody has to log in again.
+/// The same password, at the cost that is wanted now. Its version stays: nobody has to log in
+/// again.
 Task<Result<void>> StoreDirectory::store_stronger_hash(AccountId id, std::uint64_t version,
                                                        Secret password) {
     const auto cost = options_.password_cost;
-    MAILCORE_CO_TRY(auto hashed, hashing_.run([password, cost, random = &random_] {
+    auto hash_it = [password, cost, random = &random_] {
         return crypto::hash_password(password, *random, cost);
-    }));
+    };
+    MAILCORE_CO_TRY(auto hashed, hashing_.run(std::move(hash_it)));
     if (!hashed) co_return std::unexpected(hashed.error());
-    auto stored = co_await store_.write(
-        [id, version, hash = *hashed](WriteTransaction& txn) -> TxnTask<Result<void>> {
-            MAILCORE_CO_TRY(auto credentials, read_credentials(txn, id));
-            if (credentials.version != version) co_return Result<void>{};
-            credentials.password_hash = hash;
-            txn.put(detail::key(detail::Table::Credentials).id(id).str(), detail::encode(credentials));
-            co_return Result<void>{};
-        });
-    co_return stored;
+    auto put = [id, version, hash = *hashed](WriteTransaction& txn) -> TxnTask<Result<void>> {
+        MAILCORE_CO_TRY(auto credentials, read_credentials(txn, id));
+        if (credentials.version != version) co_return Result<void>{};
+        credentials.password_hash = hash;
+        txn.put(detail::key(detail::Table::Credentials).id(id).str(), detail::encode(credentials));
+        co_return Result<void>{};
+    };
+    co_return co_await store_.write(std::move(put));
 }
 
 Task<Result<ScramLogin>> StoreDirectory::begin_scram(Login login) {
@@ -322,7 +342,8 @@ Task<Result<ScramLogin>> StoreDirectory::begin_scram(Login login) {
     co_return begun;
 }
 
-Task<Result<LoginAnswer>> StoreDirectory::end_scram(Login login, ScramLogin begun, LoginOutcome proof) {
+Task<Result<LoginAnswer>> StoreDirectory::end_scram(Login login, ScramLogin begun,
+                                                    LoginOutcome proof) {
     MAILCORE_CO_TRY(auto candidate, find_candidate(login.user));
     LoginAnswer answer;
     answer.rights = begun.rights;
@@ -339,25 +360,28 @@ Task<Result<void>> StoreDirectory::set_password(AccountId id, Secret password) {
     if (password.size() > options_.password_octets_max)
         co_return fail(ErrorKind::Rejected, "the password is too long");
     const auto text = sasl::prepare_password(password);
-    if (!text) co_return fail(ErrorKind::Rejected, "the password has characters that are not allowed");
+    if (!text)
+        co_return fail(ErrorKind::Rejected, "the password has characters that are not allowed");
     struct Made {
         Result<std::string> hash;
         Result<ScramKeys> keys;
     };
-    MAILCORE_CO_TRY(auto made, hashing_.run([plain = *text, options = options_, random = &random_] {
+    auto make = [plain = *text, options = options_, random = &random_] {
         auto keys = options.scram ? sasl::make_scram_keys(sasl::ScramHash::Sha256, plain, *random,
                                                           options.scram_iterations)
                                   : Result<ScramKeys>(ScramKeys());
         return Made{crypto::hash_password(plain, *random, options.password_cost), std::move(keys)};
-    }));
+    };
+    MAILCORE_CO_TRY(auto made, hashing_.run(std::move(make)));
     if (!made.hash) co_return std::unexpected(made.hash.error());
     if (!made.keys) co_return std::unexpected(made.keys.error());
     Credentials credentials;
     credentials.password_hash = *std::move(made.hash);
     if (options_.scram) credentials.scram = *std::move(made.keys);
-    auto stored = co_await store_.write([id, credentials](WriteTransaction& txn) {
+    auto put = [id, credentials](WriteTransaction& txn) {
         return set_credentials(txn, id, credentials);
-    });
+    };
+    auto stored = co_await store_.write(std::move(put));
     if (!stored) co_return std::unexpected(stored.error());
     cache_.drop(id);
     MAILCORE_LOG(log_, Info, "account.password_set", {{"account", id}});
@@ -371,16 +395,16 @@ Task<Result<Secret>> StoreDirectory::make_app_password(AccountId id, std::string
     row.label = std::move(label);
     row.digest = app_password_digest(password);
     row.rights = rights;
-    auto stored = co_await store_.write(
-        [id, row](WriteTransaction& txn) { return add_app_password(txn, id, row); });
+    auto put = [id, row](WriteTransaction& txn) { return add_app_password(txn, id, row); };
+    auto stored = co_await store_.write(std::move(put));
     if (!stored) co_return std::unexpected(stored.error());
     MAILCORE_LOG(log_, Info, "account.app_password_made", {{"account", id}});
     co_return password;
 }
 
 Task<Result<void>> StoreDirectory::revoke_app_password(AccountId id, std::uint64_t which) {
-    auto stored = co_await store_.write(
-        [id, which](WriteTransaction& txn) { return remove_app_password(txn, id, which); });
+    auto erase = [id, which](WriteTransaction& txn) { return remove_app_password(txn, id, which); };
+    auto stored = co_await store_.write(std::move(erase));
     if (!stored) co_return stored;
     cache_.drop(id);
     MAILCORE_LOG(log_, Info, "account.app_password_revoked", {{"account", id}});

@@ -26,12 +26,13 @@ struct StoreDirectoryOptions {
     HashingQueueOptions hashing;
 };
 
-/// Directory over a store. The store, the source of randomness (any thread: SystemRandom) and the log's
-/// sink outlive it. Operations on domains, accounts and aliases are the transaction functions of account.h
-/// and domain.h; those here need hashing, or what is remembered in memory. Any thread.
+/// Directory over a store. The store, the source of randomness (any thread: SystemRandom) and the
+/// log's sink outlive it. Operations on domains, accounts and aliases are the transaction functions
+/// of account.h and domain.h; those here need hashing, or what is remembered in memory. Any thread.
 class StoreDirectory final : public Directory {
   public:
-    StoreDirectory(store::Store& store, Random& random, StoreDirectoryOptions options, Log log = {});
+    StoreDirectory(store::Store& store, Random& random, StoreDirectoryOptions options,
+                   Log log = {});
 
     Task<Result<Lookup>> lookup(Address address) override;
     Task<Result<bool>> is_local(std::string domain) override;

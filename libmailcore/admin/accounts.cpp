@@ -37,8 +37,11 @@ TxnTask<Result<Account>> find_account(ReadTransaction& txn, Address wanted) {
 
 Task<Result<Account>> account_of(Context& context, std::string text) {
     MAILCORE_CO_TRY(const auto address, ready(parse_address(text)));
-    co_return co_await context.store.read(
+    {
+        auto awaited = context.store.read(
         [address](ReadTransaction& txn) { return find_account(txn, address); });
+        co_return co_await std::move(awaited);
+    }
 }
 
 Json to_json(const Account& account, const store::Quota& quota) {
@@ -82,8 +85,9 @@ Task<Result<std::string>> account_add(Context& context, std::string text) {
     auto set = co_await context.directory.set_password(id, std::move(password));
     if (!set) {
         // An account that nobody can log in to is not what was asked for.
-        auto removed = co_await context.store.write(
+        auto removed_awaited = context.store.write(
             [id](WriteTransaction& txn) { return accounts::remove_account(txn, id); });
+        auto removed = co_await std::move(removed_awaited);
         if (!removed) co_return std::unexpected(removed.error());
         co_return std::unexpected(set.error());
     }

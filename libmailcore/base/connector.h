@@ -40,6 +40,9 @@ class Connection : public Waker {
   public:
     virtual ~Connection() = default;
     [[nodiscard]] virtual const PeerInfo& peer() const = 0;
+    /// Why the transport was lost, for logs ("the certificate is not for this name"); empty: it was not.
+    /// Known by the time of `Dialogue::closed`. Valid until the next call.
+    [[nodiscard]] virtual std::string_view failure() const { return {}; }
 };
 
 /// Makes outgoing connections. Loop thread only.

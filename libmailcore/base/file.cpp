@@ -242,6 +242,22 @@ Result<std::string> read_file(FileSystem& files, const std::string& path,
     }
 }
 
+namespace {
+
+std::string folder_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
+} // namespace
+
+Result<void> make_durable_folder(FileSystem& files, const std::string& path) {
+    MAILCORE_TRY(const bool there, files.exists(path));
+    if (there) return {};
+    MAILCORE_TRY(files.make_folder(path));
+    return files.sync_folder(folder_of(path));
+}
+
 Result<void> replace_file(FileSystem& files, const std::string& path, std::string_view content) {
     const auto beside = path + ".new";
     {
@@ -251,8 +267,7 @@ Result<void> replace_file(FileSystem& files, const std::string& path, std::strin
         MAILCORE_TRY(file->sync_data());
     }
     MAILCORE_TRY(files.rename(beside, path));
-    const auto slash = path.rfind('/');
-    return files.sync_folder(slash == std::string::npos ? "." : path.substr(0, slash + 1));
+    return files.sync_folder(folder_of(path));
 }
 
 } // namespace mailcore::base

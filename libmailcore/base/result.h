@@ -70,11 +70,14 @@ using base::Result;
     auto name = (expression);                                                                      \
     if (!name) return std::unexpected(std::move(name).error());                                    \
     declaration = *std::move(name)
+// What is awaited is named first: g++ 12 destroys braced and closure temporaries of a co_await twice.
 #define MAILCORE_DETAIL_CO_TRY1(name, expression)                                                  \
-    auto name = co_await (expression);                                                             \
+    auto MAILCORE_DETAIL_JOIN(name, _awaited) = (expression);                                      \
+    auto name = co_await std::move(MAILCORE_DETAIL_JOIN(name, _awaited));                          \
     if (!name) co_return std::unexpected(std::move(name).error())
 #define MAILCORE_DETAIL_CO_TRY2(name, declaration, expression)                                     \
-    auto name = co_await (expression);                                                             \
+    auto MAILCORE_DETAIL_JOIN(name, _awaited) = (expression);                                      \
+    auto name = co_await std::move(MAILCORE_DETAIL_JOIN(name, _awaited));                          \
     if (!name) co_return std::unexpected(std::move(name).error());                                 \
     declaration = *std::move(name)
 #define MAILCORE_DETAIL_TRY_ONE(expression)                                                        \

@@ -87,8 +87,9 @@ Task<void> Courier::load() {
         const auto until = scheduler_.wall_now() + options_.horizon;
         std::optional<queue::Due> after;
         while (schedule_.waiting() < options_.items_max) {
-            auto due = co_await store_.read(
+            auto due_awaited = store_.read(
                 [after](ReadTransaction& txn) { return queue::list_due(txn, after, 256); });
+            auto due = co_await std::move(due_awaited);
             if (!due) {
                 MAILCORE_LOG(log_, Error, "queue.unreadable", {{"error", due.error().detail}});
                 break;
@@ -99,11 +100,13 @@ Task<void> Courier::load() {
                 after = item;
                 beyond = item.at > until;
                 if (beyond) break;
-                auto message = co_await store_.read(
+                auto message_awaited = store_.read(
                     [id = item.id](ReadTransaction& txn) { return queue::read_message(txn, id); });
-                auto recipient = co_await store_.read([item](ReadTransaction& txn) {
+                auto message = co_await std::move(message_awaited);
+                auto recipient_awaited = store_.read([item](ReadTransaction& txn) {
                     return queue::read_recipient(txn, item.id, item.index);
                 });
+                auto recipient = co_await std::move(recipient_awaited);
                 if (message && recipient) add(*message, *recipient);
             }
             pump();
@@ -114,12 +117,13 @@ Task<void> Courier::load() {
 }
 
 Task<void> Courier::plan(queue::QueueId id, bool now) {
-    auto message =
-        co_await store_.read([id](ReadTransaction& txn) { return queue::read_message(txn, id); });
+    auto message_awaited = store_.read([id](ReadTransaction& txn) { return queue::read_message(txn, id); });
+    auto message = co_await std::move(message_awaited);
     if (!message) co_return;
     for (std::uint32_t from = 0;;) {
-        auto recipients = co_await store_.read(
+        auto recipients_awaited = store_.read(
             [id, from](ReadTransaction& txn) { return queue::read_recipients(txn, id, from, 256); });
+        auto recipients = co_await std::move(recipients_awaited);
         if (!recipients || recipients->empty()) break;
         for (auto& recipient : *recipients) {
             if (now) {
@@ -159,9 +163,10 @@ Task<Result<Courier::Work>> Courier::read(queue::Job job) {
         return queue::read_message(txn, id);
     }));
     for (const auto index : job.indexes) {
-        auto recipient = co_await store_.read([id = job.id, index](ReadTransaction& txn) {
+        auto recipient_awaited = store_.read([id = job.id, index](ReadTransaction& txn) {
             return queue::read_recipient(txn, id, index);
         });
+        auto recipient = co_await std::move(recipient_awaited);
         if (recipient && recipient->state == State::Waiting) work.recipients.push_back(std::move(*recipient));
     }
     co_return work;
@@ -293,11 +298,13 @@ Task<void> Courier::settle(const queue::Job& job, queue::Message message, std::v
     if (!delivered.empty() && !failed.empty()) {
         const auto indexes = indexes_of(delivered);
         std::erase_if(removed, [&](auto index) { return std::ranges::find(indexes, index) != indexes.end(); });
-        written = co_await report(message, std::move(delivered), indexes, {});
+        auto written_awaited = report(message, std::move(delivered), indexes, {});
+        written = co_await std::move(written_awaited);
         delivered.clear();
     }
     if (written && !delayed.empty()) {
-        written = co_await report(message, std::move(delayed), {}, updated);
+        auto written_awaited = report(message, std::move(delayed), {}, updated);
+        written = co_await std::move(written_awaited);
         for (const auto& recipient : updated) add(message, recipient);
         updated.clear();
     }
@@ -352,12 +359,13 @@ Task<Result<void>> Courier::report(queue::Message message, std::vector<Reported>
         for (auto& recipient : recipients) recipient.notify = queue::Notify{false, false, false};
     }
     const auto id = message.id;
-    auto written = co_await store_.write(
+    auto written_awaited = store_.write(
         [id, removed = std::move(removed), updated = std::move(updated), blob, envelope,
          recipients](WriteTransaction& txn) {
             return write_down(txn, id, removed, updated, blob, envelope, recipients);
         },
         store::Urgency::Reclaim);
+    auto written = co_await std::move(written_awaited);
     if (!written) co_return std::unexpected(written.error());
     if (*written) {
         MAILCORE_LOG(log_, Info, "delivery.reported", {{"queue_id", id}, {"report", **written}}, message.trace);

@@ -20,7 +20,8 @@ using store::WriteTransaction;
 TxnTask<Result<store::MailboxId>> find_folder(WriteTransaction& txn, store::AccountId account,
                                               std::string folder) {
     if (!folder.empty()) {
-        auto found = co_await store::find_mailbox(txn, store::Access::owner(account), account, folder);
+        auto found_awaited = store::find_mailbox(txn, store::Access::owner(account), account, folder);
+        auto found = co_await std::move(found_awaited);
         if (found && found->selectable) co_return found->id;
         if (!found && found.error().kind != ErrorKind::NotFound && found.error().kind != ErrorKind::Rejected)
             co_return std::unexpected(found.error());
@@ -125,9 +126,10 @@ Task<Outcome> LocalDelivery::deliver(queue::Message message, queue::Recipient re
         case filter::Verdict::Kind::Discard: {
             const auto id = message.id;
             const auto index = recipient.index;
-            auto removed = co_await store_.write([id, index](WriteTransaction& txn) {
+            auto removed_awaited = store_.write([id, index](WriteTransaction& txn) {
                 return queue::remove_recipient(txn, id, index);
             });
+            auto removed = co_await std::move(removed_awaited);
             if (!removed) co_return Outcome::deferred("4.3.0", removed.error().detail);
             co_return Outcome::delivered("discarded by " + verdict.filter);
         }
@@ -158,10 +160,11 @@ Task<Outcome> LocalDelivery::deliver(queue::Message message, queue::Recipient re
     email.message_ids = analysis->message_ids;
     email.base_subject = analysis->base_subject;
     const store::Received received{message.arrived, 0};
-    auto filed = co_await store_.write(
+    auto filed_awaited = store_.write(
         [id = message.id, recipient, email = std::move(email), received](WriteTransaction& txn) {
             return file(txn, id, recipient, email, received);
         });
+    auto filed = co_await std::move(filed_awaited);
     if (filed) {
         MAILCORE_LOG(log_, Info, "delivery.filed",
                      {{"recipient", recipient.address}, {"account", recipient.account},
@@ -175,8 +178,9 @@ Task<Outcome> LocalDelivery::deliver(queue::Message message, queue::Recipient re
         // The row is gone, or the account: only in the first case is there nothing left to do.
         const auto id = message.id;
         const auto index = recipient.index;
-        auto row = co_await store_.read(
+        auto row_awaited = store_.read(
             [id, index](store::ReadTransaction& txn) { return queue::read_recipient(txn, id, index); });
+        auto row = co_await std::move(row_awaited);
         if (!row && row.error().kind == ErrorKind::NotFound) co_return Outcome::gone();
         co_return Outcome::failed("5.1.1", "no such mailbox here");
     }

@@ -11,9 +11,9 @@ Extensions Extensions::all() {
 std::span<const Extension> all_extensions() {
     using enum Extension;
     static constexpr Extension extensions[] = {
-        Imap4rev2,  Idle,        Namespace,        Children, Unselect,   UidPlus,   ESearch,
-        SearchRes,  ListExtended, ListStatus,      SpecialUse, CreateSpecialUse, Move, StatusSize,
-        CondStore,  QResync,     ObjectId,
+        Imap4rev2, Idle,       Namespace,    Children,   Unselect,   UidPlus,
+        ESearch,   SearchRes,  ListExtended, ListStatus, SpecialUse, CreateSpecialUse,
+        Move,      StatusSize, CondStore,    QResync,    ObjectId,
     };
     return extensions;
 }

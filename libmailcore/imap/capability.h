@@ -60,9 +60,9 @@ class Extensions {
 
 /// The parts of IMAP4rev2 that are extensions of IMAP4rev1 (RFC 9051 appendix E).
 inline constexpr Extensions rev2_needs = {
-    Extension::Idle,      Extension::Namespace, Extension::Unselect,     Extension::UidPlus,
-    Extension::ESearch,   Extension::SearchRes, Extension::ListExtended, Extension::ListStatus,
-    Extension::Move,      Extension::StatusSize};
+    Extension::Idle,    Extension::Namespace, Extension::Unselect,     Extension::UidPlus,
+    Extension::ESearch, Extension::SearchRes, Extension::ListExtended, Extension::ListStatus,
+    Extension::Move,    Extension::StatusSize};
 
 /// Every extension, in the order in which CAPABILITY lists them.
 [[nodiscard]] std::span<const Extension> all_extensions();

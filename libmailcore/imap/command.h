@@ -146,7 +146,7 @@ struct Fetch {
     /// likewise.
     std::vector<FetchItem> items;
     std::optional<std::uint64_t> changed_since; ///< RFC 7162 §3.1.4.1
-    bool vanished = false;                      ///< RFC 7162 §3.2.6; only with `changed_since` and UIDs
+    bool vanished = false; ///< RFC 7162 §3.2.6; only with `changed_since` and UIDs
 };
 struct Store {
     enum class Action : std::uint8_t { Replace, Add, Remove };
@@ -172,13 +172,13 @@ struct Move {
 } // namespace command
 
 using Command =
-    std::variant<command::Capability, command::Noop, command::Logout, command::Id, command::StartTls,
-                 command::Authenticate, command::Login, command::Enable, command::Select,
-                 command::Create, command::Delete, command::Rename, command::Subscribe,
-                 command::Unsubscribe, command::List, command::Lsub, command::Namespace,
-                 command::Status, command::Append, command::Idle, command::Check, command::Close,
-                 command::Unselect, command::Expunge, command::Search, command::Fetch,
-                 command::Store, command::Copy, command::Move>;
+    std::variant<command::Capability, command::Noop, command::Logout, command::Id,
+                 command::StartTls, command::Authenticate, command::Login, command::Enable,
+                 command::Select, command::Create, command::Delete, command::Rename,
+                 command::Subscribe, command::Unsubscribe, command::List, command::Lsub,
+                 command::Namespace, command::Status, command::Append, command::Idle,
+                 command::Check, command::Close, command::Unselect, command::Expunge,
+                 command::Search, command::Fetch, command::Store, command::Copy, command::Move>;
 
 /// Whether it makes the client "CONDSTORE-aware" (RFC 7162 §3.1). ENABLE is not counted here.
 [[nodiscard]] bool enables_condstore(const Command& command);

@@ -5,50 +5,69 @@
 #include <string>
 
 namespace mailcore::imap {
+namespace {
+
+// "CAPABILITY" / "LOGOUT" / "NOOP" ... : nothing follows.
+template <class NoArguments>
+Command bare(WireReader&) {
+    return NoArguments{};
+}
+
+// "DELETE" SP mailbox, and the like.
+template <class WithMailbox>
+Command mailbox(WireReader& in) {
+    in.sp();
+    return WithMailbox{in.mailbox()};
+}
+
+} // namespace
 
 std::span<const CommandRow> command_table() {
     using namespace command;
     using enum Expunges;
+    using X = Extension;
     constexpr auto any = std::nullopt;
+    // clang-format off
     static constexpr CommandRow rows[] = {
-        // verb          states to   plain  expunge needs                 parser                              source
-        {"CAPABILITY",   "NAS", '=', false, Yes, any,                    parse_no_arguments<Capability>, "RFC 9051 §6.1.1"},
-        {"NOOP",         "NAS", '=', false, Yes, any,                    parse_no_arguments<Noop>, "RFC 9051 §6.1.2"},
-        {"LOGOUT",       "NAS", '=', false, No,  any,                    parse_no_arguments<Logout>, "RFC 9051 §6.1.3"},
-        {"ID",           "NAS", '=', false, Yes, any,                    parse_id, "RFC 2971 §3.1"},
-        {"STARTTLS",     "N",   '=', false, No,  any,                    parse_no_arguments<StartTls>, "RFC 9051 §6.2.1"},
-        {"AUTHENTICATE", "N",   'A', false, No,  any,                    parse_authenticate, "RFC 9051 §6.2.2"},
-        {"LOGIN",        "N",   'A', true,  No,  any,                    parse_login, "RFC 9051 §6.2.3"},
-        {"ENABLE",       "A",   '=', false, No,  any,                    parse_enable, "RFC 9051 §6.3.1"},
-        {"SELECT",       "AS",  'S', false, No,  any,                    parse_select, "RFC 9051 §6.3.2"},
-        {"EXAMINE",      "AS",  'S', false, No,  any,                    parse_examine, "RFC 9051 §6.3.3"},
-        {"CREATE",       "AS",  '=', false, Yes, any,                    parse_create, "RFC 9051 §6.3.4"},
-        {"DELETE",       "AS",  '=', false, Yes, any,                    parse_mailbox_argument<Delete>, "RFC 9051 §6.3.5"},
-        {"RENAME",       "AS",  '=', false, Yes, any,                    parse_rename, "RFC 9051 §6.3.6"},
-        {"SUBSCRIBE",    "AS",  '=', false, Yes, any,                    parse_mailbox_argument<Subscribe>, "RFC 9051 §6.3.7"},
-        {"UNSUBSCRIBE",  "AS",  '=', false, Yes, any,                    parse_mailbox_argument<Unsubscribe>, "RFC 9051 §6.3.8"},
-        {"LIST",         "AS",  '=', false, Yes, any,                    parse_list, "RFC 9051 §6.3.9"},
-        {"LSUB",         "AS",  '=', false, Yes, any,                    parse_lsub, "RFC 3501 §6.3.9"},
-        {"NAMESPACE",    "AS",  '=', false, Yes, Extension::Namespace,   parse_no_arguments<Namespace>, "RFC 9051 §6.3.10"},
-        {"STATUS",       "AS",  '=', false, Yes, any,                    parse_status, "RFC 9051 §6.3.11"},
-        {"APPEND",       "AS",  '=', false, Yes, any,                    parse_append, "RFC 9051 §6.3.12"},
-        {"IDLE",         "AS",  '=', false, Yes, Extension::Idle,        parse_no_arguments<Idle>, "RFC 9051 §6.3.13"},
-        {"CHECK",        "S",   '=', false, Yes, any,                    parse_no_arguments<Check>, "RFC 3501 §6.4.1"},
-        {"CLOSE",        "S",   'A', false, No,  any,                    parse_no_arguments<Close>, "RFC 9051 §6.4.1"},
-        {"UNSELECT",     "S",   'A', false, No,  Extension::Unselect,    parse_no_arguments<Unselect>, "RFC 9051 §6.4.2"},
-        {"EXPUNGE",      "S",   '=', false, Yes, any,                    parse_expunge, "RFC 9051 §6.4.3"},
-        {"SEARCH",       "S",   '=', false, No,  any,                    parse_search, "RFC 9051 §6.4.4"},
-        {"FETCH",        "S",   '=', false, No,  any,                    parse_fetch, "RFC 9051 §6.4.5"},
-        {"STORE",        "S",   '=', false, No,  any,                    parse_store, "RFC 9051 §6.4.6"},
-        {"COPY",         "S",   '=', false, Yes, any,                    parse_copy, "RFC 9051 §6.4.7"},
-        {"MOVE",         "S",   '=', false, Yes, Extension::Move,        parse_move, "RFC 9051 §6.4.8"},
-        {"UID COPY",     "S",   '=', false, Yes, any,                    parse_uid_copy, "RFC 9051 §6.4.9"},
-        {"UID EXPUNGE",  "S",   '=', false, Yes, Extension::UidPlus,     parse_uid_expunge, "RFC 9051 §6.4.9"},
-        {"UID FETCH",    "S",   '=', false, Yes, any,                    parse_uid_fetch, "RFC 9051 §6.4.9"},
-        {"UID MOVE",     "S",   '=', false, Yes, Extension::Move,        parse_uid_move, "RFC 9051 §6.4.9"},
-        {"UID SEARCH",   "S",   '=', false, Yes, any,                    parse_uid_search, "RFC 9051 §6.4.9"},
-        {"UID STORE",    "S",   '=', false, Yes, any,                    parse_uid_store, "RFC 9051 §6.4.9"},
+        // verb           states  OK   plain  expunge extension   parser, source
+        {"CAPABILITY",   "NAS", '=', false, Yes, any,          bare<Capability>, "RFC 9051 §6.1.1"},
+        {"NOOP",         "NAS", '=', false, Yes, any,          bare<Noop>, "RFC 9051 §6.1.2"},
+        {"LOGOUT",       "NAS", '=', false, No,  any,          bare<Logout>, "RFC 9051 §6.1.3"},
+        {"ID",           "NAS", '=', false, Yes, any,          parse_id, "RFC 2971 §3.1"},
+        {"STARTTLS",     "N",   '=', false, No,  any,          bare<StartTls>, "RFC 9051 §6.2.1"},
+        {"AUTHENTICATE", "N",   'A', false, No,  any,          parse_authenticate, "RFC 9051 §6.2.2"},
+        {"LOGIN",        "N",   'A', true,  No,  any,          parse_login, "RFC 9051 §6.2.3"},
+        {"ENABLE",       "A",   '=', false, No,  any,          parse_enable, "RFC 9051 §6.3.1"},
+        {"SELECT",       "AS",  'S', false, No,  any,          parse_select, "RFC 9051 §6.3.2"},
+        {"EXAMINE",      "AS",  'S', false, No,  any,          parse_examine, "RFC 9051 §6.3.3"},
+        {"CREATE",       "AS",  '=', false, Yes, any,          parse_create, "RFC 9051 §6.3.4"},
+        {"DELETE",       "AS",  '=', false, Yes, any,          mailbox<Delete>, "RFC 9051 §6.3.5"},
+        {"RENAME",       "AS",  '=', false, Yes, any,          parse_rename, "RFC 9051 §6.3.6"},
+        {"SUBSCRIBE",    "AS",  '=', false, Yes, any,          mailbox<Subscribe>, "RFC 9051 §6.3.7"},
+        {"UNSUBSCRIBE",  "AS",  '=', false, Yes, any,          mailbox<Unsubscribe>, "RFC 9051 §6.3.8"},
+        {"LIST",         "AS",  '=', false, Yes, any,          parse_list, "RFC 9051 §6.3.9"},
+        {"LSUB",         "AS",  '=', false, Yes, any,          parse_lsub, "RFC 3501 §6.3.9"},
+        {"NAMESPACE",    "AS",  '=', false, Yes, X::Namespace, bare<Namespace>, "RFC 9051 §6.3.10"},
+        {"STATUS",       "AS",  '=', false, Yes, any,          parse_status, "RFC 9051 §6.3.11"},
+        {"APPEND",       "AS",  '=', false, Yes, any,          parse_append, "RFC 9051 §6.3.12"},
+        {"IDLE",         "AS",  '=', false, Yes, X::Idle,      bare<Idle>, "RFC 9051 §6.3.13"},
+        {"CHECK",        "S",   '=', false, Yes, any,          bare<Check>, "RFC 3501 §6.4.1"},
+        {"CLOSE",        "S",   'A', false, No,  any,          bare<Close>, "RFC 9051 §6.4.1"},
+        {"UNSELECT",     "S",   'A', false, No,  X::Unselect,  bare<Unselect>, "RFC 9051 §6.4.2"},
+        {"EXPUNGE",      "S",   '=', false, Yes, any,          parse_expunge, "RFC 9051 §6.4.3"},
+        {"SEARCH",       "S",   '=', false, No,  any,          parse_search, "RFC 9051 §6.4.4"},
+        {"FETCH",        "S",   '=', false, No,  any,          parse_fetch, "RFC 9051 §6.4.5"},
+        {"STORE",        "S",   '=', false, No,  any,          parse_store, "RFC 9051 §6.4.6"},
+        {"COPY",         "S",   '=', false, Yes, any,          parse_copy, "RFC 9051 §6.4.7"},
+        {"MOVE",         "S",   '=', false, Yes, X::Move,      parse_move, "RFC 9051 §6.4.8"},
+        {"UID COPY",     "S",   '=', false, Yes, any,          parse_uid_copy, "RFC 9051 §6.4.9"},
+        {"UID EXPUNGE",  "S",   '=', false, Yes, X::UidPlus,   parse_uid_expunge, "RFC 9051 §6.4.9"},
+        {"UID FETCH",    "S",   '=', false, Yes, any,          parse_uid_fetch, "RFC 9051 §6.4.9"},
+        {"UID MOVE",     "S",   '=', false, Yes, X::Move,      parse_uid_move, "RFC 9051 §6.4.9"},
+        {"UID SEARCH",   "S",   '=', false, Yes, any,          parse_uid_search, "RFC 9051 §6.4.9"},
+        {"UID STORE",    "S",   '=', false, Yes, any,          parse_uid_store, "RFC 9051 §6.4.9"},
     };
+    // clang-format on
     return rows;
 }
 

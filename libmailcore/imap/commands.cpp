@@ -67,11 +67,14 @@ Result<const CommandRow*, Reply> ServerEngine::admit(WireReader& in, std::string
     if (!in.ok()) return std::unexpected(to_reply(in.error()));
     const auto* row = head.row;
     if (!row) return std::unexpected(bad("Unknown command"));
-    const char now_in = state_ == State::Selected ? 'S' : state_ == State::Authenticated ? 'A' : 'N';
+    const char now_in = state_ == State::Selected        ? 'S'
+                        : state_ == State::Authenticated ? 'A'
+                                                         : 'N';
     if (!row->states.contains(now_in)) {
         if (now_in == 'N') return std::unexpected(bad("Log in first"));
         if (row->states == "N") return std::unexpected(bad("Already logged in"));
-        return std::unexpected(bad(now_in == 'A' ? "No mailbox is selected" : "A mailbox is selected"));
+        return std::unexpected(
+            bad(now_in == 'A' ? "No mailbox is selected" : "A mailbox is selected"));
     }
     if (row->closes_plaintext && !plaintext_allowed())
         return std::unexpected(no("LOGIN needs TLS", Code::PrivacyRequired));
@@ -134,13 +137,14 @@ void ServerEngine::on_literal() {
     const bool synchronising = literal.mode == Framer::Announcement::Mode::Synchronising;
     if (!synchronising && !options_.large_non_synchronising_literals &&
         literal.octets > small_literal_octets_max)
-        return refuse_literal(std::move(tag),
-                              bad("A non-synchronising literal has at most 4096 octets", Code::TooBig));
+        return refuse_literal(
+            std::move(tag),
+            bad("A non-synchronising literal has at most 4096 octets", Code::TooBig));
     if ((*row)->parse == parse_append) {
         auto command = parse_append(in);
         if (in.ok())
-            return begin_append(std::move(tag), **row, std::get<command::Append>(std::move(command)),
-                                literal);
+            return begin_append(std::move(tag), **row,
+                                std::get<command::Append>(std::move(command)), literal);
         if (!in.wants_literal()) return refuse_literal(std::move(tag), to_reply(in.error()));
     }
     if (!framer_.fits(literal.octets))
@@ -152,9 +156,7 @@ void ServerEngine::on_literal() {
 /// Answers at once what need not be sent, and the rest when it is over.
 void ServerEngine::refuse_literal(std::string tag, Reply why) {
     switch (framer_.discard()) {
-    case Framer::Discard::Over:
-        framer_.wipe();
-        return answer(tag, why);
+    case Framer::Discard::Over: framer_.wipe(); return answer(tag, why);
     case Framer::Discard::Swallowing: refused_ = Refused{std::move(tag), std::move(why)}; return;
     case Framer::Discard::Hopeless: return say_bye("The literal is too large", Code::TooBig);
     }
@@ -206,7 +208,7 @@ void ServerEngine::body_taken(CommandId id) {
     chunk_untaken_ = false;
 }
 
-/// The line behind the message, which is empty. MULTIAPPEND (RFC 3502) will find its next message here.
+/// The line behind the message, which is empty. MULTIAPPEND will find its next message here.
 void ServerEngine::on_message_end(std::string_view line) {
     if (reading_ == Reading::FailedMessageEnd) {
         answer(open_->tag, *open_->failure);
@@ -286,7 +288,8 @@ void ServerEngine::reply(CommandId id, Reply reply) {
     if (!command) return;
     MAILCORE_ASSERT(!output_.pull() && reading_ != Reading::IdleEnd && !command->failure);
     const bool message_comes =
-        command->is_append && (command->accepted ? reading_ != Reading::Command : !command->synchronising);
+        command->is_append &&
+        (command->accepted ? reading_ != Reading::Command : !command->synchronising);
     if (message_comes) {
         // What was announced comes whether it is wanted or not.
         if (command->message_left > options_.swallowed_octets_max)
@@ -304,7 +307,8 @@ void ServerEngine::reply(CommandId id, Reply reply) {
         if (login && state_ == State::Authenticated) {
             framer_.set_command_octets_max(options_.command_octets_max);
             // RFC 9051 §6.2.2: so that the client need not ask.
-            if (std::holds_alternative<Code>(reply.code)) reply.code = CapabilityCode{capabilities()};
+            if (const auto* code = std::get_if<Code>(&reply.code); code && *code == Code::None)
+                reply.code = CapabilityCode{capabilities()};
         }
     }
     answer(command->tag, reply);
@@ -385,8 +389,10 @@ bool ServerEngine::may_announce() const {
 
 bool ServerEngine::may_expunge() const {
     // A command is not in progress before all of it has come (RFC 9051 §7.5.1).
-    const bool complete = !open_ || !open_->is_append || (open_->accepted && reading_ == Reading::Command);
-    return may_announce() && open_->row->expunges == Expunges::Yes && !open_->names_numbers && complete;
+    const bool complete =
+        !open_ || !open_->is_append || (open_->accepted && reading_ == Reading::Command);
+    return may_announce() && open_->row->expunges == Expunges::Yes && !open_->names_numbers &&
+           complete;
 }
 
 // What is answered here

@@ -17,15 +17,15 @@ struct FetchItem {
         Flags,
         InternalDate,
         Rfc822Size,
-        Body,          ///< BODYSTRUCTURE without extension data
+        Body, ///< BODYSTRUCTURE without extension data
         BodyStructure,
         Uid,
-        BodySection,   ///< BODY[section]<partial> and its .PEEK form
-        Binary,        ///< the section's content, transfer encoding removed; section.text is All
+        BodySection, ///< BODY[section]<partial> and its .PEEK form
+        Binary,      ///< the section's content, transfer encoding removed; section.text is All
         BinarySize,
-        Rfc822,        ///< BODY[] under another name; IMAP4rev1 only, as are the next two
-        Rfc822Header,  ///< BODY.PEEK[HEADER] under another name
-        Rfc822Text,    ///< BODY[TEXT] under another name
+        Rfc822,       ///< BODY[] under another name; IMAP4rev1 only, as are the next two
+        Rfc822Header, ///< BODY.PEEK[HEADER] under another name
+        Rfc822Text,   ///< BODY[TEXT] under another name
         ModSeq,
         EmailId,
         ThreadId,

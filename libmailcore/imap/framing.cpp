@@ -16,7 +16,7 @@ namespace {
 void release(std::string& text) { std::string().swap(text); }
 
 constexpr std::size_t head_octets_max = 128; // of a discarded command: a tag and a verb
-constexpr std::size_t end_octets_max = 32;   // of a discarded line: the longest announcement and more
+constexpr std::size_t end_octets_max = 32; // of a discarded line: the longest announcement and more
 
 // "{" number64 ["+"] "}" at the end of a line.
 std::optional<Framer::Announcement> announcement(std::string_view line) {
@@ -56,7 +56,8 @@ Framer::Step Framer::read(std::string_view octets) {
         case Mode::Line: step = read_line(rest); break;
         case Mode::DiscardLine: step = read_discarded_line(rest); break;
         case Mode::Literal:
-            step.taken = static_cast<std::size_t>(std::min<std::uint64_t>(literal_left_, rest.size()));
+            step.taken =
+                static_cast<std::size_t>(std::min<std::uint64_t>(literal_left_, rest.size()));
             buffer_ += rest.substr(0, step.taken);
             literal_left_ -= step.taken;
             if (literal_left_ > 0) break;
@@ -64,7 +65,8 @@ Framer::Step Framer::read(std::string_view octets) {
             line_start_ = buffer_.size();
             break;
         case Mode::DiscardLiteral:
-            step.taken = static_cast<std::size_t>(std::min<std::uint64_t>(literal_left_, rest.size()));
+            step.taken =
+                static_cast<std::size_t>(std::min<std::uint64_t>(literal_left_, rest.size()));
             literal_left_ -= step.taken;
             if (literal_left_ == 0) mode_ = Mode::DiscardLine;
             break;

@@ -24,8 +24,8 @@ class Framer {
     };
     enum class Outcome : std::uint8_t {
         NeedMore,
-        Command,   ///< `command()` is complete
-        Literal,   ///< `command()` ends with the announcement `literal()`: say what is to become of it
+        Command, ///< `command()` is complete
+        Literal, ///< `command()` ends with the announcement `literal()`: say what is to become of it
         Discarded, ///< a command that was too long, or was to be thrown away, is over; see `head()`
         Overrun,   ///< too much was thrown away: there is no sense in going on
     };
@@ -79,14 +79,15 @@ class Framer {
 
     Limits limits_;
     Mode mode_ = Mode::Line;
-    bool done_ = true;           // the next octet begins a command
-    bool cr_ = false;            // the last octet was a CR
-    std::string buffer_;         // the command so far, with the CRs and LFs before literals
-    std::size_t line_start_ = 0; // of the current line in buffer_: a literal before it is no part of it
-    std::string_view command_;   // of buffer_ or the caller's octets; see command()
+    bool done_ = true;   // the next octet begins a command
+    bool cr_ = false;    // the last octet was a CR
+    std::string buffer_; // the command so far, with the CRs and LFs before literals
+    std::size_t line_start_ =
+        0; // of the current line in buffer_: a literal before it is no part of it
+    std::string_view command_; // of buffer_ or the caller's octets; see command()
     Announcement literal_;
     std::uint64_t literal_left_ = 0;
-    std::string head_, end_;     // of a discarded command, and of its current line
+    std::string head_, end_; // of a discarded command, and of its current line
     std::uint64_t discarded_ = 0;
 };
 

@@ -26,8 +26,10 @@ constexpr std::string_view inbox = "INBOX";
 std::optional<MailboxName> decode_mailbox_name(std::string_view octets, NameEncoding encoding) {
     if (codec::equal_ignoring_case(octets, inbox)) return MailboxName(std::string(inbox));
     std::optional<std::string> utf8;
-    if (encoding == NameEncoding::ModifiedUtf7) utf8 = codec::mailbox_name_from_utf7(octets);
-    else if (codec::is_utf8(octets)) utf8 = octets;
+    if (encoding == NameEncoding::ModifiedUtf7)
+        utf8 = codec::mailbox_name_from_utf7(octets);
+    else if (codec::is_utf8(octets))
+        utf8 = octets;
     if (!utf8 || has_control(*utf8)) return std::nullopt;
     auto normalised = codec::to_nfc(*utf8);
     if (!normalised) return std::nullopt;
@@ -44,8 +46,8 @@ std::string encode_mailbox_name(std::string_view utf8, NameEncoding encoding) {
 
 bool matches_list_pattern(std::string_view pattern, std::string_view name, char delimiter) {
     // The primary mailbox has its name in any case.
-    const bool in_inbox = name.starts_with(inbox) &&
-                          (name.size() == inbox.size() || name[inbox.size()] == delimiter);
+    const bool in_inbox =
+        name.starts_with(inbox) && (name.size() == inbox.size() || name[inbox.size()] == delimiter);
     // reached[i]: the first i octets of the pattern can match the octets of the name read so far.
     std::vector<char> reached(pattern.size() + 1, 0);
     const auto skip_wildcards = [&] {
@@ -64,8 +66,8 @@ bool matches_list_pattern(std::string_view pattern, std::string_view name, char 
             bool advances = false;
             if (i > 0 && diagonal && pattern[i - 1] != '*' && pattern[i - 1] != '%') {
                 const bool fold = in_inbox && at < inbox.size();
-                advances = fold ? codec::lower(pattern[i - 1]) == codec::lower(c)
-                                : pattern[i - 1] == c;
+                advances =
+                    fold ? codec::lower(pattern[i - 1]) == codec::lower(c) : pattern[i - 1] == c;
             }
             diagonal = before;
             reached[i] = stays || advances ? 1 : 0;

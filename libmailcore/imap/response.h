@@ -131,10 +131,9 @@ struct FlagsChanged {
 
 } // namespace response
 
-using Response =
-    std::variant<response::Status, response::Flags, response::Exists, response::Recent,
-                 response::Expunged, response::VanishedEarlier, response::List,
-                 response::MailboxStatus, response::SearchResult, response::Namespace,
-                 response::Fetch, response::FlagsChanged>;
+using Response = std::variant<response::Status, response::Flags, response::Exists, response::Recent,
+                              response::Expunged, response::VanishedEarlier, response::List,
+                              response::MailboxStatus, response::SearchResult, response::Namespace,
+                              response::Fetch, response::FlagsChanged>;
 
 } // namespace mailcore::imap

@@ -1,5 +1,5 @@
 // Response codes: what stands in brackets behind OK, NO, BAD and BYE.
-// Source: RFC 9051 §7.1; RFC 3501 §7.1 (UNSEEN); RFC 5530; RFC 7162 §7; RFC 8474 §4.1; RFC 4469 §4.2.
+// Source: RFC 9051 §7.1; RFC 3501 §7.1 (UNSEEN); RFC 5530; RFC 7162 §7; RFC 8474 §4.1; TOOBIG is CATENATE's.
 #pragma once
 
 #include "libmailcore/imap/flag.h"

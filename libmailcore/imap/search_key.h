@@ -16,27 +16,27 @@ namespace mailcore::imap {
 struct SearchKey {
     enum class Kind : std::uint8_t {
         All,
-        And,       ///< all of `keys`; a parenthesized list, and the whole criteria
-        Or,        ///< either of the two `keys`
-        Not,       ///< the one of `keys` does not hold
-        HasFlag,   ///< `system_flag`
-        Keyword,   ///< `text` is the keyword
-        Text,      ///< `text` in header or body
-        Body,      ///< `text` in the body
-        Header,    ///< `text` in the field `field`; empty: the field is there. FROM, SUBJECT ... too
-        Address,   ///< `text` in the field `field`, which is one of From, To, Cc, Bcc
-        Before,    ///< INTERNALDATE is earlier than `date`, time and zone disregarded
+        And,     ///< all of `keys`; a parenthesized list, and the whole criteria
+        Or,      ///< either of the two `keys`
+        Not,     ///< the one of `keys` does not hold
+        HasFlag, ///< `system_flag`
+        Keyword, ///< `text` is the keyword
+        Text,    ///< `text` in header or body
+        Body,    ///< `text` in the body
+        Header,  ///< `text` in the field `field`; empty: the field is there. FROM, SUBJECT ... too
+        Address, ///< `text` in the field `field`, which is one of From, To, Cc, Bcc
+        Before,  ///< INTERNALDATE is earlier than `date`, time and zone disregarded
         On,
         Since,
         SentBefore, ///< the same with the Date field
         SentOn,
         SentSince,
-        Larger,    ///< RFC822.SIZE is above `number`
+        Larger, ///< RFC822.SIZE is above `number`
         Smaller,
-        Uid,       ///< UID in `set`
-        Number,    ///< message number in `set`
-        ModSeq,    ///< MODSEQ at least `number`; entry name and type are ignored (RFC 7162 §3.1.5)
-        EmailId,   ///< `text` is the id
+        Uid,     ///< UID in `set`
+        Number,  ///< message number in `set`
+        ModSeq,  ///< MODSEQ at least `number`; entry name and type are ignored (RFC 7162 §3.1.5)
+        EmailId, ///< `text` is the id
         ThreadId,
     };
 

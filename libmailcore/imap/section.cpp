@@ -31,7 +31,8 @@ void append_field_name(std::string_view name, std::string& into) {
     into += '"';
     for (const char c : name) {
         if (c == '"' || c == '\\') into += '\\';
-        const bool plain = static_cast<unsigned char>(c) < 0x80 && c != '\r' && c != '\n' && c != '\0';
+        const bool plain =
+            static_cast<unsigned char>(c) < 0x80 && c != '\r' && c != '\n' && c != '\0';
         into += plain ? c : '?';
     }
     into += '"';

@@ -21,10 +21,9 @@ void NumberSet::add(Range range) {
     // The first range that touches or lies behind the new one.
     auto at = ranges_.end();
     if (!ranges_.empty() && std::uint64_t{ranges_.back().last} + 1 >= range.first)
-        at = std::lower_bound(ranges_.begin(), ranges_.end(), range.first,
-                              [](const Range& r, std::uint32_t first) {
-                                  return std::uint64_t{r.last} + 1 < first;
-                              });
+        at = std::lower_bound(
+            ranges_.begin(), ranges_.end(), range.first,
+            [](const Range& r, std::uint32_t first) { return std::uint64_t{r.last} + 1 < first; });
     auto end = at;
     for (; end != ranges_.end() && end->first <= std::uint64_t{range.last} + 1; ++end) {
         range.first = std::min(range.first, end->first);
@@ -59,8 +58,10 @@ NumberSet NumberSet::intersection(const NumberSet& other) const {
         const auto first = std::max(a->first, b->first);
         const auto last = std::min(a->last, b->last);
         if (first <= last) both.ranges_.push_back({first, last});
-        if (a->last < b->last) ++a;
-        else ++b;
+        if (a->last < b->last)
+            ++a;
+        else
+            ++b;
     }
     return both;
 }

@@ -8,13 +8,15 @@ namespace mailcore::imap {
 namespace {
 
 constexpr std::size_t chunk_octets_max = 64 * 1024;
+constexpr std::size_t events_max = 16; // an owner that does not drain is not fed
 
 } // namespace
 
 ServerEngine::ServerEngine(Options options, const PeerInfo& peer, Instant now)
     : options_(std::move(options)), peer_(peer),
       framer_({options_.command_octets_max_before_login, options_.swallowed_octets_max}),
-      connected_(now), command_began_(now), last_command_(now), last_input_(now), last_output_(now) {
+      connected_(now), command_began_(now), last_command_(now), last_input_(now),
+      last_output_(now) {
     const auto offered = options_.extensions;
     MAILCORE_ASSERT(!offered.has(Extension::Imap4rev2) || offered.has_all(rev2_needs));
     MAILCORE_ASSERT(!offered.has(Extension::QResync) || offered.has(Extension::CondStore));
@@ -120,7 +122,8 @@ void ServerEngine::receive_end(Instant) {
 
 bool ServerEngine::wants_input() const {
     return !closing_ && !aborted_ && !ended_ && !starting_tls_ && !chunk_untaken_ &&
-           (!open_ || reading_ != Reading::Command) && output_.size() < options_.output_octets_max;
+           (!open_ || reading_ != Reading::Command) && events_.size() < events_max &&
+           output_.size() < options_.output_octets_max;
 }
 
 // Output
@@ -141,7 +144,8 @@ void ServerEngine::ask_for_body() {
     const auto* pull = output_.pull();
     if (!pull || body_asked_ || !open_ || output_.size() >= options_.output_octets_max) return;
     body_asked_ = true;
-    const auto room = std::min<std::uint64_t>(pull->left, options_.output_octets_max - output_.size());
+    const auto room =
+        std::min<std::uint64_t>(pull->left, options_.output_octets_max - output_.size());
     events_.emplace_back(NeedBody{open_->id, pull->token, pull->octets - pull->left,
                                   static_cast<std::size_t>(room)});
 }
@@ -174,7 +178,8 @@ void ServerEngine::await_room(CommandId id) {
 
 void ServerEngine::tell_room() {
     // Half, so that it does not trickle.
-    if (!room_awaited_ || !open_ || output_.pull() || output_.size() > options_.output_octets_max / 2)
+    if (!room_awaited_ || !open_ || output_.pull() ||
+        output_.size() > options_.output_octets_max / 2)
         return;
     room_awaited_ = false;
     events_.emplace_back(Room{open_->id});
@@ -226,8 +231,10 @@ std::optional<ServerEngine::Due> ServerEngine::due() const {
     case Reading::Command:
     case Reading::SaslResponse:
         if (!client_is_to_speak || output_.size() > 0) break;
-        if (framer_.between()) by(Limit::Idle, last_command_ + options_.idle_time);
-        else by(Limit::Command, command_began_ + options_.command_time);
+        if (framer_.between())
+            by(Limit::Idle, last_command_ + options_.idle_time);
+        else
+            by(Limit::Command, command_began_ + options_.command_time);
         break;
     }
     return first;
@@ -249,12 +256,12 @@ void ServerEngine::expire(Instant now) {
     case Limit::IncomingProgress: return say_bye("The message takes too long");
     case Limit::OutgoingProgress:
         // Answers come without a time; the first look at a waiting one starts its clock.
-        if (!stalled_since_) stalled_since_ = now;
-        else aborted_ = true;
+        if (!stalled_since_)
+            stalled_since_ = now;
+        else
+            aborted_ = true;
         return;
-    case Limit::IdleSign:
-        last_output_ = now;
-        return say("* OK Still here\r\n");
+    case Limit::IdleSign: last_output_ = now; return say("* OK Still here\r\n");
     }
 }
 
@@ -300,8 +307,10 @@ void ServerEngine::settle() {
     if (closing_) return;
     const bool waits_for_client =
         !open_ || reading_ == Reading::SaslResponse || reading_ == Reading::IdleEnd;
-    if (ended_ && !open_) closing_ = true;
-    else if (shutting_down_ && waits_for_client) say_bye("Server is going down", Code::Unavailable);
+    if (ended_ && !open_)
+        closing_ = true;
+    else if (shutting_down_ && waits_for_client)
+        say_bye("Server is going down", Code::Unavailable);
 }
 
 std::size_t ServerEngine::memory() const {

@@ -18,11 +18,11 @@ namespace mailcore::imap {
 
 /// What one connection may do; immutable while it lasts.
 struct Options {
-    std::string greeting = "IMAP ready";  ///< US-ASCII, one line
+    std::string greeting = "IMAP ready";       ///< US-ASCII, one line
     Extensions extensions = Extensions::all(); ///< what the owner implements
-    std::vector<std::string> mechanisms;  ///< SASL, upper case; those that show a password need TLS
-    bool starttls = false;                ///< STARTTLS is offered where TLS does not stand yet
-    bool plaintext_without_tls = false;   ///< LOGIN, PLAIN and their like are allowed without TLS
+    std::vector<std::string> mechanisms; ///< SASL, upper case; those that show a password need TLS
+    bool starttls = false;               ///< STARTTLS is offered where TLS does not stand yet
+    bool plaintext_without_tls = false;  ///< LOGIN, PLAIN and their like are allowed without TLS
     IdFields id = {{"name", "libmailcore"}}; ///< what ID tells about us; empty: NIL
 
     /// A command with its literals, but for APPEND's message. RFC 7162 §4 asks for 8192 at least; clients
@@ -37,13 +37,15 @@ struct Options {
     /// A non-synchronising literal may be larger than 4096 octets: LITERAL+ instead of LITERAL-
     /// (RFC 7888 §5). Saves a round trip a message.
     bool large_non_synchronising_literals = true;
-    std::uint32_t bad_commands_max = 20;  ///< answered BAD one after the other; then BYE
+    std::uint32_t bad_commands_max = 20;       ///< answered BAD one after the other; then BYE
     std::size_t output_octets_max = 64 * 1024; ///< above this nothing is read or asked for
 
-    std::chrono::seconds login_time{60};    ///< from the greeting, or TLS, to a successful login
+    std::chrono::seconds login_time{60};     ///< from the greeting, or TLS, to a successful login
     std::chrono::seconds idle_time{30 * 60}; ///< between commands, and within IDLE (RFC 9051 §5.4)
-    std::chrono::seconds command_time{120}; ///< from a command's first octet to its last, but for APPEND
-    std::chrono::seconds progress_time{300}; ///< no octet moves of a message coming in or of what goes out
+    std::chrono::seconds command_time{
+        120}; ///< from a command's first octet to its last, but for APPEND
+    std::chrono::seconds progress_time{
+        300}; ///< no octet moves of a message coming in or of what goes out
     /// "* OK Still here" in IDLE, so that address translators keep the connection and a dead peer shows.
     /// 0: never.
     std::chrono::seconds idle_sign_time{240};
@@ -119,8 +121,8 @@ class ServerEngine final : public base::Engine {
         Command,
         SaslResponse,
         IdleEnd,
-        Message,     ///< APPEND's
-        MessageEnd,  ///< the CRLF behind it
+        Message,       ///< APPEND's
+        MessageEnd,    ///< the CRLF behind it
         FailedMessage, ///< the same, but nobody wants it
         FailedMessageEnd,
     };
@@ -140,7 +142,14 @@ class ServerEngine final : public base::Engine {
         std::uint64_t message_left = 0;
         std::optional<Reply> failure; ///< to be sent when the message is swallowed
     };
-    enum class Limit : std::uint8_t { Login, Idle, Command, IncomingProgress, OutgoingProgress, IdleSign };
+    enum class Limit : std::uint8_t {
+        Login,
+        Idle,
+        Command,
+        IncomingProgress,
+        OutgoingProgress,
+        IdleSign
+    };
     struct Due {
         Limit limit;
         Instant at;
@@ -197,16 +206,16 @@ class ServerEngine final : public base::Engine {
     Reading reading_ = Reading::Command;
     std::optional<Open> open_;
     bool starting_tls_ = false;
-    bool closing_ = false;       // nothing more is read; closed when all is said
+    bool closing_ = false; // nothing more is read; closed when all is said
     bool aborted_ = false;
-    bool ended_ = false;         // the client sends no more
+    bool ended_ = false; // the client sends no more
     bool shutting_down_ = false;
-    bool body_asked_ = false;    // a NeedBody is unanswered
+    bool body_asked_ = false; // a NeedBody is unanswered
     bool room_awaited_ = false;
     bool chunk_untaken_ = false; // a BodyChunk was not yet taken
     std::uint32_t bad_commands_ = 0;
     CommandId last_id_;
-    CommandId aborted_id_;              // answers to it come too late and are dropped
+    CommandId aborted_id_; // answers to it come too late and are dropped
     /// The command whose rest is being swallowed; absent: it is too long, or it was answered already.
     struct Refused {
         std::string tag;

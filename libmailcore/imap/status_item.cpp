@@ -10,10 +10,10 @@ struct Named {
     std::string_view name;
 };
 constexpr Named items[] = {
-    {StatusItem::Messages, "MESSAGES"},       {StatusItem::Recent, "RECENT"},
-    {StatusItem::UidNext, "UIDNEXT"},         {StatusItem::UidValidity, "UIDVALIDITY"},
-    {StatusItem::Unseen, "UNSEEN"},           {StatusItem::Deleted, "DELETED"},
-    {StatusItem::Size, "SIZE"},               {StatusItem::HighestModSeq, "HIGHESTMODSEQ"},
+    {StatusItem::Messages, "MESSAGES"},   {StatusItem::Recent, "RECENT"},
+    {StatusItem::UidNext, "UIDNEXT"},     {StatusItem::UidValidity, "UIDVALIDITY"},
+    {StatusItem::Unseen, "UNSEEN"},       {StatusItem::Deleted, "DELETED"},
+    {StatusItem::Size, "SIZE"},           {StatusItem::HighestModSeq, "HIGHESTMODSEQ"},
     {StatusItem::MailboxId, "MAILBOXID"},
 };
 

@@ -9,7 +9,7 @@
 
 namespace mailcore::imap {
 
-// APPENDLIMIT (RFC 7889) and DELETED-STORAGE (RFC 9208) have their place here.
+// APPENDLIMIT and DELETED-STORAGE have their place here.
 enum class StatusItem : std::uint8_t {
     Messages,
     Recent,

@@ -11,7 +11,14 @@ namespace wire {
 // atom-specials = "(" / ")" / "{" / SP / CTL / list-wildcards / quoted-specials / resp-specials
 bool is_atom_char(char c) {
     switch (c) {
-    case '(': case ')': case '{': case '%': case '*': case '"': case '\\': case ']': return false;
+    case '(':
+    case ')':
+    case '{':
+    case '%':
+    case '*':
+    case '"':
+    case '\\':
+    case ']': return false;
     default: return codec::is_visible(c);
     }
 }

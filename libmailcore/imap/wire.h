@@ -39,8 +39,8 @@ struct Grammar {
 /// Why a command was not understood: BAD, or NO with a code where its form is right and its meaning is not.
 struct SyntaxError {
     enum class Answer : std::uint8_t { Bad, No };
-    std::size_t offset = 0;     ///< octets from the start of the command
-    std::string_view expected;  ///< static text; says nothing of what was sent
+    std::size_t offset = 0;    ///< octets from the start of the command
+    std::string_view expected; ///< static text; says nothing of what was sent
     Answer answer = Answer::Bad;
     ResponseCode code = Code::None;
 };

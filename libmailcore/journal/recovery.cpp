@@ -315,7 +315,7 @@ Result<std::unique_ptr<Journal>> Journal::open(base::FileSystem& files, std::str
                                                const Options& options, base::Random& random,
                                                const base::Clock& clock, Log log, const Mark& from,
                                                const Replay& replay) {
-    MAILCORE_TRY(files.make_folder(folder));
+    MAILCORE_TRY(base::make_durable_folder(files, folder));
     auto state = std::make_unique<State>(files, std::move(folder), options, random, clock, log);
     MAILCORE_TRY(state->recover(from, replay));
     return std::unique_ptr<Journal>(new Journal(std::move(state)));

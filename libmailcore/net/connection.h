@@ -69,8 +69,7 @@ class Connection final : public base::Connection, private Transport::Watcher {
     void close(std::string_view reason);
 
     [[nodiscard]] bool has_ended() const { return stage_ == Stage::Ended; }
-    /// Why the transport was lost, for logs; empty: the engine wanted it so, or it has not.
-    [[nodiscard]] const std::string& failure() const { return failure_; }
+    [[nodiscard]] std::string_view failure() const override { return failure_; }
     /// The TLS session that stands or failed, for its chain and its tickets; absent: none was started.
     [[nodiscard]] const tls::Session* tls() const { return tls_ ? &*tls_ : nullptr; }
     /// Octets of the transport.

@@ -65,6 +65,7 @@ class Connector::Outgoing final : public base::Connection, private net::Connecti
     }
     void wake() override { connection_.wake(); }
     [[nodiscard]] const PeerInfo& peer() const override { return connection_.peer(); }
+    [[nodiscard]] std::string_view failure() const override { return connection_.failure(); }
 
   private:
     base::Dialogue* begin(net::Connection& connection) override {

@@ -8,8 +8,6 @@ namespace mailcore::net {
 
 namespace {
 
-constexpr std::chrono::seconds check_interval{5};
-
 /// What tells that a file is not the one that was read.
 struct FileStamp {
     timespec modified{};
@@ -89,7 +87,7 @@ Task<Result<dns::Message>> Resolver::Servers::ask(dns::Question question) {
 
 /// What is under way keeps the servers that it was sent to.
 void Resolver::Servers::reopen_if_changed() {
-    if (!options_.servers.empty() || loop_.now() < checked_ + check_interval) return;
+    if (!options_.servers.empty() || loop_.now() < checked_ + options_.reload_interval) return;
     checked_ = loop_.now();
     const auto stamp = stamp_of(options_.resolv_conf);
     if (stamp.same(stamp_)) return;

@@ -28,6 +28,8 @@ struct ResolverOptions {
     /// Recursive servers, asked in order. Empty: those of `resolv_conf`, read again when it changes.
     std::vector<NameServer> servers;
     std::string resolv_conf = "/etc/resolv.conf";
+    /// How often it is looked whether that file has changed, when there is something to ask.
+    std::chrono::milliseconds reload_interval{5'000};
     TrustAd trust_ad = TrustAd::Loopback;
     /// Of the first try at a server; each round over all servers doubles it.
     std::chrono::milliseconds timeout{2'000};

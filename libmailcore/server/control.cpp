@@ -126,17 +126,27 @@ class ControlDialogue final : public base::Dialogue {
         if (method == "status") co_return co_await status();
         if (method == "metrics") co_return text_of(Json{{"text", prometheus_text(target_.metrics())}});
         if (method == "connections") co_return co_await connections();
-        if (method == "trace") co_return co_await trace(request.value("text", ""));
-        if (method == "log") co_return co_await trace("");
+        if (method == "trace") {
+            auto awaited = trace(request.value("text", ""));
+            co_return co_await std::move(awaited);
+        }
+        if (method == "log") {
+            auto awaited = trace("");
+            co_return co_await std::move(awaited);
+        }
         if (method == "store.check") co_return co_await check();
         if (method == "store.rebuild") co_return co_await rebuild();
-        co_return co_await admin::run(context_, std::move(method), text_of(request));
+        {
+            auto awaited = admin::run(context_, std::move(method), text_of(request));
+            co_return co_await std::move(awaited);
+        }
     }
 
     Task<Result<std::string>> status() {
         const auto status = target_.store().status();
-        auto counts = co_await target_.store().read(
+        auto counts_awaited = target_.store().read(
             [](store::ReadTransaction& txn) { return queue::count(txn, 100'000); });
+        auto counts = co_await std::move(counts_awaited);
         Json endpoints = Json::array();
         const auto bound = target_.endpoints();
         for (const auto& endpoint : bound)
@@ -179,7 +189,8 @@ class ControlDialogue final : public base::Dialogue {
     Task<Result<std::string>> trace(std::string text) {
         const auto path = target_.log_file();
         if (path.empty()) co_return fail(ErrorKind::NotFound, "the log goes to standard output: log.file is empty");
-        auto lines = co_await base::offload([path, text] { return trace_log(path, text); });
+        auto lines_awaited = base::offload([path, text] { return trace_log(path, text); });
+        auto lines = co_await std::move(lines_awaited);
         if (!lines) co_return std::unexpected(lines.error());
         std::string out = "{\"events\":[";
         for (const auto& line : *lines) out += (out.ends_with('[') ? "" : ",") + line;
@@ -191,7 +202,8 @@ class ControlDialogue final : public base::Dialogue {
         Json problems = Json::array();
         Json out = Json::object();
         if (journal) {
-            auto report = co_await base::offload([journal] { return journal->check(); });
+            auto report_awaited = base::offload([journal] { return journal->check(); });
+            auto report = co_await std::move(report_awaited);
             if (!report) co_return std::unexpected(report.error());
             for (const auto& problem : report->problems) problems.push_back(problem);
             out = Json{{"frames", report->frames}, {"rows", report->rows}, {"bodies", report->bodies},
@@ -201,8 +213,9 @@ class ControlDialogue final : public base::Dialogue {
             return store::list_accounts(txn);
         }));
         for (const auto account : accounts) {
-            auto found = co_await target_.store().read(
+            auto found_awaited = target_.store().read(
                 [account](store::ReadTransaction& txn) { return store::check_account(txn, account); });
+            auto found = co_await std::move(found_awaited);
             if (!found) co_return std::unexpected(found.error());
             for (const auto& problem : *found)
                 problems.push_back("account " + std::to_string(account.value) + ": " + problem);
@@ -215,7 +228,8 @@ class ControlDialogue final : public base::Dialogue {
     Task<Result<std::string>> rebuild() {
         auto* journal = dynamic_cast<store::JournalStore*>(&target_.store());
         if (!journal) co_return fail(ErrorKind::Rejected, "a store in memory has no index to rebuild");
-        auto done = co_await base::offload([journal] { return journal->rebuild(); });
+        auto done_awaited = base::offload([journal] { return journal->rebuild(); });
+        auto done = co_await std::move(done_awaited);
         if (!done) co_return std::unexpected(done.error());
         co_return std::string("{}");
     }

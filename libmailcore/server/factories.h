@@ -7,6 +7,7 @@
 #include "libmailcore/net/dialogue_factory.h"
 #include "libmailcore/net/loop.h"
 #include "libmailcore/net/resolver.h"
+#include "libmailcore/server/config.h"
 #include "libmailcore/session/imap.h"
 #include "libmailcore/session/pop3.h"
 #include "libmailcore/session/services.h"

@@ -273,12 +273,11 @@ Result<void> Server::Impl::open_store() {
         return {};
     }
     store::JournalStoreOptions options;
-    options.folder = below(config.data, "store");
-    options.checkpoint_time = config.checkpoint_time;
+    options.checkpoint_interval = config.checkpoint_time;
     options.checkpoint_octets = config.checkpoint_octets;
-    options.index_octets_max = config.index_octets_max;
-    MAILCORE_TRY(files.make_folder(options.folder));
-    MAILCORE_TRY(the_store, store::JournalStore::open(files, clock, random, options, log));
+    options.index_map_octets = config.index_octets_max;
+    MAILCORE_TRY(the_store,
+                 store::JournalStore::open(files, below(config.data, "store"), options, random, clock, log));
     for (const auto& damage : the_store->status().damages)
         MAILCORE_LOG(log, Error, "store.damaged", {{"what", damage}});
     return {};

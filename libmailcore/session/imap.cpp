@@ -140,15 +140,21 @@ void ImapSession::respond(Id id, imap::ResponseCode code, std::string text) {
 Task<void> ImapSession::run(Id id, imap::command::Authenticate command) {
     authentication_ = std::make_shared<Authentication>(services_, "imap", peer_);
     const auto authentication = authentication_;
-    co_await log_in(id, authentication,
+    {
+        auto awaited = log_in(id, authentication,
                     authentication->begin(std::move(command.mechanism), std::move(command.initial)));
+        co_await std::move(awaited);
+    }
 }
 
 Task<void> ImapSession::run(Id id, imap::command::Login command) {
     authentication_ = std::make_shared<Authentication>(services_, "imap", peer_);
     const auto authentication = authentication_;
-    co_await log_in(id, authentication,
+    {
+        auto awaited = log_in(id, authentication,
                     authentication->by_password(std::move(command.user), std::move(command.password)));
+        co_await std::move(awaited);
+    }
 }
 
 Task<void> ImapSession::log_in(Id id, std::shared_ptr<Authentication> authentication,
@@ -184,9 +190,10 @@ Task<void> ImapSession::refresh() {
     while (view_ && engine_.may_announce()) {
         const auto ref = view_->ref();
         const auto since = view_->modseq();
-        auto changes = co_await services_.store.read([access = access(), ref, since](ReadTransaction& txn) {
+        auto changes_awaited = services_.store.read([access = access(), ref, since](ReadTransaction& txn) {
             return store::changes_since(txn, access, ref, since);
         });
+        auto changes = co_await std::move(changes_awaited);
         if (!view_ || view_->ref() != ref || !engine_.may_announce()) co_return;
         if (view_->modseq() != since) continue; // somebody else was at it meanwhile
         const bool gone = changes ? changes->mailbox.uidvalidity != view_->uidvalidity()
@@ -273,10 +280,11 @@ void ImapSession::leave_mailbox() {
 Task<Result<store::StoredFlags>> ImapSession::store_flags(store::StoreFlags wanted) {
     const auto since = view_->modseq();
     const auto ref = view_->ref();
-    auto stored = co_await services_.store.write(
+    auto stored_awaited = services_.store.write(
         [access = access(), ref, since, wanted = std::move(wanted)](WriteTransaction& txn) {
             return store_in(txn, access, ref, since, wanted);
         });
+    auto stored = co_await std::move(stored_awaited);
     if (!stored) co_return std::unexpected(stored.error());
     if (view_ && view_->modseq() == since && engine_.may_announce())
         announce(view_->take(std::move(stored->before), MailboxView::Expunges::Later));

@@ -118,7 +118,10 @@ bool SmtpSession::handle_now(smtp::ServerEvent& event) {
 
 Task<void> SmtpSession::handle(smtp::ServerEvent event) {
     if (auto* chunk = std::get_if<smtp::BodyChunk>(&event)) {
-        co_await take(std::string(chunk->octets));
+        {
+            auto awaited = take(std::string(chunk->octets));
+            co_await std::move(awaited);
+        }
     } else if (auto* connection = std::get_if<smtp::Connected>(&event)) {
         co_await connected(*connection);
     } else if (auto* name = std::get_if<smtp::Hello>(&event)) {
@@ -133,8 +136,11 @@ Task<void> SmtpSession::handle(smtp::ServerEvent event) {
         co_await body_end(*end);
     } else if (auto* begin = std::get_if<smtp::AuthBegin>(&event)) {
         authentication_ = std::make_unique<Authentication>(services_, "smtp", peer_);
-        co_await authenticate(begin->id,
+        {
+            auto awaited = authenticate(begin->id,
                               authentication_->begin(begin->mechanism, std::move(begin->initial)));
+            co_await std::move(awaited);
+        }
     } else if (auto* data = std::get_if<smtp::AuthData>(&event)) {
         co_await authenticate(data->id, authentication_->respond(std::move(data->octets)));
     }
@@ -176,7 +182,7 @@ Task<void> SmtpSession::hello(smtp::Hello event) {
         context.helo = helo_;
         const auto verdict = co_await services_.pipeline->judge(Stage::Helo, context);
         if (verdict.refuses()) {
-            engine_.reply(event.id, reply_to(verdict));
+            engine_.reply(event.id, smtp_reply_to(verdict));
             co_return;
         }
     }
@@ -193,7 +199,7 @@ Task<void> SmtpSession::authenticate(smtp::CommandId id, Task<LoginStep> attempt
     if (const auto* refused = std::get_if<LoginRefused>(&step)) {
         MAILCORE_LOG(services_.log, Info, "login.refused",
                      {{"service", "smtp"}, {"peer", peer_.address.to_string()}});
-        engine_.reply(id, reply_to(*refused));
+        engine_.reply(id, smtp_reply_to(*refused));
         co_return;
     }
     auto who = std::get<LoggedIn>(std::move(step));
@@ -243,7 +249,7 @@ Task<void> SmtpSession::mail(smtp::Mail event) {
             auto answer = co_await services_.directory.may_send_as(who_->account, *sender);
             if (!answer) {
                 transaction_.reset();
-                engine_.reply(event.id, reply_to(answer.error()));
+                engine_.reply(event.id, smtp_reply_to(answer.error()));
                 co_return;
             }
             own = *answer;
@@ -258,7 +264,7 @@ Task<void> SmtpSession::mail(smtp::Mail event) {
         const auto verdict = co_await services_.pipeline->judge(Stage::Mail, context);
         if (verdict.refuses()) {
             transaction_.reset();
-            engine_.reply(event.id, reply_to(verdict));
+            engine_.reply(event.id, smtp_reply_to(verdict));
             co_return;
         }
     }
@@ -275,7 +281,7 @@ Task<void> SmtpSession::rcpt(smtp::Rcpt event) {
     if (!routing) {
         engine_.reply(event.id, routing.error().kind == ErrorKind::Rejected
                                     ? reply(553, "5.1.3", "not an address that mail can go to")
-                                    : reply_to(routing.error()));
+                                    : smtp_reply_to(routing.error()));
         co_return;
     }
     using Kind = delivery::Routing::Kind;
@@ -284,14 +290,15 @@ Task<void> SmtpSession::rcpt(smtp::Rcpt event) {
         co_return;
     }
     if (routing->kind != Kind::Known && routing->kind != Kind::NotLocal) {
-        engine_.reply(event.id, reply_to(routing->kind));
+        engine_.reply(event.id, smtp_reply_to(routing->kind));
         co_return;
     }
     // Better told now than returned later: a mailbox that is full, if the address means just that one.
     if (routing->recipients.size() == 1 && routing->recipients.front().route == queue::Route::Local) {
         const auto account = routing->recipients.front().account;
-        auto quota = co_await services_.store.read(
+        auto quota_awaited = services_.store.read(
             [account](store::ReadTransaction& txn) { return store::quota(txn, account); });
+        auto quota = co_await std::move(quota_awaited);
         const auto size = transaction_->mail.parameters.size.value_or(1);
         if (quota && !quota->has_room(size)) {
             engine_.reply(event.id, reply(452, "4.2.2", "mailbox is full"));
@@ -302,7 +309,7 @@ Task<void> SmtpSession::rcpt(smtp::Rcpt event) {
         context.recipient = address;
         const auto verdict = co_await services_.pipeline->judge(Stage::Rcpt, context);
         if (verdict.refuses()) {
-            engine_.reply(event.id, reply_to(verdict));
+            engine_.reply(event.id, smtp_reply_to(verdict));
             co_return;
         }
     }
@@ -357,7 +364,7 @@ Task<void> SmtpSession::headers(smtp::Headers event) {
     if (services_.pipeline->wants(Stage::Headers)) {
         const auto verdict = co_await services_.pipeline->judge(Stage::Headers, context);
         if (verdict.refuses()) {
-            engine_.fail_body(event.id, reply_to(verdict));
+            engine_.fail_body(event.id, smtp_reply_to(verdict));
             co_return;
         }
         if (!context.header_edits.empty()) {
@@ -401,7 +408,7 @@ Task<smtp::Reply> SmtpSession::deliver(const smtp::BodyEnd& event) {
         co_return reply(452, "4.3.1", "the message could not be stored; try again later");
     }
     auto blob = co_await transaction.writer->finish();
-    if (!blob) co_return reply_to(blob.error());
+    if (!blob) co_return smtp_reply_to(blob.error());
     const auto structure = std::make_shared<const mime::Structure>(transaction.parser->finish());
 
     delivery::Incoming incoming;
@@ -411,7 +418,7 @@ Task<smtp::Reply> SmtpSession::deliver(const smtp::BodyEnd& event) {
         const auto verdict = co_await services_.pipeline->judge(Stage::Message, context);
         switch (verdict.kind) {
         case Verdict::Kind::Reject:
-        case Verdict::Kind::Defer: co_return reply_to(verdict);
+        case Verdict::Kind::Defer: co_return smtp_reply_to(verdict);
         case Verdict::Kind::Discard: co_return reply(250, "2.0.0", "accepted");
         case Verdict::Kind::Quarantine:
         case Verdict::Kind::Hold: incoming.held = true; break;
@@ -428,7 +435,7 @@ Task<smtp::Reply> SmtpSession::deliver(const smtp::BodyEnd& event) {
         for (auto& recipient : each.recipients) add_recipient(incoming.recipients, std::move(recipient));
     for (const auto& added : context.added_recipients) {
         auto routing = co_await services_.router.route(added);
-        if (!routing) co_return reply_to(routing.error());
+        if (!routing) co_return smtp_reply_to(routing.error());
         for (auto& recipient : routing->recipients) add_recipient(incoming.recipients, std::move(recipient));
     }
     if (incoming.recipients.empty()) co_return reply(250, "2.0.0", "accepted");
@@ -463,7 +470,7 @@ Task<smtp::Reply> SmtpSession::deliver(const smtp::BodyEnd& event) {
     if (!accepted) {
         MAILCORE_LOG(services_.log, Error, "smtp.unaccepted", {{"error", accepted.error().detail}},
                      context.trace);
-        co_return reply_to(accepted.error());
+        co_return smtp_reply_to(accepted.error());
     }
     co_return reply(250, "2.0.0", "accepted as " + trace_text(context.trace));
 }

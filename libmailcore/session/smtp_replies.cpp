@@ -8,7 +8,7 @@ smtp::Reply reply(std::uint16_t code, std::string_view status, std::string text)
     return smtp::Reply{code, smtp::parse_enhanced_status(status), std::move(text)};
 }
 
-smtp::Reply reply_to(const Error& error) {
+smtp::Reply smtp_reply_to(const Error& error) {
     switch (error.kind) {
     case ErrorKind::Rejected: return reply(550, "5.3.0", "refused");
     case ErrorKind::LimitExceeded: return reply(452, "4.3.1", "no room for mail now; try again later");
@@ -17,7 +17,7 @@ smtp::Reply reply_to(const Error& error) {
     }
 }
 
-smtp::Reply reply_to(const LoginRefused& refused) {
+smtp::Reply smtp_reply_to(const LoginRefused& refused) {
     switch (refused.why) {
     case LoginRefused::Why::Credentials: return reply(535, "5.7.8", "authentication failed");
     case LoginRefused::Why::Throttled:
@@ -28,7 +28,7 @@ smtp::Reply reply_to(const LoginRefused& refused) {
     return reply(454, "4.7.0", "cannot authenticate now");
 }
 
-smtp::Reply reply_to(delivery::Routing::Kind kind) {
+smtp::Reply smtp_reply_to(delivery::Routing::Kind kind) {
     switch (kind) {
     case delivery::Routing::Kind::Unknown: return reply(550, "5.1.1", "no such mailbox here");
     case delivery::Routing::Kind::Disabled: return reply(550, "5.2.1", "mailbox takes no mail");
@@ -39,7 +39,7 @@ smtp::Reply reply_to(delivery::Routing::Kind kind) {
     return {};
 }
 
-smtp::Reply reply_to(const filter::Verdict& verdict) {
+smtp::Reply smtp_reply_to(const filter::Verdict& verdict) {
     MAILCORE_ASSERT(verdict.refuses());
     return reply(verdict.code, verdict.enhanced, verdict.text.empty() ? "refused" : verdict.text);
 }

@@ -10,11 +10,11 @@ namespace mailcore::session {
 
 [[nodiscard]] smtp::Reply reply(std::uint16_t code, std::string_view status, std::string text);
 /// Of an Error while doing what the client asked for.
-[[nodiscard]] smtp::Reply reply_to(const Error& error);
-[[nodiscard]] smtp::Reply reply_to(const LoginRefused& refused);
+[[nodiscard]] smtp::Reply smtp_reply_to(const Error& error);
+[[nodiscard]] smtp::Reply smtp_reply_to(const LoginRefused& refused);
 /// Of a routing that leads nowhere; `Known` and `NotLocal` assert.
-[[nodiscard]] smtp::Reply reply_to(delivery::Routing::Kind kind);
+[[nodiscard]] smtp::Reply smtp_reply_to(delivery::Routing::Kind kind);
 /// Of a verdict that refuses; others assert.
-[[nodiscard]] smtp::Reply reply_to(const filter::Verdict& verdict);
+[[nodiscard]] smtp::Reply smtp_reply_to(const filter::Verdict& verdict);
 
 } // namespace mailcore::session

@@ -30,6 +30,7 @@ constexpr std::array keywords{
     Keyword{"MT-PRIORITY", &Capabilities::mt_priority},
 };
 
+constexpr std::uint64_t limit_max = 999'999;   // RFC 9422 §4: six digits
 constexpr std::size_t mechanisms_max = 32; // more than are registered and in use
 
 std::string_view take_word(std::string_view& text) {
@@ -86,14 +87,13 @@ std::string to_ehlo_lines(const Capabilities& capabilities) {
     }
     if (capabilities.limits) {
         line("LIMITS");
-        if (capabilities.limits->messages_max > 0) {
-            lines += " MAILMAX=";
-            codec::append_number(lines, capabilities.limits->messages_max);
-        }
-        if (capabilities.limits->recipients_max > 0) {
-            lines += " RCPTMAX=";
-            codec::append_number(lines, capabilities.limits->recipients_max);
-        }
+        const auto limit = [&](std::string_view name, std::uint64_t value) {
+            if (value == 0 || value > limit_max) return;
+            lines += name;
+            codec::append_number(lines, value);
+        };
+        limit(" MAILMAX=", capabilities.limits->messages_max);
+        limit(" RCPTMAX=", capabilities.limits->recipients_max);
     }
     if (capabilities.future_release) {
         line("FUTURERELEASE ");

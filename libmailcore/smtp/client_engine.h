@@ -62,7 +62,7 @@ class ClientEngine final : public base::Engine {
     [[nodiscard]] bool idle() const { return stage_ == Stage::Idle && next() == Next::Run; }
 
     /// AUTH. Only when idle; `mechanism` upper case. An initial response that makes the line too long is
-    /// sent as the answer to an empty challenge (RFC 4954 §4). Ends with AuthDone.
+    /// sent as the answer to an empty challenge (RFC 4954 §4). Ends with AuthDone, or with the connection.
     TransactionId authenticate(std::string_view mechanism, std::optional<Secret> initial);
     void respond(TransactionId id, const Secret& octets);
     void cancel(TransactionId id);

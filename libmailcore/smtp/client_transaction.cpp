@@ -158,6 +158,8 @@ void ClientEngine::handle_data(Reply reply) {
     if (reply.is_positive()) return end(Problem::ProtocolError, std::nullopt);
     if (reply.is_intermediate()) {
         if (!t.accepted.empty()) return begin_body();
+        // RFC 2033 §4.2 forbids this answer, and there is none to come behind the message.
+        if (lmtp()) return end(Problem::ProtocolError, std::nullopt);
         // RFC 2920 §3.1: nobody was accepted, and still it wants a message: an empty one goes to nobody.
         t.over = true;
         if (output_.empty()) asked_late_ = true;
@@ -199,8 +201,13 @@ void ClientEngine::body(TransactionId id, std::string_view octets, bool last) {
     t.body_asked = false;
     if (t.writer.framing() == detail::BodyWriter::Framing::Dots) {
         if (output_.empty()) asked_late_ = true;
-        t.writer.append(octets, last, output_.tail());
-        if (t.writer.refused()) return give_up(Problem::BareLineEnd);
+        auto& out = output_.tail();
+        const auto before = out.size();
+        t.writer.append(octets, last, out);
+        if (t.writer.refused()) {
+            out.resize(before); // above all not the end of the message
+            return give_up(Problem::BareLineEnd);
+        }
     } else {
         std::string chunk;
         t.writer.append(octets, last, chunk);

@@ -17,6 +17,7 @@ std::string to_string(const EnhancedStatus& status) {
 std::optional<EnhancedStatus> parse_enhanced_status(std::string_view text) {
     const auto part = [&](std::size_t digits_max) {
         auto digits = text.substr(0, digits_max);
+        if (digits.starts_with('0')) digits = digits.substr(0, 1); // RFC 3463 §2: no leading zeros
         const auto before = digits.size();
         const auto number = codec::take_number<std::uint16_t>(digits);
         if (number) text.remove_prefix(before - digits.size());

@@ -59,6 +59,12 @@ bool is_printable(std::string_view text) {
     return std::ranges::all_of(text, [](char c) { return c == ' ' || c == '\t' || codec::is_visible(c); });
 }
 
+bool is_atom(std::string_view text) {
+    return !text.empty() && std::ranges::all_of(text, [](char c) {
+        return codec::is_alnum(c) || std::string_view("!#$%&'*+-/=?^_`{|}~").contains(c);
+    });
+}
+
 std::string_view read_size(std::string_view value, MailParameters& into) {
     // size-value = 1*20DIGIT, RFC 1870 §3
     if (value.size() > 20) return "SIZE has at most 20 digits";
@@ -205,10 +211,7 @@ std::string_view read_original_recipient(std::string_view value, RcptParameters&
     if (semicolon == 0 || semicolon == std::string_view::npos) return "ORCPT is a type, ';' and an address";
     OriginalRecipient recipient;
     recipient.type = value.substr(0, semicolon);
-    const auto atom = [](char c) {
-        return codec::is_alnum(c) || std::string_view("!#$%&'*+-/=?^_`{|}~").contains(c);
-    };
-    if (!std::ranges::all_of(recipient.type, atom)) return "ORCPT's type is an atom";
+    if (!is_atom(recipient.type)) return "ORCPT's type is an atom";
     const auto address = value.substr(semicolon + 1);
     if (codec::equal_ignoring_case(recipient.type, "utf-8")) {
         recipient.address = address; // RFC 6533 §3 has an encoding of its own, or none
@@ -369,7 +372,8 @@ void append_parameters(const RcptParameters& parameters, const Capabilities& off
         element(parameters.notify->failure, "FAILURE");
         element(parameters.notify->delay, "DELAY");
     }
-    if (parameters.original_recipient && !parameters.original_recipient->address.empty()) {
+    if (parameters.original_recipient && is_atom(parameters.original_recipient->type) &&
+        !parameters.original_recipient->address.empty()) {
         const auto& original = *parameters.original_recipient;
         out += " ORCPT=" + original.type + ';';
         if (codec::equal_ignoring_case(original.type, "utf-8"))

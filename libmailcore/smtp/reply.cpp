@@ -114,6 +114,7 @@ ReplyParser::Outcome ReplyParser::line(std::string_view text) {
 
 Reply ReplyParser::take() {
     lines_ = 0;
+    reader_.clear(); // at rest no buffer is held
     return std::exchange(reply_, {});
 }
 

@@ -39,7 +39,8 @@ void append_reply(const Reply& reply, std::string& out, Octets octets = Octets::
 class ReplyParser {
   public:
     struct Limits {
-        std::size_t line_octets_max = 4096;   ///< RFC 5321 §4.5.3.1.5 says 512; long URLs are common
+        /// RFC 5321 §4.5.3.1.5 says 512; long URLs are common, and challenges are longer (RFC 4954 §4).
+        std::size_t line_octets_max = 12'288 + 6;
         std::size_t reply_octets_max = 32768; ///< all lines of one reply
     };
     enum class Outcome : std::uint8_t { NeedMore, Complete, Malformed };

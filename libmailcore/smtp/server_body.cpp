@@ -3,6 +3,8 @@
 #include "libmailcore/codec/number.h"
 #include "libmailcore/smtp/server_engine.h"
 
+#include <algorithm>
+
 namespace mailcore::smtp {
 
 namespace {
@@ -19,7 +21,23 @@ std::optional<Reply> fault_reply(const detail::BodyFaults& faults, bool nul_allo
     return std::nullopt;
 }
 
+Reply too_large() { // RFC 1870 §6.3
+    return {552, EnhancedStatus{5, 3, 4}, "Message size exceeds fixed maximum message size"};
+}
+
 } // namespace
+
+/// A chunk of so many octets is announced, and the transaction may have it.
+void ServerEngine::begin_chunk(std::uint64_t octets, bool last) {
+    const bool first = !body_->id.value;
+    if (first) body_->id = begin(Doing::BodyBegin);
+    else doing_ = Doing::Body;
+    if (body_->failure) return swallow();
+    const auto max = options_->message_octets_max;
+    if (max > 0 && octets > max - std::min(max, body_->reader.octets())) return refuse_body(too_large());
+    if (!first) return body_progress();
+    events_.push_back(BodyBegin{body_->id, last ? std::optional(octets) : std::nullopt});
+}
 
 /// BodyBegin was accepted.
 void ServerEngine::begin_body() {
@@ -66,7 +84,7 @@ void ServerEngine::body_progress() {
     }
     if (auto reply = fault_reply(body.reader.faults(), options_->nul_in_body)) return refuse_body(std::move(*reply));
     if (options_->message_octets_max > 0 && body.reader.octets() > options_->message_octets_max)
-        return refuse_body({552, EnhancedStatus{5, 3, 4}, "Message size exceeds fixed maximum message size"});
+        return refuse_body(too_large());
     if (body.headers_told) return;
     if (body.header.size() > options_->header_octets_max)
         return refuse_body({552, EnhancedStatus{5, 3, 4}, "Header section too large"});
@@ -136,13 +154,13 @@ void ServerEngine::body_swallowed() {
     const bool whole = !body_->chunked || body_->reader.ended();
     if (failure.code == 421) return close_with(failure, EndReason::Refused);
     if (body_->stray || state_ == State::Mail) {
-        // Where there is no transaction with recipients, the state stays. LMTP's last chunk is answered for
-        // each recipient even if there is none (RFC 2033 §4.3).
-        const bool silent = lmtp() && whole && state_ == State::Mail;
+        // Where there is no transaction with recipients, the state stays. LMTP's last chunk is answered once
+        // for each recipient, so where there is none, not at all (RFC 2033 §4.3).
+        const bool silent = lmtp() && whole && state_ != State::Start && state_ != State::Refused;
         body_.reset();
         if (!silent) say(failure);
-        ++counted_commands_;
-        return finish();
+        if (count_command()) finish();
+        return;
     }
     const auto replies = lmtp() && whole ? recipients_ : 1;
     for (std::size_t i = 0; i < replies; ++i) say(failure);

@@ -103,6 +103,7 @@ std::size_t ServerEngine::receive_line(std::string_view octets, Instant now) {
         break;
     case codec::LineReader::Outcome::Line: run(reader_.line()); break;
     }
+    if (step.outcome != codec::LineReader::Outcome::NeedMore) reader_.clear(); // at rest no buffer is held
     return step.taken;
 }
 
@@ -124,13 +125,18 @@ void ServerEngine::run(std::string_view line) {
             return close_with({421, EnhancedStatus{4, 7, 0}, "This is a mail server"}, EndReason::Junk);
         return bad_command({500, EnhancedStatus{5, 5, 1}, "Command unrecognized"});
     }
-    if (row->counted && ++counted_commands_ > options_->counted_commands_max &&
-        ++bad_commands_ >= options_->bad_commands_max)
-        return close_with({421, EnhancedStatus{4, 7, 0}, "Too many commands without a message"},
-                          EndReason::Errors);
+    if (row->counted && !count_command()) return;
     if (guarded(*row)) return;
     if (!row->states.contains(static_cast<char>(state_))) return wrong_state(*row);
     (this->*row->run)(arguments);
+}
+
+/// One more command that moves no mail; too many without a message are bad. False: the session is over.
+bool ServerEngine::count_command() {
+    if (++counted_commands_ <= options_->counted_commands_max || ++bad_commands_ < options_->bad_commands_max)
+        return true;
+    close_with({421, EnhancedStatus{4, 7, 0}, "Too many commands without a message"}, EndReason::Errors);
+    return false;
 }
 
 /// Answers a command that comes before the TLS or AUTH that it needs.
@@ -151,8 +157,8 @@ void ServerEngine::wrong_state(const CommandRow& row) {
         switch (state_) {
         case State::Start: return lmtp() ? "Send LHLO first" : "Send EHLO first";
         case State::Ready: return "Send MAIL first";
-        case State::Mail: return row.run == &ServerEngine::data ? "No valid recipients" : "Not in a transaction";
-        case State::Recipients: return "Not in a transaction";
+        case State::Mail: return row.run == &ServerEngine::data ? "No valid recipients" : "A transaction is under way";
+        case State::Recipients: return "A transaction is under way";
         case State::Chunking: return "Send BDAT or RSET";
         case State::Failed: return "Send RSET first";
         case State::Refused: return "Service is refused; send QUIT";
@@ -162,7 +168,11 @@ void ServerEngine::wrong_state(const CommandRow& row) {
     Reply reply{503, EnhancedStatus{5, 5, 1}, text};
     // What was pipelined behind a refused MAIL or RCPT is no mistake of the client.
     if (row.run == &ServerEngine::rcpt) return refuse_recipient(std::move(reply));
-    if (row.run == &ServerEngine::data) return say(reply);
+    if (row.run == &ServerEngine::data) {
+        say(reply);
+        count_command();
+        return;
+    }
     bad_command(std::move(reply));
 }
 
@@ -260,9 +270,13 @@ void ServerEngine::answer(const Reply& reply) {
         break;
     case Doing::Hello: MAILCORE_ASSERT(!positive); break;
     case Doing::Mail:
-        if (positive) state_ = State::Mail;
-        else ++counted_commands_;
-        break;
+        if (positive) {
+            state_ = State::Mail;
+            break;
+        }
+        say(reply);
+        if (count_command()) finish();
+        return;
     case Doing::Rcpt:
         doing_ = Doing::Nothing;
         if (!positive) {

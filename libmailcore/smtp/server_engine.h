@@ -76,7 +76,7 @@ struct ServerOptions {
     std::chrono::seconds command_time{300};  ///< for a whole command (RFC 5321 §4.5.3.2.7)
     std::chrono::seconds block_time{180};    ///< between octets of a body (RFC 5321 §4.5.3.2.5)
     std::chrono::seconds progress_time{300}; ///< the client takes nothing of what is sent
-    std::chrono::seconds rate_window{60};
+    std::chrono::seconds rate_window{300}; ///< above block_time: a pause is not yet a crawl
     std::chrono::seconds session_time{4 * 3600}; ///< looked at between commands
 };
 
@@ -165,6 +165,7 @@ class ServerEngine final : public base::Engine {
 
     // server_engine.cpp
     void run(std::string_view line);
+    bool count_command();
     bool guarded(const CommandRow& row);
     void wrong_state(const CommandRow& row);
     std::size_t receive_line(std::string_view octets, Instant now);
@@ -187,6 +188,7 @@ class ServerEngine final : public base::Engine {
     // server_body.cpp
     std::size_t receive_body(std::string_view octets);
     std::optional<ServerEvent> next_body_event();
+    void begin_chunk(std::uint64_t octets, bool last);
     void begin_body();
     void body_progress();
     void refuse_body(Reply reply);

@@ -77,7 +77,8 @@ struct BodyEnd {
 };
 
 /// The engine itself refuses the body: too large, a bare CR or LF, a NUL, a line or a header section too
-/// long. It answers when the rest has been swallowed. Nothing is owed; the message is to be dropped.
+/// long. It answers when the rest has been swallowed. Nothing is owed; the message is to be dropped, and
+/// with it the transaction. Comes without a BodyBegin if the first BDAT is too large already.
 struct BodyFailed {
     CommandId id;
     Reply reply;

@@ -22,7 +22,7 @@ TxnTask<Result<Rights>> rights_of(ReadTransaction& txn, Access access, MailboxRe
     const auto own = std::find_if(entries.begin(), entries.end(), [&](const AclEntry& entry) {
         return entry.account == access.actor;
     });
-    co_return own == entries.end() ? Rights{} : own->rights & access.rights;
+    co_return own == entries.end() ? Rights{} : own->rights& access.rights;
 }
 
 TxnTask<Result<void>> set_acl(AccountEdit& edit, MailboxId id, AccountId who, Rights rights) {
@@ -35,8 +35,10 @@ TxnTask<Result<void>> set_acl(AccountEdit& edit, MailboxId id, AccountId who, Ri
         entries.push_back({who, rights});
     }
     auto key = Key(edit.owner(), Table::Acl).id(id).str();
-    if (entries.empty()) edit.txn().erase(std::move(key));
-    else edit.txn().put(std::move(key), detail::encode(entries));
+    if (entries.empty())
+        edit.txn().erase(std::move(key));
+    else
+        edit.txn().put(std::move(key), detail::encode(entries));
     edit.properties_changed(*mailbox);
     co_return Result<void>{};
 }

@@ -49,8 +49,9 @@ class Rights {
     std::uint16_t bits_ = 0;
 };
 
-/// For whom something is done, and the most that this caller may do at all (a login may be read-only).
-/// Each call on a mailbox takes it; what the mailbox itself allows is checked inside the transaction.
+/// For whom something is done, and the most that this caller may do at all (a login may be
+/// read-only). Each call on a mailbox takes it; what the mailbox itself allows is checked inside
+/// the transaction.
 struct Access {
     AccountId actor;
     Rights rights = Rights::all();
@@ -73,8 +74,8 @@ struct AclEntry {
 };
 inline constexpr std::size_t acl_entries_max = 256;
 
-/// What `access` may do with `ref`: everything as its owner, else what its list says, and never more than
-/// `access.rights`. Empty if the mailbox does not exist.
+/// What `access` may do with `ref`: everything as its owner, else what its list says, and never
+/// more than `access.rights`. Empty if the mailbox does not exist.
 TxnTask<Result<Rights>> rights_of(ReadTransaction& txn, Access access, MailboxRef ref);
 /// The list, without the owner, who has all rights always.
 TxnTask<Result<std::vector<AclEntry>>> acl(ReadTransaction& txn, MailboxRef ref);

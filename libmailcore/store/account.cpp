@@ -17,9 +17,8 @@ std::string mailbox_key(AccountId account, MailboxId id) {
     return Key(account, Table::Mailbox).id(id).str();
 }
 
-constexpr Rights on_messages =
-    Rights(Right::Read) | Right::KeepSeen | Right::Write | Right::Insert | Right::DeleteMessages |
-    Right::Expunge;
+constexpr Rights on_messages = Rights(Right::Read) | Right::KeepSeen | Right::Write |
+                               Right::Insert | Right::DeleteMessages | Right::Expunge;
 
 } // namespace
 
@@ -165,7 +164,8 @@ TxnTask<Result<void>> AccountEdit::log_vanished(Cached& entry) {
     auto& mailbox = entry.mailbox;
     std::uint16_t part = 0;
     for (auto& row : detail::encode_uids(entry.vanished, detail::row_octets)) {
-        auto key = Key(owner_, Table::Vanished).id(mailbox.id).u64(modseq().value).u16(part++).str();
+        auto key =
+            Key(owner_, Table::Vanished).id(mailbox.id).u64(modseq().value).u16(part++).str();
         txn_.put(std::move(key), std::move(row));
     }
     mailbox.vanished_rows += part;
@@ -204,7 +204,9 @@ TxnTask<Result<void>> AccountEdit::log_destroyed() {
     log(Collection::Mailbox, std::move(ids));
     destroyed_emails_.clear();
     destroyed_mailboxes_.clear();
-    if (state_.destroyed_rows > destroyed_rows_max) co_return co_await trim_destroyed();
+    if (state_.destroyed_rows > destroyed_rows_max) {
+        MAILCORE_CO_TRY(trim_destroyed());
+    }
     co_return Result<void>{};
 }
 
@@ -290,13 +292,15 @@ TxnTask<Result<void>> create_account(WriteTransaction& txn, AccountId account, Q
     co_return Result<void>{};
 }
 
-TxnTask<Result<bool>> erase_account(WriteTransaction& txn, AccountId account, std::size_t rows_max) {
+TxnTask<Result<bool>> erase_account(WriteTransaction& txn, AccountId account,
+                                    std::size_t rows_max) {
     const Key all(account);
     const auto end = all.end();
     MAILCORE_CO_TRY(auto rows, txn.range(all.str(), end, rows_max));
     const auto emails = Key(account, Table::Email);
     for (auto& row : rows) {
-        const bool first_part = row.key.starts_with(emails.str()) && row.key.ends_with(std::string_view("\0\0", 2));
+        const bool first_part =
+            row.key.starts_with(emails.str()) && row.key.ends_with(std::string_view("\0\0", 2));
         if (first_part) {
             const EmailId id{detail::key_u64(row.key, 10)};
             MAILCORE_CO_TRY(const auto email, read_email(txn, account, id));

@@ -37,11 +37,11 @@ struct Quota {
 
 /// The account's row.
 struct AccountState {
-    std::uint64_t epoch = 1;        ///< another one after a restore: state strings of the old are void
-    std::uint64_t next_id = 1;      ///< of mailboxes, emails and threads
-    ModSeq modseq;                  ///< of the last change
-    UidValidity uidvalidity_last;   ///< the highest that was ever given
-    MailboxId inbox;                ///< always there
+    std::uint64_t epoch = 1;   ///< another one after a restore: state strings of the old are void
+    std::uint64_t next_id = 1; ///< of mailboxes, emails and threads
+    ModSeq modseq;             ///< of the last change
+    UidValidity uidvalidity_last; ///< the highest that was ever given
+    MailboxId inbox;              ///< always there
     Quota quota;
     std::uint32_t mailboxes = 0;
     std::uint32_t subscriptions = 0; ///< to mailboxes that do not exist
@@ -56,14 +56,14 @@ inline constexpr std::uint32_t subscriptions_max = 2'000; ///< to names that do 
 /// NotFound: it has no mailboxes here (`create_account` was not called).
 TxnTask<Result<AccountState>> account_state(ReadTransaction& txn, AccountId account);
 
-/// Gives a new account its row, INBOX, and Drafts, Sent, Junk, Trash and Archive with their roles, all
-/// subscribed. Conflict: it has them already.
+/// Gives a new account its row, INBOX, and Drafts, Sent, Junk, Trash and Archive with their roles,
+/// all subscribed. Conflict: it has them already.
 TxnTask<Result<void>> create_account(WriteTransaction& txn, AccountId account, QuotaLimits limits);
 /// Removes the next about `rows_max` rows of an account, with its bodies. False: nothing is left.
 TxnTask<Result<bool>> erase_account(WriteTransaction& txn, AccountId account, std::size_t rows_max);
 
-/// One change of an account: reads its row once, gives all that is changed inside it one mod-sequence
-/// (RFC 7162 §3.1), and writes counters and announces once, at the end:
+/// One change of an account: reads its row once, gives all that is changed inside it one
+/// mod-sequence (RFC 7162 §3.1), and writes counters and announces once, at the end:
 ///
 ///     AccountEdit edit(txn, access, account);
 ///     MAILCORE_CO_TRY(edit.begin());
@@ -71,8 +71,8 @@ TxnTask<Result<bool>> erase_account(WriteTransaction& txn, AccountId account, st
 ///     MAILCORE_CO_TRY(edit.save());
 ///
 /// The functions that change mailboxes, messages and flags take it; any number of them make one
-/// transaction. If one of them fails, the transaction must fail as a whole: rows may be half changed.
-/// Lives inside one TxnTask. Not for two edits of one account at a time.
+/// transaction. If one of them fails, the transaction must fail as a whole: rows may be half
+/// changed. Lives inside one TxnTask. Not for two edits of one account at a time.
 class AccountEdit {
   public:
     AccountEdit(WriteTransaction& txn, Access access, AccountId owner)
@@ -82,8 +82,8 @@ class AccountEdit {
 
     /// NotFound: no such account in this store.
     TxnTask<Result<void>> begin();
-    /// Puts what changed and announces it. Answers the mod-sequence of this change; of the last one, if
-    /// nothing was changed.
+    /// Puts what changed and announces it. Answers the mod-sequence of this change; of the last
+    /// one, if nothing was changed.
     TxnTask<Result<ModSeq>> save();
 
     [[nodiscard]] WriteTransaction& txn() const { return txn_; }
@@ -97,9 +97,9 @@ class AccountEdit {
     std::uint64_t next_id();
     UidValidity next_uidvalidity();
 
-    /// The mailbox, once the actor is known to hold `needed`. Valid until `save`; whoever changes something
-    /// in it calls one of the functions below afterwards, which puts its row. NotFound: none, or not to be
-    /// seen. Rejected: not allowed, or only a name above others.
+    /// The mailbox, once the actor is known to hold `needed`. Valid until `save`; whoever changes
+    /// something in it calls one of the functions below afterwards, which puts its row. NotFound:
+    /// none, or not to be seen. Rejected: not allowed, or only a name above others.
     TxnTask<Result<Mailbox*>> mailbox(MailboxId id, Rights needed);
     /// What the actor may do with a mailbox that was asked for.
     [[nodiscard]] Rights rights(MailboxId id) const;

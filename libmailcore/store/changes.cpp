@@ -11,12 +11,13 @@ namespace {
 
 /// Calls `visit(block number, summary)` for all blocks of a mailbox from `first` on.
 template <class Visit>
-TxnTask<Result<void>> summarise(ReadTransaction& txn, MailboxRef ref, std::uint32_t first, Visit& visit) {
+TxnTask<Result<void>> summarise(ReadTransaction& txn, MailboxRef ref, std::uint32_t first,
+                                Visit& visit) {
     constexpr std::size_t rows_max = 1'024;
     detail::BlockSpan span{first, detail::block_of(all_uids.last)};
     for (;;) {
-        MAILCORE_CO_TRY(const auto rows,
-                        detail::block_rows(txn, ref.owner, Table::Flags, ref.mailbox, span, rows_max));
+        MAILCORE_CO_TRY(const auto rows, detail::block_rows(txn, ref.owner, Table::Flags,
+                                                            ref.mailbox, span, rows_max));
         for (const auto& row : rows) {
             const auto summary = detail::FlagSummary::decode(row.value);
             if (!summary) co_return std::unexpected(summary.error());
@@ -109,17 +110,19 @@ TxnTask<Result<MailboxChanges>> changes_since(ReadTransaction& txn, Access acces
     for (std::size_t at = 0; at < blocks.size();) {
         // A run of neighbours is read in one go.
         auto end = at + 1;
-        while (end < blocks.size() && end - at < detail::block_rows_at_once && blocks[end] == blocks[end - 1] + 1)
+        while (end < blocks.size() && end - at < detail::block_rows_at_once &&
+               blocks[end] == blocks[end - 1] + 1)
             ++end;
         const detail::BlockSpan span{blocks[at], blocks[end - 1]};
-        MAILCORE_CO_TRY(const auto rows, detail::block_rows(txn, ref.owner, Table::Flags, ref.mailbox,
-                                                            span, end - at));
+        MAILCORE_CO_TRY(const auto rows, detail::block_rows(txn, ref.owner, Table::Flags,
+                                                            ref.mailbox, span, end - at));
         for (const auto& row : rows) {
             const auto number = detail::key_u32(row.key, 4);
             const auto block = detail::FlagBlock::decode(row.value);
             if (!block) co_return std::unexpected(block.error());
             detail::for_each_bit(block->present, [&](unsigned bit) {
-                if (block->modseqs[bit] > since.value) changes.changed.push_back(block->at(number, bit));
+                if (block->modseqs[bit] > since.value)
+                    changes.changed.push_back(block->at(number, bit));
             });
         }
         at = end;

@@ -14,7 +14,7 @@ namespace mailcore::store {
 struct MailboxSnapshot {
     Mailbox mailbox;
     Rights rights;
-    UidSet uids;                       ///< of all messages
+    UidSet uids; ///< of all messages
     std::optional<Uid> first_unseen;
     std::uint32_t recent = 0;          ///< messages from `mailbox.recent_from` on
     std::vector<std::string> keywords; ///< as in FlagsBatch
@@ -25,20 +25,22 @@ TxnTask<Result<MailboxSnapshot>> open_mailbox(ReadTransaction& txn, Access acces
 /// What changed since a mod-sequence.
 struct MailboxChanges {
     Mailbox mailbox; ///< now
-    std::vector<MessageFlags> changed; ///< new messages, and messages whose flags changed; ascending by UID
+    std::vector<MessageFlags>
+        changed; ///< new messages, and messages whose flags changed; ascending by UID
     std::vector<std::string> keywords; ///< names of their bits
-    /// UIDs that were expunged since. If `exact` is false, the log does not reach back that far: all UIDs
-    /// below UIDNEXT of which there is no message (RFC 7162 §3.2.5.2 allows to name more than needed).
+    /// UIDs that were expunged since. If `exact` is false, the log does not reach back that far:
+    /// all UIDs below UIDNEXT of which there is no message (RFC 7162 §3.2.5.2 allows to name more
+    /// than needed).
     UidSet vanished;
     bool exact = true;
 };
-/// Reads what changed after `since` and costs what it answers: blocks of 64 that changed, expunges that
-/// were logged. `since` 0: all messages. NotFound: the mailbox is gone.
+/// Reads what changed after `since` and costs what it answers: blocks of 64 that changed, expunges
+/// that were logged. `since` 0: all messages. NotFound: the mailbox is gone.
 TxnTask<Result<MailboxChanges>> changes_since(ReadTransaction& txn, Access access, MailboxRef ref,
                                               ModSeq since);
 
-/// Rows that a mailbox, or an account's log of destroyed things, keeps of the past; the oldest quarter
-/// goes when there are more.
+/// Rows that a mailbox, or an account's log of destroyed things, keeps of the past; the oldest
+/// quarter goes when there are more.
 inline constexpr std::uint32_t vanished_rows_max = 8'192;
 inline constexpr std::uint32_t destroyed_rows_max = 16'384;
 

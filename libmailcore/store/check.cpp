@@ -27,7 +27,8 @@ struct Findings {
     }
     template <class Number>
     void compare(std::string_view what, std::uint64_t whose, Number said, Number counted) {
-        if (said != counted) add("{} {}: the row says {}, there are {}", what, whose, said, counted);
+        if (said != counted)
+            add("{} {}: the row says {}, there are {}", what, whose, said, counted);
     }
 };
 
@@ -63,14 +64,17 @@ TxnTask<Result<void>> check_blocks(ReadTransaction& txn, AccountId account, cons
         if (!block || block->present == 0)
             return findings.add("mailbox {}: flags of block {} cannot be read", id, number);
         sums.exists += static_cast<std::uint32_t>(std::popcount(block->present));
-        sums.unseen += static_cast<std::uint32_t>(std::popcount(block->present & ~block->with(Flag::Seen)));
+        sums.unseen +=
+            static_cast<std::uint32_t>(std::popcount(block->present & ~block->with(Flag::Seen)));
         sums.deleted += static_cast<std::uint32_t>(std::popcount(block->with(Flag::Deleted)));
         for (const auto who : block->system)
             if ((who & ~block->present) != 0)
-                findings.add("mailbox {}: block {} has flags of messages that are not there", id, number);
+                findings.add("mailbox {}: block {} has flags of messages that are not there", id,
+                             number);
         for (const auto& [slot, who] : block->keywords)
             if ((who & ~block->present) != 0 || slot >= keywords.size() || keywords[slot].empty())
-                findings.add("mailbox {}: block {} has a keyword without name or message", id, number);
+                findings.add("mailbox {}: block {} has a keyword without name or message", id,
+                             number);
         if (block->highest() > mailbox.highest_modseq)
             findings.add("mailbox {}: block {} was changed after the mailbox", id, number);
         index.emplace(block->highest().value, number);
@@ -81,11 +85,13 @@ TxnTask<Result<void>> check_blocks(ReadTransaction& txn, AccountId account, cons
     const auto visit_messages = [&](const Row& row) {
         const auto number = detail::key_u32(row.key, 4);
         const auto block = detail::MessageBlock::decode(row.value);
-        if (!block) return findings.add("mailbox {}: messages of block {} cannot be read", id, number);
+        if (!block)
+            return findings.add("mailbox {}: messages of block {} cannot be read", id, number);
         const auto flags = blocks.find(number);
         if (flags == blocks.end() || flags->second.present != block->present)
             findings.add("mailbox {}: flags and messages of block {} disagree", id, number);
-        else blocks.erase(flags);
+        else
+            blocks.erase(flags);
         detail::for_each_bit(block->present, [&](unsigned bit) {
             const auto message = block->at(number, bit);
             sums.octets += message.size;
@@ -127,8 +133,9 @@ TxnTask<Result<void>> check_blocks(ReadTransaction& txn, AccountId account, cons
 }
 
 /// Emails, and the rows that lead to and from them.
-TxnTask<Result<void>> check_emails(ReadTransaction& txn, AccountId account, const AccountState& state,
-                                   const Counted& counted, Findings& findings) {
+TxnTask<Result<void>> check_emails(ReadTransaction& txn, AccountId account,
+                                   const AccountState& state, const Counted& counted,
+                                   Findings& findings) {
     QuotaUsage usage;
     std::uint64_t keys = 0;
     std::map<EmailId, std::string> parts; // of the email whose rows are passing by
@@ -180,7 +187,8 @@ TxnTask<Result<void>> check_emails(ReadTransaction& txn, AccountId account, cons
     findings.compare("thread members of account", account.value, usage.messages, members);
     findings.compare("thread keys of account", account.value, keys, key_rows);
     findings.compare("memberships of account", account.value, counted.memberships, memberships);
-    findings.compare("emails of account", account.value, state.quota.usage.messages, usage.messages);
+    findings.compare("emails of account", account.value, state.quota.usage.messages,
+                     usage.messages);
     findings.compare("octets of account", account.value, state.quota.usage.octets, usage.octets);
     co_return Result<void>{};
 }
@@ -198,30 +206,38 @@ TxnTask<Result<std::vector<std::string>>> check_account(ReadTransaction& txn, Ac
     const auto visit_mailbox = [&](const Row& row) {
         const MailboxId id{detail::key_u64(row.key, 8)};
         auto mailbox = detail::decode_mailbox(id, row.value);
-        if (mailbox) mailboxes.emplace(id, *std::move(mailbox));
-        else findings.add("mailbox {}: its row cannot be read", id.value);
+        if (mailbox)
+            mailboxes.emplace(id, *std::move(mailbox));
+        else
+            findings.add("mailbox {}: its row cannot be read", id.value);
     };
     MAILCORE_CO_TRY(each_row(txn, Key(account, Table::Mailbox), visit_mailbox));
-    const auto visit_doomed = [&](const Row& row) { doomed.emplace_back(detail::key_u64(row.key, 8)); };
+    const auto visit_doomed = [&](const Row& row) {
+        doomed.emplace_back(detail::key_u64(row.key, 8));
+    };
     MAILCORE_CO_TRY(each_row(txn, Key(account, Table::Doomed), visit_doomed));
-    findings.compare("mailboxes of account", account.value, std::size_t{state.mailboxes}, mailboxes.size());
+    findings.compare("mailboxes of account", account.value, std::size_t{state.mailboxes},
+                     mailboxes.size());
 
     std::size_t names = 0;
     const auto visit_name = [&](const Row& row) {
         ++names;
         const auto id = detail::decode_id(row.value);
         const auto found = id ? mailboxes.find(MailboxId{*id}) : mailboxes.end();
-        const bool right =
-            found != mailboxes.end() &&
-            row.key == Key(account, Table::MailboxName).id(found->second.parent).text(found->second.name).str();
-        if (!right) findings.add("a name leads to mailbox {}, which is called otherwise", id.value_or(0));
+        const bool right = found != mailboxes.end() && row.key == Key(account, Table::MailboxName)
+                                                                      .id(found->second.parent)
+                                                                      .text(found->second.name)
+                                                                      .str();
+        if (!right)
+            findings.add("a name leads to mailbox {}, which is called otherwise", id.value_or(0));
     };
     MAILCORE_CO_TRY(each_row(txn, Key(account, Table::MailboxName), visit_name));
     findings.compare("names of mailboxes of account", account.value, mailboxes.size(), names);
     std::uint32_t subscriptions = 0;
     const auto visit_subscription = [&](const Row&) { ++subscriptions; };
     MAILCORE_CO_TRY(each_row(txn, Key(account, Table::Subscription), visit_subscription));
-    findings.compare("subscribed names of account", account.value, state.subscriptions, subscriptions);
+    findings.compare("subscribed names of account", account.value, state.subscriptions,
+                     subscriptions);
     std::uint32_t destroyed = 0;
     const auto visit_destroyed = [&](const Row&) { ++destroyed; };
     MAILCORE_CO_TRY(each_row(txn, Key(account, Table::Destroyed), visit_destroyed));
@@ -231,13 +247,15 @@ TxnTask<Result<std::vector<std::string>>> check_account(ReadTransaction& txn, Ac
     for (const auto& [id, mailbox] : mailboxes) {
         if (mailbox.parent.value != 0 && !mailboxes.contains(mailbox.parent))
             findings.add("mailbox {}: its parent is gone", id.value);
-        if (id.value >= state.next_id) findings.add("mailbox {}: its id was not given out yet", id.value);
+        if (id.value >= state.next_id)
+            findings.add("mailbox {}: its id was not given out yet", id.value);
         MAILCORE_CO_TRY(check_blocks(txn, account, mailbox, counted, findings));
     }
     for (const auto id : doomed) {
         const auto visit = [&](const Row& row) {
             const auto block = detail::MessageBlock::decode(row.value);
-            if (block) counted.memberships += static_cast<std::uint64_t>(std::popcount(block->present));
+            if (block)
+                counted.memberships += static_cast<std::uint64_t>(std::popcount(block->present));
         };
         MAILCORE_CO_TRY(each_row(txn, Key(account, Table::Messages).id(id), visit));
     }

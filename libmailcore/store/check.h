@@ -8,9 +8,10 @@
 
 namespace mailcore::store {
 
-/// Counts everything of one account anew and names each row that says otherwise: counters of account and
-/// mailboxes, blocks, change index, memberships, names, threads. Empty: all agree. At most `problems_max`
-/// sentences. Reads the whole account in one transaction: not for a loop's thread.
+/// Counts everything of one account anew and names each row that says otherwise: counters of
+/// account and mailboxes, blocks, change index, memberships, names, threads. Empty: all agree. At
+/// most `problems_max` sentences. Reads the whole account in one transaction: not for a loop's
+/// thread.
 TxnTask<Result<std::vector<std::string>>> check_account(ReadTransaction& txn, AccountId account,
                                                         std::size_t problems_max = 100);
 

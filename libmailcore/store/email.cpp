@@ -26,14 +26,15 @@ TxnTask<Result<Email>> read_email(ReadTransaction& txn, AccountId owner, EmailId
     co_return detail::decode_email(id, octets);
 }
 
-TxnTask<Result<std::vector<Membership>>> memberships(ReadTransaction& txn, AccountId owner, EmailId id,
-                                                     std::size_t memberships_max) {
+TxnTask<Result<std::vector<Membership>>> memberships(ReadTransaction& txn, AccountId owner,
+                                                     EmailId id, std::size_t memberships_max) {
     const auto all = Key(owner, Table::Membership).id(id);
     const auto end = all.end();
     MAILCORE_CO_TRY(const auto rows, txn.range(all.str(), end, memberships_max));
     std::vector<Membership> places;
     for (const auto& row : rows)
-        places.emplace_back(MailboxId{detail::key_u64(row.key, 12)}, Uid{detail::key_u32(row.key, 4)});
+        places.emplace_back(MailboxId{detail::key_u64(row.key, 12)},
+                            Uid{detail::key_u32(row.key, 4)});
     co_return places;
 }
 
@@ -48,7 +49,8 @@ TxnTask<Result<MessageBatch>> read_messages(ReadTransaction& txn, Access access,
             batch.next = from;
             break;
         }
-        const auto rows_max = std::min(detail::block_rows_at_once, (messages_max - batch.messages.size()) / 64 + 1);
+        const auto rows_max =
+            std::min(detail::block_rows_at_once, (messages_max - batch.messages.size()) / 64 + 1);
         MAILCORE_CO_TRY(const auto rows, detail::block_rows(txn, ref.owner, Table::Messages,
                                                             ref.mailbox, *span, rows_max));
         for (const auto& row : rows) {
@@ -106,7 +108,8 @@ Task<Result<std::string>> read_octets(Store& store, const Email& email, std::uin
             }
             MAILCORE_CO_TRY(const auto read,
                             store.read_blob(piece.blob, piece.offset + in_piece, wanted));
-            if (read.empty()) co_return fail(ErrorKind::Corrupt, "a body is shorter than its row says");
+            if (read.empty())
+                co_return fail(ErrorKind::Corrupt, "a body is shorter than its row says");
             out += read;
             offset += read.size();
         }

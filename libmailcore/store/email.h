@@ -15,15 +15,15 @@ namespace mailcore::store {
 
 /// When a message was received, with the zone that INTERNALDATE was given in (RFC 9051 §2.3.3).
 struct Received {
-    WallTime at;                  ///< whole seconds are kept
+    WallTime at;                   ///< whole seconds are kept
     std::int16_t zone_minutes = 0; ///< east of UTC
     friend bool operator==(const Received&, const Received&) = default;
 };
 
 /// A part of an email's octets: its own, or a stretch of a body that others may share.
 struct Piece {
-    BlobId blob;        ///< 0: `octets`
-    std::string octets; ///< header fields added at delivery
+    BlobId blob;              ///< 0: `octets`
+    std::string octets;       ///< header fields added at delivery
     std::uint64_t offset = 0; ///< in the blob
     std::uint64_t length = 0; ///< of the blob's stretch, or of `octets`
 
@@ -43,10 +43,11 @@ struct Piece {
     friend bool operator==(const Piece&, const Piece&) = default;
 };
 inline constexpr std::size_t pieces_max = 16;
-inline constexpr std::size_t inline_octets_max = 16 * 1024;   ///< of all pieces together
+inline constexpr std::size_t inline_octets_max = 16 * 1024;     ///< of all pieces together
 inline constexpr std::size_t structure_octets_max = 256 * 1024; ///< encoded
 
-/// One email of an account (RFC 8474's EMAILID; JMAP's Email). Never changes; flags belong to where it is.
+/// One email of an account (RFC 8474's EMAILID; JMAP's Email). Never changes; flags belong to where
+/// it is.
 struct Email {
     EmailId id;
     ThreadId thread;
@@ -54,8 +55,9 @@ struct Email {
     Received received;
     std::uint64_t size = 0; ///< of all pieces: RFC822.SIZE, exactly the octets that are sent
     std::vector<Piece> pieces;
-    /// mime::Structure in its binary form (envelope, body structure, preview), of the octets that begin
-    /// `structure_offset` octets into the email: what stands before them was added at delivery.
+    /// mime::Structure in its binary form (envelope, body structure, preview), of the octets that
+    /// begin `structure_offset` octets into the email: what stands before them was added at
+    /// delivery.
     std::string structure;
     std::uint64_t structure_offset = 0;
     std::vector<ThreadKey> thread_keys; ///< what puts others into its thread
@@ -72,10 +74,11 @@ struct Membership {
     friend auto operator<=>(const Membership&, const Membership&) = default;
 };
 /// All places of an email, at most `memberships_max`.
-TxnTask<Result<std::vector<Membership>>> memberships(ReadTransaction& txn, AccountId owner, EmailId id,
-                                                     std::size_t memberships_max = 1'000);
+TxnTask<Result<std::vector<Membership>>>
+memberships(ReadTransaction& txn, AccountId owner, EmailId id, std::size_t memberships_max = 1'000);
 
-/// What is known of a message without its email's row: enough for RFC822.SIZE, INTERNALDATE, EMAILID.
+/// What is known of a message without its email's row: enough for RFC822.SIZE, INTERNALDATE,
+/// EMAILID.
 struct Message {
     Uid uid;
     EmailId email;
@@ -103,11 +106,12 @@ struct EmailBatch {
 /// The same with the emails themselves: ENVELOPE, BODYSTRUCTURE, THREADID, SEARCH. Ends after
 /// `emails_max` or about `octets_max` of rows, whichever comes first, and after at least one.
 TxnTask<Result<EmailBatch>> read_emails(ReadTransaction& txn, Access access, MailboxRef ref,
-                                        UidSet uids, Uid from = Uid{1}, std::size_t emails_max = 256,
+                                        UidSet uids, Uid from = Uid{1},
+                                        std::size_t emails_max = 256,
                                         std::size_t octets_max = 512 * 1024);
 
-/// `octets` octets of an email from `offset` on, across its pieces; fewer only at its end. At most 1 MiB
-/// a call. NotFound: the email was expunged meanwhile and its body is gone.
+/// `octets` octets of an email from `offset` on, across its pieces; fewer only at its end. At most
+/// 1 MiB a call. NotFound: the email was expunged meanwhile and its body is gone.
 Task<Result<std::string>> read_octets(Store& store, const Email& email, std::uint64_t offset,
                                       std::size_t octets);
 

@@ -37,9 +37,9 @@ TxnTask<Result<Filed>> file(AccountEdit& edit, Email email, Filing filing) {
     const auto rights = edit.rights(filing.mailbox);
     std::uint64_t keywords = 0;
     if (rights.has(Right::Write)) {
-        MAILCORE_CO_TRY(keywords,
-                        detail::keyword_slots(edit, filing.mailbox, std::move(filing.flags.keywords),
-                                              detail::NewKeywords::Added));
+        MAILCORE_CO_TRY(keywords, detail::keyword_slots(edit, filing.mailbox,
+                                                        std::move(filing.flags.keywords),
+                                                        detail::NewKeywords::Added));
     }
 
     auto& txn = edit.txn();
@@ -80,13 +80,14 @@ TxnTask<Result<Filed>> file(AccountEdit& edit, Email email, Filing filing) {
 }
 
 /// The messages of `uids`, with their flags, as they are.
-TxnTask<Result<std::vector<detail::FiledMessage>>> read_filed(AccountEdit& edit, const Mailbox& mailbox,
-                                                              const UidSet& uids) {
+TxnTask<Result<std::vector<detail::FiledMessage>>>
+read_filed(AccountEdit& edit, const Mailbox& mailbox, const UidSet& uids) {
     const MailboxRef ref{edit.owner(), mailbox.id};
     std::vector<detail::FiledMessage> found;
     std::optional<Uid> from = Uid{1};
     while (from) {
-        MAILCORE_CO_TRY(const auto batch, read_messages(edit.txn(), edit.access(), ref, uids, *from));
+        MAILCORE_CO_TRY(const auto batch,
+                        read_messages(edit.txn(), edit.access(), ref, uids, *from));
         MAILCORE_CO_TRY(const auto flags, read_flags(edit.txn(), edit.access(), ref, uids, *from));
         if (batch.messages.size() != flags.messages.size())
             co_return detail::corrupt("blocks disagree in mailbox", mailbox.id.value);
@@ -105,19 +106,23 @@ TxnTask<Result<std::vector<detail::FiledMessage>>> take_out(AccountEdit& edit, M
     for (;;) {
         const auto span = detail::next_span(uids, from, mailbox.uidnext);
         if (!span) break;
-        MAILCORE_CO_TRY(const auto rows, detail::block_rows(edit.txn(), edit.owner(), Table::Flags,
-                                                            mailbox.id, *span, detail::block_rows_at_once));
+        MAILCORE_CO_TRY(const auto rows,
+                        detail::block_rows(edit.txn(), edit.owner(), Table::Flags, mailbox.id,
+                                           *span, detail::block_rows_at_once));
         for (const auto& row : rows) {
             const auto block = detail::key_u32(row.key, 4);
             const auto first = detail::first_uid(block);
-            MAILCORE_CO_TRY(auto some, detail::take_messages(edit, mailbox, block, uids.bits(first)));
+            MAILCORE_CO_TRY(auto some,
+                            detail::take_messages(edit, mailbox, block, uids.bits(first)));
             std::uint64_t gone = 0;
             for (const auto& one : some)
                 gone |= std::uint64_t{1} << detail::bit_of(one.message.uid);
             edit.messages_vanished(mailbox.id, first, gone);
             std::move(some.begin(), some.end(), std::back_inserter(taken));
         }
-        const auto done = rows.size() < detail::block_rows_at_once ? span->last : detail::key_u32(rows.back().key, 4);
+        const auto done = rows.size() < detail::block_rows_at_once
+                              ? span->last
+                              : detail::key_u32(rows.back().key, 4);
         if (done >= detail::block_of(all_uids.last)) break;
         from = detail::first_uid(done + 1);
     }
@@ -141,7 +146,8 @@ TxnTask<Result<Copied>> add_all(AccountEdit& edit, Mailbox& to,
         std::vector<std::string> used;
         for (std::size_t n = 0; n < names.size(); ++n)
             if ((wanted >> n & 1) != 0) used.push_back(names[n]);
-        // All at once, so that none of them is taken for unused; then one by one, to know which is which.
+        // All at once, so that none of them is taken for unused; then one by one, to know which is
+        // which.
         MAILCORE_CO_TRY(detail::keyword_slots(edit, to.id, used, detail::NewKeywords::Added));
         for (std::size_t n = 0; n < names.size(); ++n) {
             if ((wanted >> n & 1) == 0) continue;
@@ -154,7 +160,8 @@ TxnTask<Result<Copied>> add_all(AccountEdit& edit, Mailbox& to,
     copied.uids.reserve(messages.size());
     for (const auto& one : messages) {
         std::uint64_t keywords = 0;
-        detail::for_each_bit(one.flags.keywords & wanted, [&](unsigned bit) { keywords |= slots[bit]; });
+        detail::for_each_bit(one.flags.keywords & wanted,
+                             [&](unsigned bit) { keywords |= slots[bit]; });
         detail::MessageBlock::Entry entry;
         entry.email = one.message.email;
         entry.size = one.message.size;
@@ -195,7 +202,8 @@ TxnTask<Result<Filed>> file_copy(AccountEdit& edit, Email source, Filing filing)
     co_return co_await file(edit, std::move(source), std::move(filing));
 }
 
-TxnTask<Result<Copied>> copy_messages(AccountEdit& edit, MailboxId from, UidSet uids, MailboxId to) {
+TxnTask<Result<Copied>> copy_messages(AccountEdit& edit, MailboxId from, UidSet uids,
+                                      MailboxId to) {
     MAILCORE_CO_TRY(const auto* source, edit.mailbox(from, Right::Read));
     MAILCORE_CO_TRY(auto* target, edit.mailbox(to, Right::Insert));
     MAILCORE_CO_TRY(const auto messages, read_filed(edit, *source, uids));
@@ -204,8 +212,10 @@ TxnTask<Result<Copied>> copy_messages(AccountEdit& edit, MailboxId from, UidSet 
     co_return copied;
 }
 
-TxnTask<Result<Copied>> move_messages(AccountEdit& edit, MailboxId from, UidSet uids, MailboxId to) {
-    // RFC 6851 §3.3: like COPY, then STORE \Deleted and EXPUNGE, so it needs the rights of all three.
+TxnTask<Result<Copied>> move_messages(AccountEdit& edit, MailboxId from, UidSet uids,
+                                      MailboxId to) {
+    // RFC 6851 §3.3: like COPY, then STORE \Deleted and EXPUNGE, so it needs the rights of all
+    // three.
     const auto leaving = Rights(Right::Read) | Right::DeleteMessages | Right::Expunge;
     MAILCORE_CO_TRY(auto* source, edit.mailbox(from, leaving));
     MAILCORE_CO_TRY(auto* target, edit.mailbox(to, Right::Insert));
@@ -228,8 +238,8 @@ TxnTask<Result<Expunged>> expunge(AccountEdit& edit, MailboxId id, UidSet uids, 
         if (which == Expunge::Deleted && mailbox->deleted == 0) break;
         const auto span = detail::next_span(uids, from, mailbox->uidnext);
         if (!span) break;
-        MAILCORE_CO_TRY(const auto rows, detail::block_rows(edit.txn(), edit.owner(), Table::Flags, id,
-                                                            *span, detail::block_rows_at_once));
+        MAILCORE_CO_TRY(const auto rows, detail::block_rows(edit.txn(), edit.owner(), Table::Flags,
+                                                            id, *span, detail::block_rows_at_once));
         auto done = span->last;
         for (const auto& row : rows) {
             const auto block = detail::FlagBlock::decode(row.value);

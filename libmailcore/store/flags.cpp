@@ -19,7 +19,8 @@ struct FlagChange {
     bool may_keywords = false;
 
     /// The bitmap of a flag after the change, for the messages of `who`.
-    [[nodiscard]] std::uint64_t apply(std::uint64_t old, std::uint64_t who, bool asked, bool may) const {
+    [[nodiscard]] std::uint64_t apply(std::uint64_t old, std::uint64_t who, bool asked,
+                                      bool may) const {
         if (!may) return old;
         switch (how) {
         case StoreHow::Add: return asked ? old | who : old;
@@ -74,8 +75,8 @@ bool is_keyword(std::string_view text) {
     });
 }
 
-TxnTask<Result<FlagsBatch>> read_flags(ReadTransaction& txn, Access access, MailboxRef ref, UidSet uids,
-                                       Uid from, std::size_t messages_max) {
+TxnTask<Result<FlagsBatch>> read_flags(ReadTransaction& txn, Access access, MailboxRef ref,
+                                       UidSet uids, Uid from, std::size_t messages_max) {
     MAILCORE_CO_TRY(const auto mailbox, mailbox_status(txn, access, ref, Right::Read));
     FlagsBatch batch;
     batch.highest_modseq = mailbox.highest_modseq;
@@ -87,9 +88,10 @@ TxnTask<Result<FlagsBatch>> read_flags(ReadTransaction& txn, Access access, Mail
             batch.next = from;
             break;
         }
-        const auto rows_max = std::min(detail::block_rows_at_once, (messages_max - batch.messages.size()) / 64 + 1);
-        MAILCORE_CO_TRY(const auto rows, detail::block_rows(txn, ref.owner, Table::Flags, ref.mailbox,
-                                                            *span, rows_max));
+        const auto rows_max =
+            std::min(detail::block_rows_at_once, (messages_max - batch.messages.size()) / 64 + 1);
+        MAILCORE_CO_TRY(const auto rows, detail::block_rows(txn, ref.owner, Table::Flags,
+                                                            ref.mailbox, *span, rows_max));
         for (const auto& row : rows) {
             const auto block = detail::key_u32(row.key, 4);
             const auto decoded = detail::FlagBlock::decode(row.value);
@@ -123,8 +125,8 @@ TxnTask<Result<StoredFlags>> store_flags(AccountEdit& edit, MailboxId id, StoreF
     if (nothing_allowed && (!nothing_asked || store.how == StoreHow::Replace))
         co_return fail(ErrorKind::Rejected, "no right to change these flags");
     if (change.may_keywords) {
-        const auto unknown =
-            store.how == StoreHow::Remove ? detail::NewKeywords::Ignored : detail::NewKeywords::Added;
+        const auto unknown = store.how == StoreHow::Remove ? detail::NewKeywords::Ignored
+                                                           : detail::NewKeywords::Added;
         MAILCORE_CO_TRY(change.keywords,
                         detail::keyword_slots(edit, id, std::move(store.flags.keywords), unknown));
     }
@@ -134,8 +136,8 @@ TxnTask<Result<StoredFlags>> store_flags(AccountEdit& edit, MailboxId id, StoreF
     for (;;) {
         const auto span = detail::next_span(store.uids, from, mailbox->uidnext);
         if (!span) break;
-        MAILCORE_CO_TRY(const auto rows, detail::block_rows(edit.txn(), edit.owner(), Table::Flags, id,
-                                                            *span, detail::block_rows_at_once));
+        MAILCORE_CO_TRY(const auto rows, detail::block_rows(edit.txn(), edit.owner(), Table::Flags,
+                                                            id, *span, detail::block_rows_at_once));
         for (const auto& row : rows) {
             const auto number = detail::key_u32(row.key, 4);
             auto decoded = detail::FlagBlock::decode(row.value);
@@ -159,11 +161,13 @@ TxnTask<Result<StoredFlags>> store_flags(AccountEdit& edit, MailboxId id, StoreF
             stored.changed.add_bits(first, different);
             mailbox->unseen += static_cast<std::uint32_t>(
                 std::popcount(block.present & ~block.with(Flag::Seen)) - std::popcount(unseen));
-            mailbox->deleted += static_cast<std::uint32_t>(std::popcount(block.with(Flag::Deleted)) -
-                                                           std::popcount(deleted));
+            mailbox->deleted += static_cast<std::uint32_t>(
+                std::popcount(block.with(Flag::Deleted)) - std::popcount(deleted));
             detail::put_flag_block(edit, id, number, block, was);
         }
-        const auto done = rows.size() < detail::block_rows_at_once ? span->last : detail::key_u32(rows.back().key, 4);
+        const auto done = rows.size() < detail::block_rows_at_once
+                              ? span->last
+                              : detail::key_u32(rows.back().key, 4);
         if (done >= detail::block_of(all_uids.last)) break;
         from = detail::first_uid(done + 1);
     }

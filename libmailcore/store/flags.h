@@ -52,8 +52,8 @@ class SystemFlags {
 inline constexpr std::size_t keywords_max = 64;
 inline constexpr std::size_t keyword_octets_max = 128;
 
-/// Flags by name, as a client gives them. Keywords are atoms (without backslash), compared without regard
-/// to ASCII case; the spelling that came first in the mailbox is kept.
+/// Flags by name, as a client gives them. Keywords are atoms (without backslash), compared without
+/// regard to ASCII case; the spelling that came first in the mailbox is kept.
 struct NamedFlags {
     SystemFlags system;
     std::vector<std::string> keywords;
@@ -77,8 +77,8 @@ struct FlagsBatch {
     ModSeq highest_modseq;              ///< of the mailbox, when this was read
     std::optional<Uid> next;            ///< where to go on; nothing: all was read
 };
-/// Flags of the messages of `uids` from `from` on, at most about `messages_max` (whole blocks of 64).
-/// NotFound, Rejected: the mailbox. UIDs without a message are left out.
+/// Flags of the messages of `uids` from `from` on, at most about `messages_max` (whole blocks of
+/// 64). NotFound, Rejected: the mailbox. UIDs without a message are left out.
 TxnTask<Result<FlagsBatch>> read_flags(ReadTransaction& txn, Access access, MailboxRef ref,
                                        UidSet uids, Uid from = Uid{1},
                                        std::size_t messages_max = 8'192);
@@ -97,10 +97,11 @@ struct StoredFlags {
     UidSet modified; ///< left alone because of `unchanged_since` (the MODIFIED response code)
     ModSeq modseq;   ///< of `changed`
 };
-/// Stores flags of any number of messages in one change: 64 messages a row, so that 1:* of 100,000 is a
-/// matter of milliseconds. Needs KeepSeen for \Seen, DeleteMessages for \Deleted, Write for all others;
-/// without any needed right Rejected, and nothing is stored. Replace leaves those alone that the actor may
-/// not change (RFC 4314 §4). Rejected: no keyword. LimitExceeded: more keywords than `keywords_max`.
+/// Stores flags of any number of messages in one change: 64 messages a row, so that 1:* of 100,000
+/// is a matter of milliseconds. Needs KeepSeen for \Seen, DeleteMessages for \Deleted, Write for
+/// all others; without any needed right Rejected, and nothing is stored. Replace leaves those alone
+/// that the actor may not change (RFC 4314 §4). Rejected: no keyword. LimitExceeded: more keywords
+/// than `keywords_max`.
 TxnTask<Result<StoredFlags>> store_flags(AccountEdit& edit, MailboxId mailbox, StoreFlags store);
 
 } // namespace mailcore::store

@@ -53,7 +53,7 @@ void JournalStore::State::report(const std::string& damage) {
 }
 
 Result<void> JournalStore::State::open(const JournalStore& store) {
-    MAILCORE_TRY(files.make_folder(folder));
+    MAILCORE_TRY(base::make_durable_folder(files, folder));
     MAILCORE_TRY(lock, files.lock_folder(folder));
     const auto reported = [this](const std::string& what) { report(what); };
     MAILCORE_TRY(auto index, index_files.open_newest(reported));

@@ -1,8 +1,8 @@
 // Where each row stands: the spaces of the store and the tables of an account.
 //
-// A key begins with one octet that names its space; numbers in it are big endian, so that rows lie in the
-// order of their numbers. Octet 0 is the engine's own (bodies, references, counters).
-// Every value begins with the version of its format, a varint.
+// A key begins with one octet that names its space; numbers in it are big endian, so that rows lie
+// in the order of their numbers. Octet 0 is the engine's own (bodies, references, counters). Every
+// value begins with the version of its format, a varint.
 #pragma once
 
 #include "libmailcore/store/ids.h"
@@ -23,8 +23,8 @@ enum class Space : char {
     System = 's',    ///< this installation: format versions, keys, settings
 };
 
-/// Tables of an account; the octet behind its id. Upper case: what is filed by email; lower case: by
-/// mailbox, or of the account as a whole. Letters are never reused.
+/// Tables of an account; the octet behind its id. Upper case: what is filed by email; lower case:
+/// by mailbox, or of the account as a whole. Letters are never reused.
 enum class Table : char {
     Account = 'a',      ///< one row: counters, usage, limits
     Mailbox = 'm',      ///< mailbox -> its properties and counts

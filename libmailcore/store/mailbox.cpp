@@ -64,8 +64,8 @@ TxnTask<Result<MailboxId>> walk(ReadTransaction& txn, AccountId owner,
     co_return at;
 }
 
-TxnTask<Result<std::vector<MailboxId>>> children(ReadTransaction& txn, AccountId owner, MailboxId parent,
-                                                 std::size_t most) {
+TxnTask<Result<std::vector<MailboxId>>> children(ReadTransaction& txn, AccountId owner,
+                                                 MailboxId parent, std::size_t most) {
     const auto all = Key(owner, Table::MailboxName).id(parent);
     const auto end = all.end();
     MAILCORE_CO_TRY(const auto rows, txn.range(all.str(), end, most));
@@ -124,7 +124,8 @@ TxnTask<Result<Mailbox*>> add_child(AccountEdit& edit, MailboxId parent, const s
         co_return fail(ErrorKind::LimitExceeded, "mailboxes of an account");
     if (parent.value != 0) {
         MAILCORE_CO_TRY(edit.mailbox(parent, Right::CreateMailbox));
-    } else if (edit.access().actor != edit.owner() || !edit.access().rights.has(Right::CreateMailbox)) {
+    } else if (edit.access().actor != edit.owner() ||
+               !edit.access().rights.has(Right::CreateMailbox)) {
         co_return fail(ErrorKind::Rejected, "no right to create mailboxes here");
     }
     Mailbox mailbox;
@@ -159,12 +160,13 @@ TxnTask<Result<void>> check_role_free(AccountEdit& edit, Role role, MailboxId bu
     if (role == Role::None) co_return Result<void>{};
     if (role == Role::Inbox) co_return fail(ErrorKind::Rejected, "there is one INBOX");
     MAILCORE_CO_TRY(const auto other, mailbox_with_role(edit.txn(), edit.owner(), role));
-    if (other && other->id != but) co_return fail(ErrorKind::Conflict, "another mailbox has this role");
+    if (other && other->id != but)
+        co_return fail(ErrorKind::Conflict, "another mailbox has this role");
     co_return Result<void>{};
 }
 
-/// A mailbox that is deleted but has others below it: a name takes its place, under an id of its own,
-/// since its messages may outlive it for a while.
+/// A mailbox that is deleted but has others below it: a name takes its place, under an id of its
+/// own, since its messages may outlive it for a while.
 TxnTask<Result<void>> leave_name(AccountEdit& edit, Mailbox old, std::vector<MailboxId> below) {
     Mailbox name;
     name.id = MailboxId{edit.next_id()};
@@ -173,20 +175,23 @@ TxnTask<Result<void>> leave_name(AccountEdit& edit, Mailbox old, std::vector<Mai
     name.subscribed = old.subscribed;
     name.selectable = false;
     name.uidvalidity = edit.next_uidvalidity();
-    edit.txn().put(name_key(edit.owner(), old.parent, old.name).str(), detail::encode_id(name.id.value));
+    edit.txn().put(name_key(edit.owner(), old.parent, old.name).str(),
+                   detail::encode_id(name.id.value));
     const auto id = name.id;
     edit.add_mailbox(std::move(name));
     for (const auto child_id : below) {
         MAILCORE_CO_TRY(auto* moved, edit.mailbox(child_id, Rights{}));
         edit.txn().erase(name_key(edit.owner(), old.id, moved->name).str());
-        edit.txn().put(name_key(edit.owner(), id, moved->name).str(), detail::encode_id(child_id.value));
+        edit.txn().put(name_key(edit.owner(), id, moved->name).str(),
+                       detail::encode_id(child_id.value));
         moved->parent = id;
         edit.properties_changed(*moved);
     }
     co_return Result<void>{};
 }
 
-/// Removes messages of a mailbox that is gone already, and at last its other rows. True: there is more.
+/// Removes messages of a mailbox that is gone already, and at last its other rows. True: there is
+/// more.
 TxnTask<Result<bool>> reclaim_one(AccountEdit& edit, MailboxId id, std::uint32_t messages_max) {
     auto& txn = edit.txn();
     const detail::BlockSpan all{0, detail::block_of(all_uids.last)};
@@ -239,10 +244,12 @@ std::string_view to_string(Role role) {
 
 Result<std::vector<std::string>> split_path(std::string_view path) {
     if (path.ends_with(hierarchy_separator)) path.remove_suffix(1);
-    if (path.size() > path_octets_max) return fail(ErrorKind::Rejected, "path of a mailbox is too long");
+    if (path.size() > path_octets_max)
+        return fail(ErrorKind::Rejected, "path of a mailbox is too long");
     auto normal = codec::to_nfc(path);
     if (!normal) return fail(ErrorKind::Rejected, "path of a mailbox is not UTF-8");
-    if (normal->size() > path_octets_max) return fail(ErrorKind::Rejected, "path of a mailbox is too long");
+    if (normal->size() > path_octets_max)
+        return fail(ErrorKind::Rejected, "path of a mailbox is too long");
     std::vector<std::string> levels;
     std::string_view rest = *normal;
     for (;;) {
@@ -253,7 +260,8 @@ Result<std::vector<std::string>> split_path(std::string_view path) {
         if (cut == std::string_view::npos) break;
         rest.remove_prefix(cut + 1);
     }
-    if (levels.size() > mailbox_depth_max) return fail(ErrorKind::Rejected, "mailboxes nested too deeply");
+    if (levels.size() > mailbox_depth_max)
+        return fail(ErrorKind::Rejected, "mailboxes nested too deeply");
     if (codec::equal_ignoring_case(levels.front(), inbox_name)) levels.front() = inbox_name;
     return levels;
 }
@@ -317,7 +325,8 @@ TxnTask<Result<MailboxList>> list_mailboxes(ReadTransaction& txn, Access access,
             });
             bool any = false;
             for (auto& entry : siblings) {
-                entry.path = path.empty() ? entry.mailbox.name : path + hierarchy_separator + entry.mailbox.name;
+                entry.path = path.empty() ? entry.mailbox.name
+                                          : path + hierarchy_separator + entry.mailbox.name;
                 const auto id = entry.mailbox.id;
                 const auto own_path = entry.path;
                 const auto at = out.size();
@@ -348,7 +357,8 @@ TxnTask<Result<MailboxList>> list_mailboxes(ReadTransaction& txn, Access access,
     if (own) {
         const auto names = Key(owner, Table::Subscription);
         const auto names_end = names.end();
-        MAILCORE_CO_TRY(const auto subscribed, txn.range(names.str(), names_end, subscriptions_max));
+        MAILCORE_CO_TRY(const auto subscribed,
+                        txn.range(names.str(), names_end, subscriptions_max));
         for (const auto& row : subscribed) {
             auto path = detail::decode_texts(row.value);
             if (!path) co_return std::unexpected(path.error());
@@ -394,7 +404,8 @@ TxnTask<Result<std::optional<Mailbox>>> mailbox_with_role(ReadTransaction& txn, 
     for (;;) {
         MAILCORE_CO_TRY(const auto rows, txn.range(from, end, 64));
         for (const auto& row : rows) {
-            auto mailbox = detail::decode_mailbox(MailboxId{detail::key_u64(row.key, 8)}, row.value);
+            auto mailbox =
+                detail::decode_mailbox(MailboxId{detail::key_u64(row.key, 8)}, row.value);
             if (!mailbox) co_return std::unexpected(mailbox.error());
             if (mailbox->role == role) co_return std::optional<Mailbox>(*std::move(mailbox));
         }
@@ -412,7 +423,8 @@ TxnTask<Result<std::string>> mailbox_path(ReadTransaction& txn, MailboxRef ref) 
         auto mailbox = detail::decode_mailbox(id, *row);
         if (!mailbox) co_return std::unexpected(mailbox.error());
         levels.insert(levels.begin(), std::move(mailbox->name));
-        if (levels.size() > mailbox_depth_max) co_return detail::corrupt("depth of mailbox", id.value);
+        if (levels.size() > mailbox_depth_max)
+            co_return detail::corrupt("depth of mailbox", id.value);
         id = mailbox->parent;
     }
     co_return join_path(levels);
@@ -446,7 +458,8 @@ TxnTask<Result<CreatedMailbox>> create_mailbox(AccountEdit& edit, CreateMailbox 
     co_return created;
 }
 
-TxnTask<Result<RenamedMailbox>> rename_mailbox(AccountEdit& edit, std::string from, std::string to) {
+TxnTask<Result<RenamedMailbox>> rename_mailbox(AccountEdit& edit, std::string from,
+                                               std::string to) {
     const auto old_levels = split_path(from);
     if (!old_levels) co_return fail(ErrorKind::NotFound, "mailbox");
     auto levels = split_path(to);
@@ -546,8 +559,11 @@ TxnTask<Result<void>> set_subscribed(AccountEdit& edit, std::string path, Subscr
     MAILCORE_CO_TRY(const auto id, walk(edit.txn(), edit.owner(), *levels));
     const bool wanted = subscribed == Subscribed::Yes;
     if (id.value == 0) {
-        if (wanted) co_return co_await keep_subscription(edit, normal);
-        MAILCORE_CO_TRY(take_subscription(edit, normal));
+        if (wanted) {
+            MAILCORE_CO_TRY(keep_subscription(edit, normal));
+        } else {
+            MAILCORE_CO_TRY(take_subscription(edit, normal));
+        }
         co_return Result<void>{};
     }
     MAILCORE_CO_TRY(auto* mailbox, edit.mailbox(id, Rights{}));

@@ -53,7 +53,8 @@ std::vector<ThreadKey> thread_keys(const std::vector<std::string>& message_ids,
     return keys;
 }
 
-TxnTask<Result<ThreadId>> join_thread(AccountEdit& edit, EmailId email, std::vector<ThreadKey> keys) {
+TxnTask<Result<ThreadId>> join_thread(AccountEdit& edit, EmailId email,
+                                      std::vector<ThreadKey> keys) {
     auto& txn = edit.txn();
     ThreadId thread;
     for (const auto& key : keys) {
@@ -69,7 +70,8 @@ TxnTask<Result<ThreadId>> join_thread(AccountEdit& edit, EmailId email, std::vec
     if (thread.value == 0) thread = ThreadId{edit.next_id()};
     for (const auto& key : keys)
         txn.put(thread_key(edit.owner(), key).id(email).str(), detail::encode_id(thread.value));
-    txn.put(Key(edit.owner(), Table::ThreadMember).id(thread).id(email).str(), detail::encode_mark());
+    txn.put(Key(edit.owner(), Table::ThreadMember).id(thread).id(email).str(),
+            detail::encode_mark());
     co_return thread;
 }
 

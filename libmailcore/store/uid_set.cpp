@@ -78,7 +78,8 @@ bool UidSet::contains(Uid uid) const {
 
 std::uint64_t UidSet::size() const {
     std::uint64_t size = 0;
-    for (const auto& range : ranges_) size += std::uint64_t{range.last.value} - range.first.value + 1;
+    for (const auto& range : ranges_)
+        size += std::uint64_t{range.last.value} - range.first.value + 1;
     return size;
 }
 
@@ -90,8 +91,10 @@ UidSet UidSet::intersection(const UidSet& other) const {
         const auto first = std::max(a->first, b->first);
         const auto last = std::min(a->last, b->last);
         if (first <= last) both.ranges_.push_back({first, last});
-        if (a->last < b->last) ++a;
-        else ++b;
+        if (a->last < b->last)
+            ++a;
+        else
+            ++b;
     }
     return both;
 }
@@ -102,7 +105,8 @@ UidSet UidSet::without(const UidSet& other) const {
     for (auto range : ranges_) {
         while (b != other.ranges_.end() && b->last < range.first) ++b;
         for (auto hole = b; hole != other.ranges_.end() && hole->first <= range.last; ++hole) {
-            if (hole->first > range.first) rest.ranges_.push_back({range.first, before(hole->first)});
+            if (hole->first > range.first)
+                rest.ranges_.push_back({range.first, before(hole->first)});
             if (hole->last >= range.last) {
                 range.first = Uid{0};
                 break;
@@ -117,7 +121,8 @@ UidSet UidSet::without(const UidSet& other) const {
 std::uint64_t UidSet::bits(Uid first) const {
     const std::uint64_t from = first.value;
     std::uint64_t bits = 0;
-    for (auto at = reaching(ranges_, first); at != ranges_.end() && at->first.value < from + 64; ++at) {
+    for (auto at = reaching(ranges_, first); at != ranges_.end() && at->first.value < from + 64;
+         ++at) {
         const auto low = std::max<std::uint64_t>(at->first.value, from) - from;
         const auto high = std::min<std::uint64_t>(at->last.value, from + 63) - from;
         bits |= (~std::uint64_t{0} >> (63 - (high - low))) << low;

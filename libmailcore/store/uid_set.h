@@ -20,8 +20,8 @@ struct UidRange {
 
 inline constexpr UidRange all_uids{Uid{1}, Uid{std::numeric_limits<std::uint32_t>::max()}};
 
-/// UIDs in ascending order, kept as ranges that neither overlap nor touch. Its size is that of its gaps,
-/// not of its members: the set 1:* is one range. A value.
+/// UIDs in ascending order, kept as ranges that neither overlap nor touch. Its size is that of its
+/// gaps, not of its members: the set 1:* is one range. A value.
 class UidSet {
   public:
     UidSet() = default;

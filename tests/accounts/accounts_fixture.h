@@ -49,13 +49,15 @@ class People {
     accounts::DomainId make_domain(const std::string& name) {
         accounts::Domain row;
         row.name = name;
-        return write([row](store::WriteTransaction& txn) { return accounts::add_domain(txn, row); }).value();
+        return write([row](store::WriteTransaction& txn) { return accounts::add_domain(txn, row); })
+            .value();
     }
     accounts::AccountId make_account(const std::string& address, const std::string& password = {},
                                      std::vector<std::string> more = {}) {
         accounts::Account row;
         row.address = accounts::Address::parse(address).value();
-        for (const auto& other : more) row.more_addresses.push_back(accounts::Address::parse(other).value());
+        for (const auto& other : more)
+            row.more_addresses.push_back(accounts::Address::parse(other).value());
         const auto id = write([row](store::WriteTransaction& txn) {
                             return accounts::add_account(txn, row, store::QuotaLimits{});
                         }).value();
@@ -65,8 +67,11 @@ class People {
     void make_alias(const std::string& address, std::vector<std::string> targets) {
         accounts::Alias row;
         row.address = accounts::Address::parse(address).value();
-        for (const auto& target : targets) row.targets.push_back(accounts::Address::parse(target).value());
-        write([row](store::WriteTransaction& txn) { return accounts::set_alias(txn, row); }).value();
+        for (const auto& target : targets)
+            row.targets.push_back(accounts::Address::parse(target).value());
+        write([row](store::WriteTransaction& txn) {
+            return accounts::set_alias(txn, row);
+        }).value();
     }
     accounts::Lookup lookup(const std::string& text) {
         return run(directory_.lookup(accounts::Address::parse(text).value())).value();

@@ -38,7 +38,10 @@ TEST_CASE("addresses are read, compared and written") {
         {"quoted for nothing", "\"alice\"@x.test", "alice@x.test"},
         {"quoted for a reason", "\"a b\\\"c\"@x.test", "\"a b\\\"c\"@x.test"},
         {"an at sign in quotes", "\"a@b\"@x.test", "\"a@b\"@x.test"},
-        {"U-labels", "j\xC3\xBCrgen@b\xC3\xBC" "cher.test", "j\xC3\xBCrgen@xn--bcher-kva.test"},
+        {"U-labels",
+         "j\xC3\xBCrgen@b\xC3\xBC"
+         "cher.test",
+         "j\xC3\xBCrgen@xn--bcher-kva.test"},
         {"64 octets", at64, at64},
         {"65 octets", at65, ""},
         {"no at sign", "alice", ""},
@@ -61,7 +64,8 @@ TEST_CASE("addresses are read, compared and written") {
     CHECK(local_part_key("alice") != local_part_key("bob"));
 }
 
-TEST_CASE("an address leads to its account, whatever its case, its detail and its domain's aliases") {
+TEST_CASE(
+    "an address leads to its account, whatever its case, its detail and its domain's aliases") {
     People people;
     people.make_account("Alice@example.test", "", {"a.smith@example.test"});
     people.make_alias("sales@example.test", {"alice@example.test", "out@remote.test"});
@@ -106,7 +110,9 @@ TEST_CASE("an address leads to its account, whatever its case, its detail and it
 TEST_CASE("a domain says what divides details, who gets the rest, and whether it takes mail") {
     People people;
     const auto id = people.make_account("alice@example.test");
-    auto domain = people.read([&](store::ReadTransaction& txn) { return read_domain(txn, people.domain); }).value();
+    auto domain =
+        people.read([&](store::ReadTransaction& txn) { return read_domain(txn, people.domain); })
+            .value();
     const auto set = [&] {
         return people.write([&](store::WriteTransaction& txn) { return set_domain(txn, domain); });
     };
@@ -123,11 +129,13 @@ TEST_CASE("a domain says what divides details, who gets the rest, and whether it
     domain.detail_folder = DetailFolder::IfExists;
     domain.detail_separators = "+";
     REQUIRE(set());
-    CHECK(std::get<ToAccount>(people.lookup("alice+x@example.test")).detail_folder == DetailFolder::IfExists);
+    CHECK(std::get<ToAccount>(people.lookup("alice+x@example.test")).detail_folder ==
+          DetailFolder::IfExists);
     auto account = people.run(people.directory().account(id)).value();
     account.detail_folder = DetailFolder::Ignored;
     REQUIRE(people.write([&](store::WriteTransaction& txn) { return set_account(txn, account); }));
-    CHECK(std::get<ToAccount>(people.lookup("alice+x@example.test")).detail_folder == DetailFolder::Ignored);
+    CHECK(std::get<ToAccount>(people.lookup("alice+x@example.test")).detail_folder ==
+          DetailFolder::Ignored);
 
     account.status = AccountStatus::Frozen;
     REQUIRE(people.write([&](store::WriteTransaction& txn) { return set_account(txn, account); }));
@@ -152,7 +160,8 @@ TEST_CASE("an address belongs to one") {
     const auto bob = people.make_account("bob@example.test");
     const auto parse = [](const char* text) { return Address::parse(text).value(); };
     const auto add = [&](AccountId id, const char* text) {
-        return people.write([&](store::WriteTransaction& txn) { return add_address(txn, id, parse(text)); });
+        return people.write(
+            [&](store::WriteTransaction& txn) { return add_address(txn, id, parse(text)); });
     };
     CHECK(add(alice, "BOB@example.test").error().kind == ErrorKind::Conflict);
     CHECK(add(alice, "alice@elsewhere.test").error().kind == ErrorKind::NotFound);
@@ -162,36 +171,53 @@ TEST_CASE("an address belongs to one") {
     Alias alias;
     alias.address = parse("bob@example.test");
     alias.targets.push_back(parse("x@y.test"));
-    CHECK(people.write([&](store::WriteTransaction& txn) { return set_alias(txn, alias); }).error().kind ==
-          ErrorKind::Conflict);
+    CHECK(people.write([&](store::WriteTransaction& txn) { return set_alias(txn, alias); })
+              .error()
+              .kind == ErrorKind::Conflict);
     const auto first = parse("AL@example.test");
-    REQUIRE(people.write([&](store::WriteTransaction& txn) { return set_first_address(txn, alice, first); }));
+    REQUIRE(people.write(
+        [&](store::WriteTransaction& txn) { return set_first_address(txn, alice, first); }));
     CHECK(told(people.lookup("alice@example.test")) == "al@example.test");
-    const auto kept = people.write([&](store::WriteTransaction& txn) { return remove_address(txn, alice, first); });
+    const auto kept = people.write(
+        [&](store::WriteTransaction& txn) { return remove_address(txn, alice, first); });
     CHECK(kept.error().kind == ErrorKind::Rejected);
     const auto old = parse("alice@example.test");
-    REQUIRE(people.write([&](store::WriteTransaction& txn) { return remove_address(txn, alice, old); }));
+    REQUIRE(people.write(
+        [&](store::WriteTransaction& txn) { return remove_address(txn, alice, old); }));
     CHECK(told(people.lookup("alice@example.test")) == "nobody");
-    CHECK(people.read([&](store::ReadTransaction& txn) { return list_aliases(txn, people.domain, "", 10); })->size() == 1);
-    CHECK(people.read([](store::ReadTransaction& txn) { return list_accounts(txn, AccountId{}, 10); })->size() == 2);
-    CHECK(people.read([&](store::ReadTransaction& txn) { return list_accounts(txn, alice, 10); })->size() == 1);
+    CHECK(people
+              .read([&](store::ReadTransaction& txn) {
+                  return list_aliases(txn, people.domain, "", 10);
+              })
+              ->size() == 1);
+    CHECK(people
+              .read([](store::ReadTransaction& txn) { return list_accounts(txn, AccountId{}, 10); })
+              ->size() == 2);
+    CHECK(people.read([&](store::ReadTransaction& txn) { return list_accounts(txn, alice, 10); })
+              ->size() == 1);
 }
 
 TEST_CASE("a removed account is gone at once and its mail little by little") {
     People people;
     const auto id = people.make_account("alice@example.test", "correct horse");
-    CHECK(people.write([&](store::WriteTransaction& txn) { return remove_domain(txn, people.domain); }).error().kind ==
-          ErrorKind::Conflict);
+    CHECK(
+        people
+            .write([&](store::WriteTransaction& txn) { return remove_domain(txn, people.domain); })
+            .error()
+            .kind == ErrorKind::Conflict);
     REQUIRE(people.write([&](store::WriteTransaction& txn) { return remove_account(txn, id); }));
     CHECK(told(people.lookup("alice@example.test")) == "nobody");
     CHECK(people.authenticate("alice", "correct horse").outcome == LoginOutcome::Denied);
     int rounds = 0;
     for (bool more = true; more; ++rounds)
-        more = people.write([](store::WriteTransaction& txn) { return reclaim_accounts(txn, 5); }).value();
+        more = people.write([](store::WriteTransaction& txn) { return reclaim_accounts(txn, 5); })
+                   .value();
     CHECK(rounds > 1);
-    CHECK(people.read([&](store::ReadTransaction& txn) { return store::account_state(txn, id); }).error().kind ==
-          ErrorKind::NotFound);
-    REQUIRE(people.write([&](store::WriteTransaction& txn) { return remove_domain(txn, people.domain); }));
+    CHECK(people.read([&](store::ReadTransaction& txn) { return store::account_state(txn, id); })
+              .error()
+              .kind == ErrorKind::NotFound);
+    REQUIRE(people.write(
+        [&](store::WriteTransaction& txn) { return remove_domain(txn, people.domain); }));
     CHECK(told(people.lookup("alice@example.test")) == "remote");
     // Another account of that name is another account.
     people.make_domain("example.test");
@@ -202,10 +228,12 @@ TEST_CASE("aliases are followed to their ends, each once, and loops end") {
     People people;
     const auto alice = people.make_account("alice@example.test");
     people.make_account("bob@example.test");
-    people.make_alias("all@example.test", {"alice@example.test", "bob+all@example.test", "team@example.test",
-                                           "ALICE@example.test", "gone@example.test", "x@remote.test"});
+    people.make_alias("all@example.test",
+                      {"alice@example.test", "bob+all@example.test", "team@example.test",
+                       "ALICE@example.test", "gone@example.test", "x@remote.test"});
     people.make_alias("team@example.test", {"all@example.test", "x@remote.test", "y@remote.test"});
-    const auto all = people.run(expand(people.directory(), Address::parse("all@example.test").value())).value();
+    const auto all =
+        people.run(expand(people.directory(), Address::parse("all@example.test").value())).value();
     REQUIRE(all.local.size() == 2);
     CHECK(all.local[0].account == alice);
     CHECK(all.local[1].detail == "all");
@@ -223,7 +251,9 @@ TEST_CASE("aliases are followed to their ends, each once, and loops end") {
     const auto deep = people.run(expand(people.directory(), Address::parse(last).value())).value();
     CHECK(deep.cut);
     CHECK(deep.local.empty());
-    const auto near = people.run(expand(people.directory(), Address::parse("deep9@example.test").value())).value();
+    const auto near =
+        people.run(expand(people.directory(), Address::parse("deep9@example.test").value()))
+            .value();
     CHECK_FALSE(near.cut);
     CHECK(near.local.size() == 1);
 }
@@ -233,7 +263,9 @@ TEST_CASE("who may send as an address is who gets its mail") {
     const auto alice = people.make_account("alice@example.test");
     const auto bob = people.make_account("bob@example.test");
     people.make_alias("sales@example.test", {"bob@example.test", "x@remote.test"});
-    auto domain = people.read([&](store::ReadTransaction& txn) { return read_domain(txn, people.domain); }).value();
+    auto domain =
+        people.read([&](store::ReadTransaction& txn) { return read_domain(txn, people.domain); })
+            .value();
     domain.catch_all = "alice@example.test";
     REQUIRE(people.write([&](store::WriteTransaction& txn) { return set_domain(txn, domain); }));
     const auto may = [&](AccountId id, const char* text) {

@@ -19,7 +19,9 @@ class HeldPool final : public Scheduler {
     [[nodiscard]] Instant now() const override { return inner_.now(); }
     [[nodiscard]] WallTime wall_now() const override { return inner_.wall_now(); }
     void post(Work work) override { inner_.post(std::move(work)); }
-    TimerId start_timer(Instant at, Work work) override { return inner_.start_timer(at, std::move(work)); }
+    TimerId start_timer(Instant at, Work work) override {
+        return inner_.start_timer(at, std::move(work));
+    }
     void cancel_timer(TimerId timer) override { inner_.cancel_timer(timer); }
     void offload(Work work) override { held.push_back(std::move(work)); }
     void let_go() {
@@ -49,9 +51,10 @@ TEST_CASE("a right password opens, and anything else is refused alike") {
     CHECK(good.address.to_string() == "alice@example.test");
     CHECK(good.rights == store::Rights::all());
     CHECK(people.authenticate("ALICE", "correct horse").outcome == LoginOutcome::Accepted);
-    CHECK(people.authenticate("al@example.test", "correct horse").outcome == LoginOutcome::Accepted);
-    for (const auto* user : {"alice@example.test", "bob@example.test", "alice@elsewhere.test", "", "@", "alice+x",
-                             "\xFF@example.test"}) {
+    CHECK(people.authenticate("al@example.test", "correct horse").outcome ==
+          LoginOutcome::Accepted);
+    for (const auto* user : {"alice@example.test", "bob@example.test", "alice@elsewhere.test", "",
+                             "@", "alice+x", "\xFF@example.test"}) {
         INFO(user);
         const auto answer = people.authenticate(user, "wrong horse", "192.0.2.7");
         CHECK(answer.outcome == LoginOutcome::Denied);
@@ -64,10 +67,12 @@ TEST_CASE("a right password opens, and anything else is refused alike") {
 TEST_CASE("passwords are compared as people type them") {
     People people;
     people.make_account("alice@example.test", "p\xC3\xA4ssw\xC3\xB6rter");
-    CHECK(people.authenticate("alice", "pa\xCC\x88sswo\xCC\x88rter").outcome == LoginOutcome::Accepted);
+    CHECK(people.authenticate("alice", "pa\xCC\x88sswo\xCC\x88rter").outcome ==
+          LoginOutcome::Accepted);
 }
 
-TEST_CASE("an account without a password, frozen, disabled, or of a disabled domain lets nobody in") {
+TEST_CASE(
+    "an account without a password, frozen, disabled, or of a disabled domain lets nobody in") {
     People people;
     people.make_account("none@example.test");
     CHECK(people.authenticate("none", "").outcome == LoginOutcome::Denied);
@@ -77,7 +82,8 @@ TEST_CASE("an account without a password, frozen, disabled, or of a disabled dom
     auto account = people.run(people.directory().account(id)).value();
     for (const auto status : {AccountStatus::Frozen, AccountStatus::Disabled}) {
         account.status = status;
-        REQUIRE(people.write([&](store::WriteTransaction& txn) { return set_account(txn, account); }));
+        REQUIRE(
+            people.write([&](store::WriteTransaction& txn) { return set_account(txn, account); }));
         // Remembered or not.
         CHECK(people.authenticate("alice", "correct horse").outcome == LoginOutcome::Denied);
         CHECK_FALSE(people.run(people.directory().still_valid(id, version)).value());
@@ -85,7 +91,9 @@ TEST_CASE("an account without a password, frozen, disabled, or of a disabled dom
     account.status = AccountStatus::Active;
     REQUIRE(people.write([&](store::WriteTransaction& txn) { return set_account(txn, account); }));
     CHECK(people.authenticate("alice", "correct horse").outcome == LoginOutcome::Accepted);
-    auto domain = people.read([&](store::ReadTransaction& txn) { return read_domain(txn, people.domain); }).value();
+    auto domain =
+        people.read([&](store::ReadTransaction& txn) { return read_domain(txn, people.domain); })
+            .value();
     domain.disabled = true;
     REQUIRE(people.write([&](store::WriteTransaction& txn) { return set_domain(txn, domain); }));
     CHECK(people.authenticate("alice", "correct horse").outcome == LoginOutcome::Denied);
@@ -105,11 +113,14 @@ TEST_CASE("a right password is remembered, a wrong one never, and a changed one 
     CHECK(people.authenticate("alice", "another horse").outcome == LoginOutcome::Accepted);
     CHECK_FALSE(people.run(people.directory().still_valid(id, version)).value());
     const auto bad = [&](std::string password) {
-        return people.run(people.directory().set_password(id, Secret(std::move(password)))).error().kind;
+        return people.run(people.directory().set_password(id, Secret(std::move(password))))
+            .error()
+            .kind;
     };
     CHECK(bad("1234567") == ErrorKind::Rejected);
     CHECK(bad(std::string(1'025, 'x')) == ErrorKind::Rejected);
-    CHECK(bad("with\x07" "bell!") == ErrorKind::Rejected);
+    CHECK(bad("with\x07"
+              "bell!") == ErrorKind::Rejected);
 }
 
 TEST_CASE("the login cache forgets by time, by number and by account") {
@@ -211,7 +222,8 @@ TEST_CASE("the tables of failures are bounded") {
     LoginGuard guard(options);
     const Instant now{1h};
     for (unsigned n = 0; n < 5'000; ++n) {
-        const auto peer = IpAddress::v4({10, 0, static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n)});
+        const auto peer =
+            IpAddress::v4({10, 0, static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n)});
         guard.failed("user" + std::to_string(n), peer, now);
         guard.succeeded("other" + std::to_string(n), peer, now);
     }
@@ -227,7 +239,8 @@ TEST_CASE("a throttled login is not looked at, and others go on") {
     people.make_account("alice@example.test", "correct horse");
     for (int n = 0; n < 3; ++n) people.authenticate("alice", "wrong");
     CHECK(people.authenticate("alice", "correct horse").outcome == LoginOutcome::Throttled);
-    CHECK(people.authenticate("alice", "correct horse", "198.51.100.9").outcome == LoginOutcome::Accepted);
+    CHECK(people.authenticate("alice", "correct horse", "198.51.100.9").outcome ==
+          LoginOutcome::Accepted);
     // What is remembered opens even there: it is no guess.
     CHECK(people.authenticate("alice", "correct horse").outcome == LoginOutcome::Accepted);
 }
@@ -266,7 +279,8 @@ TEST_CASE("at most two hashes run at once, in order, and a full queue says so") 
 TEST_CASE("app passwords open with their own rights until they are revoked") {
     People people;
     const auto id = people.make_account("alice@example.test", "correct horse");
-    auto made = people.run(people.directory().make_app_password(id, "phone", store::Rights::reading()));
+    auto made =
+        people.run(people.directory().make_app_password(id, "phone", store::Rights::reading()));
     REQUIRE(made);
     const std::string text(made->reveal());
     CHECK(text.size() == 24);
@@ -279,7 +293,9 @@ TEST_CASE("app passwords open with their own rights until they are revoked") {
     CHECK(people.authenticate("alice", typed).outcome == LoginOutcome::Accepted);
     CHECK(people.authenticate("alice", "correct horse").rights == store::Rights::all());
     CHECK(people.authenticate("alice", text.substr(1)).outcome == LoginOutcome::Denied);
-    const auto listed = people.read([&](store::ReadTransaction& txn) { return list_app_passwords(txn, id); }).value();
+    const auto listed =
+        people.read([&](store::ReadTransaction& txn) { return list_app_passwords(txn, id); })
+            .value();
     REQUIRE(listed.size() == 1);
     CHECK(listed[0].label == "phone");
     CHECK(people.run(people.directory().still_valid(id, answer.credential_version)).value());
@@ -287,11 +303,13 @@ TEST_CASE("app passwords open with their own rights until they are revoked") {
     CHECK_FALSE(people.run(people.directory().still_valid(id, answer.credential_version)).value());
     CHECK(people.authenticate("alice", text).outcome == LoginOutcome::Denied);
     CHECK(people.authenticate("alice", "correct horse").outcome == LoginOutcome::Accepted);
-    CHECK(people.run(people.directory().revoke_app_password(id, 1)).error().kind == ErrorKind::NotFound);
+    CHECK(people.run(people.directory().revoke_app_password(id, 1)).error().kind ==
+          ErrorKind::NotFound);
     for (std::size_t n = 0; n < app_passwords_max; ++n)
         REQUIRE(people.run(people.directory().make_app_password(id, "x", store::Rights::all())));
-    CHECK(people.run(people.directory().make_app_password(id, "x", store::Rights::all())).error().kind ==
-          ErrorKind::LimitExceeded);
+    CHECK(people.run(people.directory().make_app_password(id, "x", store::Rights::all()))
+              .error()
+              .kind == ErrorKind::LimitExceeded);
 }
 
 TEST_CASE("a password hashed too cheaply is hashed anew when it is used") {
@@ -302,7 +320,8 @@ TEST_CASE("a password hashed too cheaply is hashed anew when it is used") {
     base::SystemRandom random;
     StoreDirectory later(people.store(), random, stronger);
     const auto hash = [&] {
-        return people.read([&](store::ReadTransaction& txn) { return read_credentials(txn, id); }).value();
+        return people.read([&](store::ReadTransaction& txn) { return read_credentials(txn, id); })
+            .value();
     };
     const auto before = hash();
     CHECK(people.run(later.authenticate(people.login("alice", "correct horse"))).value().outcome ==
@@ -317,11 +336,15 @@ TEST_CASE("a password hashed too cheaply is hashed anew when it is used") {
 TEST_CASE("SCRAM gets the keys of who exists and the end counts like any login") {
     People people;
     const auto id = people.make_account("alice@example.test", "correct horse");
+    const char* peer = "192.0.2.1";
     const auto begin = [&](const char* user) {
-        return people.run(people.directory().begin_scram(people.login(user, ""))).value();
+        return people.run(people.directory().begin_scram(people.login(user, "", peer))).value();
     };
     const auto end = [&](const char* user, ScramLogin begun, LoginOutcome proof) {
-        return people.run(people.directory().end_scram(people.login(user, ""), std::move(begun), proof)).value();
+        return people
+            .run(
+                people.directory().end_scram(people.login(user, "", peer), std::move(begun), proof))
+            .value();
     };
     auto begun = begin("alice");
     CHECK(begun.outcome == LoginOutcome::Accepted);
@@ -336,7 +359,8 @@ TEST_CASE("SCRAM gets the keys of who exists and the end counts like any login")
     // The password changed between begin and end.
     REQUIRE(people.run(people.directory().set_password(id, Secret("another horse"))));
     CHECK(end("alice", begun, LoginOutcome::Accepted).outcome == LoginOutcome::Denied);
-    // A wrong proof makes the next wait.
+    // Wrong proofs from elsewhere make the next wait.
+    peer = "192.0.2.2";
     for (int n = 0; n < 5; ++n) end("alice", begin("alice"), LoginOutcome::Denied);
     const auto before = people.scheduler().now();
     begin("alice");
@@ -364,17 +388,20 @@ TEST_CASE("several threads may log in, change passwords and look addresses up at
     };
     Domain domain;
     domain.name = "example.test";
-    REQUIRE(run(setup, store.write([&](store::WriteTransaction& txn) { return add_domain(txn, domain); })) == 1);
+    REQUIRE(run(setup, store.write([&](store::WriteTransaction& txn) {
+                return add_domain(txn, domain);
+            })) == 1);
     std::vector<AccountId> ids;
     for (int n = 0; n < 4; ++n) {
         Account account;
         account.address = Address::of("user" + std::to_string(n), "example.test").value();
-        REQUIRE(run(setup, store.write([&](store::WriteTransaction& txn) -> store::TxnTask<Result<void>> {
-            const auto id = co_await add_account(txn, account, store::QuotaLimits{});
-            if (!id) co_return std::unexpected(id.error());
-            ids.push_back(*id);
-            co_return Result<void>{};
-        })) == 1);
+        REQUIRE(run(setup,
+                    store.write([&](store::WriteTransaction& txn) -> store::TxnTask<Result<void>> {
+                        const auto id = co_await add_account(txn, account, store::QuotaLimits{});
+                        if (!id) co_return std::unexpected(id.error());
+                        ids.push_back(*id);
+                        co_return Result<void>{};
+                    })) == 1);
     }
     std::vector<std::thread> threads;
     std::atomic<int> failures = 0;
@@ -382,13 +409,17 @@ TEST_CASE("several threads may log in, change passwords and look addresses up at
         threads.emplace_back([&, n] {
             sim::VirtualScheduler own;
             for (int round = 0; round < 20; ++round) {
-                if (run(own, directory.set_password(ids[static_cast<std::size_t>(n)], Secret("password " + std::to_string(round)))) != 1)
+                if (run(own, directory.set_password(ids[static_cast<std::size_t>(n)],
+                                                    Secret("password " + std::to_string(round)))) !=
+                    1)
                     ++failures;
                 Login login;
                 login.user = "user" + std::to_string(n);
                 login.password = Secret("password " + std::to_string(round));
                 if (run(own, directory.authenticate(login)) != 1) ++failures;
-                if (run(own, directory.lookup(Address::of(login.user, "example.test").value())) != 1) ++failures;
+                if (run(own, directory.lookup(Address::of(login.user, "example.test").value())) !=
+                    1)
+                    ++failures;
             }
         });
     for (auto& thread : threads) thread.join();

@@ -44,8 +44,10 @@ std::string framed(std::string_view input, std::size_t piece) {
             outcomes += outcome_of(framer.command());
             break;
         case Framer::Outcome::Literal:
-            if (framer.fits(framer.literal().octets)) framer.collect_literal();
-            else if (framer.discard() == Framer::Discard::Hopeless) return outcomes + "!";
+            if (framer.fits(framer.literal().octets))
+                framer.collect_literal();
+            else if (framer.discard() == Framer::Discard::Hopeless)
+                return outcomes + "!";
             break;
         case Framer::Outcome::Discarded: outcomes += "x"; break;
         case Framer::Outcome::Overrun: return outcomes + "!";

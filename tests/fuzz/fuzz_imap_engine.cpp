@@ -13,8 +13,9 @@ std::string answers(std::string_view input, std::size_t piece, imap::MemoryDialo
     auto& account = accounts["jo"];
     account.password = "pw";
     account.create("Box");
-    for (const char* octets : {"Subject: one\r\nFrom: a@b.example\r\n\r\nmore than twenty-four octets\r\n",
-                               "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\npart\r\n--b--\r\n"})
+    for (const char* octets :
+         {"Subject: one\r\nFrom: a@b.example\r\n\r\nmore than twenty-four octets\r\n",
+          "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\npart\r\n--b--\r\n"})
         account.add(account.mailboxes["INBOX"], {}, {}, std::make_shared<std::string>(octets));
     imap::Options options;
     options.plaintext_without_tls = true;
@@ -23,7 +24,8 @@ std::string answers(std::string_view input, std::size_t piece, imap::MemoryDialo
     options.append_octets_max = 10'000;
     options.swallowed_octets_max = 20'000;
     sim::Driver driver(scheduler);
-    driver.start(std::make_unique<imap::MemoryDialogue>(accounts, options, PeerInfo{}, driver, scheduler, pace));
+    driver.start(std::make_unique<imap::MemoryDialogue>(accounts, options, PeerInfo{}, driver,
+                                                        scheduler, pace));
     while (!input.empty() && !driver.closed()) {
         driver.offer(input.substr(0, piece));
         scheduler.run_ready();

@@ -44,7 +44,8 @@ std::string text_of(const command::Fetch& fetch) {
     for (const auto& item : fetch.items) {
         text += fmt::format("{}{}", text.empty() ? "" : " ", static_cast<int>(item.kind));
         if (item.kind == FetchItem::Kind::BodySection) append_section(item.section, text);
-        if (item.partial) text += fmt::format("<{}.{}>", item.partial->offset, item.partial->octets);
+        if (item.partial)
+            text += fmt::format("<{}.{}>", item.partial->offset, item.partial->octets);
     }
     return text;
 }
@@ -115,7 +116,8 @@ TEST_CASE("what no command is, is told where it stops being one") {
         {"store of something else", "a STORE 1 BODY (x)", 14},
         {"store of \\Recent", "a STORE 1 FLAGS (\\Recent)", 24},
         {"store with a bad modifier", "a STORE 1 (UNCHANGED 5) FLAGS ()", 20},
-        {"store with a doubled modifier", "a STORE 1 (UNCHANGEDSINCE 5 UNCHANGEDSINCE 6) FLAGS ()", 27},
+        {"store with a doubled modifier", "a STORE 1 (UNCHANGEDSINCE 5 UNCHANGEDSINCE 6) FLAGS ()",
+         27},
         {"copy without mailbox", "a COPY 1", 8},
         {"rename with one name", "a RENAME a", 10},
         {"enable nothing", "a ENABLE", 8},
@@ -208,7 +210,8 @@ TEST_CASE("FETCH items are kept in order, macros expanded, what the answer must 
     CHECK(text_of(parsed<command::Fetch>("a UID FETCH 1 FLAGS")) == "1 6");
     CHECK(text_of(parsed<command::Fetch>("a UID FETCH 1 (UID FLAGS UID)")) == "6 1");
     CHECK(text_of(parsed<command::Fetch>("a FETCH 1 FLAGS (CHANGEDSINCE 5)")) == "1 13");
-    CHECK(text_of(parsed<command::Fetch>("a FETCH 1 body.peek[1.2.header.fields.not (a \"b c\" {1}\r\nd)]<0.5>")) ==
+    CHECK(text_of(parsed<command::Fetch>(
+              "a FETCH 1 body.peek[1.2.header.fields.not (a \"b c\" {1}\r\nd)]<0.5>")) ==
           "7[1.2.HEADER.FIELDS.NOT (a \"b c\" d)]<0.5>");
     const auto fetch = parsed<command::Fetch>("a UID FETCH $ BODY[] (VANISHED CHANGEDSINCE 7)");
     CHECK(fetch.set.is_saved_result());
@@ -230,8 +233,10 @@ TEST_CASE("search criteria become a tree") {
     CHECK(tree("CHARSET ISO-8859-1 TEXT {1}\r\n\xe4") == "6=ä");
     CHECK(tree("MODSEQ \"/flags/\\\\seen\" all 12 LARGER 5") == "1(20#12 16#5)");
     CHECK(tree("UID 1:* $ 4,5") == "1(18 19 19)");
-    const auto returns = parsed<command::Search>("a UID SEARCH RETURN (MIN COUNT SAVE) CHARSET UTF-8 ALL").returns;
-    CHECK((returns.extended && returns.min && returns.count && returns.save && !returns.all && !returns.max));
+    const auto returns =
+        parsed<command::Search>("a UID SEARCH RETURN (MIN COUNT SAVE) CHARSET UTF-8 ALL").returns;
+    CHECK((returns.extended && returns.min && returns.count && returns.save && !returns.all &&
+           !returns.max));
     const auto none = parsed<command::Search>("a SEARCH RETURN () ALL").returns;
     CHECK((none.extended && none.all));
 }

@@ -11,9 +11,12 @@ namespace {
 std::string unescaped(std::string_view text) {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i)
-        if (text.substr(i, 2) == "\\r") out += '\r', ++i;
-        else if (text.substr(i, 2) == "\\n") out += '\n', ++i;
-        else out += text[i];
+        if (text.substr(i, 2) == "\\r")
+            out += '\r', ++i;
+        else if (text.substr(i, 2) == "\\n")
+            out += '\n', ++i;
+        else
+            out += text[i];
     return out;
 }
 
@@ -49,9 +52,12 @@ class Target final : public sim::DialogTarget {
             if (!octets) return false;
             if (name == "command")
                 options_.command_octets_max = options_.command_octets_max_before_login = *octets;
-            else if (name == "append") options_.append_octets_max = *octets;
-            else if (name == "swallowed") options_.swallowed_octets_max = *octets;
-            else return false;
+            else if (name == "append")
+                options_.append_octets_max = *octets;
+            else if (name == "swallowed")
+                options_.swallowed_octets_max = *octets;
+            else
+                return false;
             return true;
         }
         if (what == "user") {
@@ -80,12 +86,14 @@ class Target final : public sim::DialogTarget {
     }
 
     std::unique_ptr<base::Dialogue> connect(base::Waker& waker, const PeerInfo& peer) override {
-        return std::make_unique<imap::MemoryDialogue>(accounts_, options_, peer, waker, scheduler_, pace_, &log_);
+        return std::make_unique<imap::MemoryDialogue>(accounts_, options_, peer, waker, scheduler_,
+                                                      pace_, &log_);
     }
     std::vector<std::string> take_events() override { return std::exchange(log_, {}); }
 
   private:
-    static bool add(imap::MemoryAccount& account, const std::string& mailbox, std::string_view text) {
+    static bool add(imap::MemoryAccount& account, const std::string& mailbox,
+                    std::string_view text) {
         if (!account.mailboxes.contains(mailbox)) account.create(mailbox);
         imap::FlagSet flags;
         auto words = take_word(text);
@@ -94,8 +102,8 @@ class Target final : public sim::DialogTarget {
             if (!imap::add_flag(flags, words.substr(0, comma))) return false;
             words.remove_prefix(std::min(words.size(), comma + 1));
         }
-        account.add(account.mailboxes[mailbox], flags,
-                    {wall_time(1'700'000'000), 60, false}, std::make_shared<std::string>(unescaped(text)));
+        account.add(account.mailboxes[mailbox], flags, {wall_time(1'700'000'000), 60, false},
+                    std::make_shared<std::string>(unescaped(text)));
         return true;
     }
 
@@ -111,8 +119,9 @@ class Target final : public sim::DialogTarget {
 } // namespace
 
 TEST_CASE("IMAP dialogues go as written, octet by octet, and cut anywhere") {
-    const auto problems = sim::run_dialogs(
-        "imap", [](sim::VirtualScheduler& scheduler) { return std::make_unique<Target>(scheduler); });
+    const auto problems = sim::run_dialogs("imap", [](sim::VirtualScheduler& scheduler) {
+        return std::make_unique<Target>(scheduler);
+    });
     for (const auto& problem : problems) {
         INFO(problem);
         CHECK(false);

@@ -28,7 +28,9 @@ std::string framed(std::string_view octets, std::size_t piece, Framer::Limits li
                 break;
             }
             switch (framer.discard()) {
-            case Framer::Discard::Over: said += fmt::format("refused[{}]", framer.head().substr(0, 3)); break;
+            case Framer::Discard::Over:
+                said += fmt::format("refused[{}]", framer.head().substr(0, 3));
+                break;
             case Framer::Discard::Swallowing: said += "swallowing"; break;
             case Framer::Discard::Hopeless: return said + "hopeless";
             }
@@ -68,19 +70,24 @@ TEST_CASE("a stream is cut into commands however it is cut into packets") {
         {"inside quotes it is one all the same", "a \"{1}\r\nx\"\r\n", "<a \"{1}\r\nx\">"},
         {"leading zeros", "a {0001}\r\nx\r\n", "<a {0001}\r\nx>"},
         {"too large, synchronising", "abc {99}\r\nd\r\n", "refused[abc]<d>"},
-        {"too large, not synchronising", "abc {70+}\r\n0123456789012345678901234567890123456789"
-                                         "012345678901234567890123456789 {2+}\r\nxy\r\nd\r\n",
+        {"too large, not synchronising",
+         "abc {70+}\r\n0123456789012345678901234567890123456789"
+         "012345678901234567890123456789 {2+}\r\nxy\r\nd\r\n",
          "swallowing[abc]<d>"},
         {"too large to be swallowed", "abc {1000+}\r\n", "hopeless"},
         {"2^64", "abc {18446744073709551616}\r\nd\r\n", "refused[abc]<d>"},
         {"2^64, not synchronising", "abc {18446744073709551616+}\r\n", "hopeless"},
-        {"line too long", "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz\r\nd\r\n",
+        {"line too long",
+         "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz\r\nd\r\n",
          "[abc]<d>"},
         {"line too long with a literal behind it",
-         "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz {4+}\r\nd\r\nx\r\ne\r\n",
+         "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz "
+         "{4+}\r\nd\r\nx\r\ne\r\n",
          "[abc]<e>"},
         {"line too long with a literal that was not asked for",
-         "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz {4}\r\nd\r\n", "[abc]<d>"},
+         "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz "
+         "{4}\r\nd\r\n",
+         "[abc]<d>"},
     };
     for (const auto& c : cases) {
         INFO(c.name);
@@ -93,13 +100,15 @@ TEST_CASE("a command may be as long as it may be, and no octet longer") {
     for (const std::size_t octets : {59, 60, 61}) {
         const auto input = std::string(octets, 'x') + "\r\n";
         for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, input.size()})
-            CHECK(framed(input, piece, {60, 200}) == (octets <= 60 ? "<" + std::string(octets, 'x') + ">" : "[xxx]"));
+            CHECK(framed(input, piece, {60, 200}) ==
+                  (octets <= 60 ? "<" + std::string(octets, 'x') + ">" : "[xxx]"));
     }
     // With its literal: "a {n}" CRLF and n octets.
     for (const std::size_t octets : {51, 52, 53}) {
         const auto input = fmt::format("a {{{}+}}\r\n{}\r\n", octets, std::string(octets, 'y'));
         const auto whole = input.substr(0, input.size() - 2);
-        CHECK(framed(input, 5, {60, 200}) == (whole.size() <= 60 ? "<" + whole + ">" : "swallowing[a {]"));
+        CHECK(framed(input, 5, {60, 200}) ==
+              (whole.size() <= 60 ? "<" + whole + ">" : "swallowing[a {]"));
     }
 }
 

@@ -40,7 +40,8 @@ TEST_CASE("mailbox names are read in the encoding of the session and written bac
     }
 }
 
-TEST_CASE("INBOX is one name whatever its case, and a denormalised name remembers how it was written") {
+TEST_CASE(
+    "INBOX is one name whatever its case, and a denormalised name remembers how it was written") {
     CHECK(imap::decode_mailbox_name("iNbOx", NameEncoding::Utf8)->is_inbox());
     CHECK_FALSE(imap::decode_mailbox_name("inbox/a", NameEncoding::Utf8)->is_inbox());
     const auto name = imap::decode_mailbox_name("u\xcc\x88", NameEncoding::Utf8);
@@ -55,13 +56,28 @@ TEST_CASE("patterns of LIST match as RFC 9051 §6.3.9 says") {
         bool matches;
     };
     static constexpr Case cases[] = {
-        {"*", "", true},          {"*", "a/b/c", true},      {"%", "a", true},
-        {"%", "a/b", false},      {"%/%", "a/b", true},      {"%/%", "a/b/c", false},
-        {"a/%", "a/b", true},     {"a/%", "a/", true},       {"a*c", "abc", true},
-        {"a*c", "a/b/c", true},   {"a%c", "a/c", false},     {"", "", true},
-        {"", "a", false},         {"inbox", "INBOX", true},  {"inb*", "INBOX", true},
-        {"inbox/*", "INBOX/A", true}, {"inboxes", "INBOXES", false}, {"inbox/a", "INBOX/A", false}, {"foo", "FOO", false},
-        {"*b", "abab", true},     {"%a%b", "aab", true},     {"**%%**", "x/y", true},
+        {"*", "", true},
+        {"*", "a/b/c", true},
+        {"%", "a", true},
+        {"%", "a/b", false},
+        {"%/%", "a/b", true},
+        {"%/%", "a/b/c", false},
+        {"a/%", "a/b", true},
+        {"a/%", "a/", true},
+        {"a*c", "abc", true},
+        {"a*c", "a/b/c", true},
+        {"a%c", "a/c", false},
+        {"", "", true},
+        {"", "a", false},
+        {"inbox", "INBOX", true},
+        {"inb*", "INBOX", true},
+        {"inbox/*", "INBOX/A", true},
+        {"inboxes", "INBOXES", false},
+        {"inbox/a", "INBOX/A", false},
+        {"foo", "FOO", false},
+        {"*b", "abab", true},
+        {"%a%b", "aab", true},
+        {"**%%**", "x/y", true},
         {"*x*y", "xxyyx", false},
     };
     for (const auto& c : cases) {
@@ -76,7 +92,8 @@ bool naive(std::string_view pattern, std::string_view name) {
     if (pattern.empty()) return name.empty();
     if (pattern[0] == '*' || pattern[0] == '%') {
         if (naive(pattern.substr(1), name)) return true;
-        return !name.empty() && (pattern[0] == '*' || name[0] != '/') && naive(pattern, name.substr(1));
+        return !name.empty() && (pattern[0] == '*' || name[0] != '/') &&
+               naive(pattern, name.substr(1));
     }
     return !name.empty() && name[0] == pattern[0] && naive(pattern.substr(1), name.substr(1));
 }
@@ -86,7 +103,8 @@ TEST_CASE("patterns match what the naive matcher matches") {
     base::SeededRandom random(11);
     const auto word = [&](std::string_view letters, std::size_t max) {
         std::string text;
-        for (auto n = random.below(max + 1); n > 0; --n) text += letters[random.below(letters.size())];
+        for (auto n = random.below(max + 1); n > 0; --n)
+            text += letters[random.below(letters.size())];
         return text;
     };
     for (int i = 0; i < 20'000; ++i) {
@@ -98,5 +116,6 @@ TEST_CASE("patterns match what the naive matcher matches") {
 }
 
 TEST_CASE("a pattern made of nothing but wildcards takes no longer than another") {
-    CHECK_FALSE(imap::matches_list_pattern(std::string(2000, '*') + "b", std::string(2000, 'a'), '/'));
+    CHECK_FALSE(
+        imap::matches_list_pattern(std::string(2000, '*') + "b", std::string(2000, 'a'), '/'));
 }

@@ -29,7 +29,8 @@ std::optional<std::string_view> field_of(std::string_view message, std::string_v
     auto rest = header_of(message);
     while (!rest.empty()) {
         const auto line = rest.substr(0, rest.find("\r\n"));
-        if (codec::starts_with_ignoring_case(line, name) && line.substr(name.size()).starts_with(':'))
+        if (codec::starts_with_ignoring_case(line, name) &&
+            line.substr(name.size()).starts_with(':'))
             return codec::trim(line.substr(name.size() + 1));
         if (line.size() == rest.size()) break;
         rest.remove_prefix(line.size() + 2);
@@ -68,8 +69,9 @@ MemoryMailbox& MemoryAccount::create(const std::string& name) {
 
 MemoryMessage& MemoryAccount::add(MemoryMailbox& mailbox, FlagSet flags, mime::DateTime date,
                                   std::shared_ptr<const std::string> octets, std::uint64_t email) {
-    return mailbox.messages.emplace_back(MemoryMessage{mailbox.uid_next++, ++modseq, email ? email : ++last_id,
-                                                       std::move(flags), date, std::move(octets)});
+    return mailbox.messages.emplace_back(MemoryMessage{mailbox.uid_next++, ++modseq,
+                                                       email ? email : ++last_id, std::move(flags),
+                                                       date, std::move(octets)});
 }
 
 void MemoryAccount::tell(const MemoryDialogue* except) {
@@ -93,7 +95,10 @@ void MemoryDialogue::leave() {
     account_ = nullptr;
 }
 
-void MemoryDialogue::closed() { leave(); }
+void MemoryDialogue::closed() {
+    closed_ = true;
+    leave();
+}
 
 void MemoryDialogue::drain() {
     if (pace_ == Pace::Fast) {
@@ -103,7 +108,7 @@ void MemoryDialogue::drain() {
     if (posted_) return;
     posted_ = true;
     scheduler_.post([this, alive = alive_] {
-        if (!*alive) return;
+        if (!*alive || closed_) return;
         posted_ = false;
         auto event = engine_.next_event();
         if (!event) return;
@@ -119,49 +124,54 @@ void MemoryDialogue::account_changed() {
 }
 
 void MemoryDialogue::handle(Event& event) {
-    std::visit(overloaded{
-                   [&](CommandReceived& received) {
-                       if (received.owes_highest_modseq)
-                           engine_.respond(received.id, response::Status{Condition::Ok,
-                                                                         HighestModSeq{highest_modseq(*selected())},
-                                                                         "Highest"});
-                       std::visit([&](auto& command) { run(received.id, command); }, received.command);
-                   },
-                   [&](BodyChunk& chunk) {
-                       if (account_->appends_fail) return engine_.reply(chunk.id, no("Disk full", Code::Limit));
-                       appended_ += chunk.octets;
-                       engine_.body_taken(chunk.id);
-                   },
-                   [&](BodyEnd& end) {
-                       auto& mailbox = account_->mailboxes[append_->mailbox.utf8];
-                       const auto& message =
-                           account_->add(mailbox, append_->flags,
-                                         append_->date.value_or(mime::DateTime{scheduler_.wall_now()}),
-                                         std::make_shared<std::string>(std::exchange(appended_, {})));
-                       const AppendUid code{mailbox.uid_validity, message.uid};
-                       account_->tell(this);
-                       finish(end.id, ok("APPEND completed", code));
-                   },
-                   [&](SaslResponse& response) { sasl_plain(response.id, response.octets.reveal()); },
-                   [&](IdleDone& done) { finish(done.id, ok("IDLE completed")); },
-                   [&](Aborted&) {
-                       record("aborted");
-                       appended_.clear();
-                       fetching_.reset();
-                   },
-                   [&](NeedBody& need) {
-                       auto& body = fetching_->bodies[need.token];
-                       if (account_->bodies_fail && need.offset > 0) return engine_.body_failed(need.id);
-                       engine_.body(need.id, body.substr(need.offset, std::min<std::size_t>(need.room, body.size() > 1000 ? 5000 : 13)));
-                       fetch_on();
-                   },
-                   [&](Room&) { fetch_on(); },
-                   [&](ClientId& id) {
-                       for (const auto& [name, value] : id.fields)
-                           record(fmt::format("id {}={}", name, value.value_or("NIL")));
-                   },
-               },
-               event);
+    std::visit(
+        overloaded{
+            [&](CommandReceived& received) {
+                if (received.owes_highest_modseq)
+                    engine_.respond(received.id,
+                                    response::Status{Condition::Ok,
+                                                     HighestModSeq{highest_modseq(*selected())},
+                                                     "Highest"});
+                std::visit([&](auto& command) { run(received.id, command); }, received.command);
+            },
+            [&](BodyChunk& chunk) {
+                if (account_->appends_fail)
+                    return engine_.reply(chunk.id, no("Disk full", Code::Limit));
+                appended_ += chunk.octets;
+                engine_.body_taken(chunk.id);
+            },
+            [&](BodyEnd& end) {
+                auto& mailbox = account_->mailboxes[append_->mailbox.utf8];
+                const auto& message =
+                    account_->add(mailbox, append_->flags,
+                                  append_->date.value_or(mime::DateTime{scheduler_.wall_now()}),
+                                  std::make_shared<std::string>(std::exchange(appended_, {})));
+                const AppendUid code{mailbox.uid_validity, message.uid};
+                account_->tell(this);
+                finish(end.id, ok("APPEND completed", code));
+            },
+            [&](SaslResponse& response) { sasl_plain(response.id, response.octets.reveal()); },
+            [&](IdleDone& done) { finish(done.id, ok("IDLE completed")); },
+            [&](Aborted&) {
+                record("aborted");
+                appended_.clear();
+                fetching_.reset();
+            },
+            [&](NeedBody& need) {
+                auto& body = fetching_->bodies[need.token];
+                if (account_->bodies_fail && need.offset > 0) return engine_.body_failed(need.id);
+                engine_.body(need.id, body.substr(need.offset,
+                                                  std::min<std::size_t>(
+                                                      need.room, body.size() > 1000 ? 5000 : 13)));
+                fetch_on();
+            },
+            [&](Room&) { fetch_on(); },
+            [&](ClientId& id) {
+                for (const auto& [name, value] : id.fields)
+                    record(fmt::format("id {}={}", name, value.value_or("NIL")));
+            },
+        },
+        event);
 }
 
 MemoryMailbox* MemoryDialogue::selected() {
@@ -198,8 +208,8 @@ void MemoryDialogue::sync() {
         const auto* message = mailbox->find(view_[i].uid);
         if (!message || message->modseq <= view_[i].modseq) continue;
         view_[i].modseq = message->modseq;
-        engine_.announce(response::FlagsChanged{static_cast<std::uint32_t>(i + 1), message->uid, message->modseq,
-                                                message->flags});
+        engine_.announce(response::FlagsChanged{static_cast<std::uint32_t>(i + 1), message->uid,
+                                                message->modseq, message->flags});
     }
     const auto known = view_.empty() ? 0 : view_.back().uid;
     const auto before = view_.size();
@@ -216,7 +226,8 @@ void MemoryDialogue::finish(CommandId id, Reply reply) {
     engine_.reply(id, std::move(reply));
 }
 
-std::optional<std::vector<std::uint32_t>> MemoryDialogue::uids_of(const SequenceSet& set, Addressing addressing) {
+std::optional<std::vector<std::uint32_t>> MemoryDialogue::uids_of(const SequenceSet& set,
+                                                                  Addressing addressing) {
     std::vector<std::uint32_t> uids;
     if (set.is_saved_result()) {
         for (const auto& seen : view_)
@@ -265,7 +276,9 @@ void MemoryDialogue::sasl_plain(CommandId id, std::string_view octets) {
     log_in(id, octets.substr(first + 1, second - first - 1), octets.substr(second + 1));
 }
 
-void MemoryDialogue::run(CommandId id, command::Login& login) { log_in(id, login.user, login.password.reveal()); }
+void MemoryDialogue::run(CommandId id, command::Login& login) {
+    log_in(id, login.user, login.password.reveal());
+}
 
 void MemoryDialogue::run(CommandId id, command::Authenticate& authenticate) {
     if (!authenticate.initial) return engine_.challenge(id, "");
@@ -283,17 +296,20 @@ void MemoryDialogue::run(CommandId id, command::Select& select) {
     view_.clear();
     saved_ = {};
     const auto found = account_->mailboxes.find(select.mailbox.utf8);
-    if (found == account_->mailboxes.end()) return engine_.reply(id, no("No such mailbox", Code::NonExistent));
+    if (found == account_->mailboxes.end())
+        return engine_.reply(id, no("No such mailbox", Code::NonExistent));
     auto& mailbox = found->second;
     mailbox_ = found->first;
     read_only_ = select.access == command::Select::Access::ReadOnly;
     for (const auto& message : mailbox.messages) view_.push_back({message.uid, message.modseq});
 
-    FlagSet flags{{SystemFlag::Answered, SystemFlag::Flagged, SystemFlag::Deleted, SystemFlag::Seen, SystemFlag::Draft}};
+    FlagSet flags{{SystemFlag::Answered, SystemFlag::Flagged, SystemFlag::Deleted, SystemFlag::Seen,
+                   SystemFlag::Draft}};
     std::uint32_t unseen = 0;
     for (std::size_t i = 0; i < mailbox.messages.size(); ++i) {
         flags.add(mailbox.messages[i].flags);
-        if (unseen == 0 && !mailbox.messages[i].flags.has(SystemFlag::Seen)) unseen = static_cast<std::uint32_t>(i + 1);
+        if (unseen == 0 && !mailbox.messages[i].flags.has(SystemFlag::Seen))
+            unseen = static_cast<std::uint32_t>(i + 1);
     }
     const auto status = [&](ResponseCode code, std::string text) {
         engine_.respond(id, response::Status{Condition::Ok, std::move(code), std::move(text)});
@@ -316,14 +332,15 @@ void MemoryDialogue::run(CommandId id, command::Select& select) {
     if (select.known && select.known->uid_validity == mailbox.uid_validity) {
         response::VanishedEarlier vanished;
         for (const auto& [uid, modseq] : mailbox.expunged)
-            if (modseq > select.known->modseq && (!select.known->uids || select.known->uids->contains(uid)))
+            if (modseq > select.known->modseq &&
+                (!select.known->uids || select.known->uids->contains(uid)))
                 vanished.uids.add(uid);
         engine_.respond(id, vanished);
         for (const auto& message : mailbox.messages)
             if (message.modseq > select.known->modseq &&
                 (!select.known->uids || select.known->uids->contains(message.uid)))
-                engine_.respond(id, response::FlagsChanged{number_of(message.uid), message.uid, message.modseq,
-                                                           message.flags});
+                engine_.respond(id, response::FlagsChanged{number_of(message.uid), message.uid,
+                                                           message.modseq, message.flags});
     }
     engine_.reply(id, ok("Selected", read_only_ ? Code::ReadOnly : Code::ReadWrite));
 }
@@ -334,7 +351,8 @@ void MemoryDialogue::run(CommandId id, command::Create& create) {
     if (name.empty() || name.contains("//")) return finish(id, no("Not a name", Code::Cannot));
     if (account_->mailboxes.contains(name)) return finish(id, no("It exists", Code::AlreadyExists));
     for (auto slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1))
-        if (!account_->mailboxes.contains(name.substr(0, slash))) account_->create(name.substr(0, slash));
+        if (!account_->mailboxes.contains(name.substr(0, slash)))
+            account_->create(name.substr(0, slash));
     auto& mailbox = account_->create(name);
     mailbox.special_uses = create.special_uses;
     if (!create.mailbox.supplied.empty()) {
@@ -349,7 +367,8 @@ void MemoryDialogue::run(CommandId id, command::Create& create) {
 void MemoryDialogue::run(CommandId id, command::Delete& gone) {
     if (gone.mailbox.is_inbox()) return finish(id, no("INBOX stays", Code::Cannot));
     const auto found = account_->mailboxes.find(gone.mailbox.utf8);
-    if (found == account_->mailboxes.end()) return finish(id, no("No such mailbox", Code::NonExistent));
+    if (found == account_->mailboxes.end())
+        return finish(id, no("No such mailbox", Code::NonExistent));
     const auto next = std::next(found);
     if (next != account_->mailboxes.end() && next->first.starts_with(found->first + "/"))
         return finish(id, no("It has children", Code::HasChildren));
@@ -360,7 +379,8 @@ void MemoryDialogue::run(CommandId id, command::Delete& gone) {
 
 void MemoryDialogue::run(CommandId id, command::Rename& rename) {
     auto& mailboxes = account_->mailboxes;
-    if (!mailboxes.contains(rename.from.utf8)) return finish(id, no("No such mailbox", Code::NonExistent));
+    if (!mailboxes.contains(rename.from.utf8))
+        return finish(id, no("No such mailbox", Code::NonExistent));
     if (mailboxes.contains(rename.to.utf8)) return finish(id, no("It exists", Code::AlreadyExists));
     if (rename.from.is_inbox()) {
         // RFC 9051 §6.3.6: its messages move, it stays.
@@ -372,7 +392,8 @@ void MemoryDialogue::run(CommandId id, command::Rename& rename) {
     }
     std::vector<std::string> names;
     for (const auto& [name, mailbox] : mailboxes)
-        if (name == rename.from.utf8 || name.starts_with(rename.from.utf8 + "/")) names.push_back(name);
+        if (name == rename.from.utf8 || name.starts_with(rename.from.utf8 + "/"))
+            names.push_back(name);
     for (const auto& name : names) {
         auto node = mailboxes.extract(name);
         node.key() = rename.to.utf8 + name.substr(rename.from.utf8.size());
@@ -398,7 +419,8 @@ void MemoryDialogue::run(CommandId id, command::Namespace&) {
     finish(id, ok("NAMESPACE completed"));
 }
 
-response::MailboxStatus MemoryDialogue::status_of(const std::string& name, const std::vector<StatusItem>& items) {
+response::MailboxStatus MemoryDialogue::status_of(const std::string& name,
+                                                  const std::vector<StatusItem>& items) {
     const auto& mailbox = account_->mailboxes[name];
     response::MailboxStatus status{name, {}};
     const auto count = [&](auto predicate) {
@@ -408,13 +430,19 @@ response::MailboxStatus MemoryDialogue::status_of(const std::string& name, const
         switch (item) {
         case StatusItem::Messages: status.items.emplace_back(item, mailbox.messages.size()); break;
         case StatusItem::Recent: status.items.emplace_back(item, std::uint64_t{0}); break;
-        case StatusItem::UidNext: status.items.emplace_back(item, std::uint64_t{mailbox.uid_next}); break;
-        case StatusItem::UidValidity: status.items.emplace_back(item, std::uint64_t{mailbox.uid_validity}); break;
+        case StatusItem::UidNext:
+            status.items.emplace_back(item, std::uint64_t{mailbox.uid_next});
+            break;
+        case StatusItem::UidValidity:
+            status.items.emplace_back(item, std::uint64_t{mailbox.uid_validity});
+            break;
         case StatusItem::Unseen:
-            status.items.emplace_back(item, count([](const auto& m) { return !m.flags.has(SystemFlag::Seen); }));
+            status.items.emplace_back(
+                item, count([](const auto& m) { return !m.flags.has(SystemFlag::Seen); }));
             break;
         case StatusItem::Deleted:
-            status.items.emplace_back(item, count([](const auto& m) { return m.flags.has(SystemFlag::Deleted); }));
+            status.items.emplace_back(
+                item, count([](const auto& m) { return m.flags.has(SystemFlag::Deleted); }));
             break;
         case StatusItem::Size: {
             std::uint64_t octets = 0;
@@ -422,8 +450,12 @@ response::MailboxStatus MemoryDialogue::status_of(const std::string& name, const
             status.items.emplace_back(item, octets);
             break;
         }
-        case StatusItem::HighestModSeq: status.items.emplace_back(item, highest_modseq(mailbox)); break;
-        case StatusItem::MailboxId: status.items.emplace_back(item, fmt::format("M{}", mailbox.id)); break;
+        case StatusItem::HighestModSeq:
+            status.items.emplace_back(item, highest_modseq(mailbox));
+            break;
+        case StatusItem::MailboxId:
+            status.items.emplace_back(item, fmt::format("M{}", mailbox.id));
+            break;
         }
     }
     return status;
@@ -436,7 +468,8 @@ void MemoryDialogue::run(CommandId id, command::Status& status) {
     finish(id, ok("STATUS completed"));
 }
 
-void MemoryDialogue::list_one(CommandId id, const command::List& list, const std::string& name, bool selected_by) {
+void MemoryDialogue::list_one(CommandId id, const command::List& list, const std::string& name,
+                              bool selected_by) {
     const auto& mailboxes = account_->mailboxes;
     const auto found = mailboxes.find(name);
     const bool exists = found != mailboxes.end();
@@ -445,16 +478,19 @@ void MemoryDialogue::list_one(CommandId id, const command::List& list, const std
     if (!exists) answer.attributes.push_back(MailboxAttribute::NonExistent);
     const auto child = mailboxes.upper_bound(name + "/");
     const bool children = child != mailboxes.end() && child->first.starts_with(name + "/");
-    answer.attributes.push_back(children ? MailboxAttribute::HasChildren : MailboxAttribute::HasNoChildren);
+    answer.attributes.push_back(children ? MailboxAttribute::HasChildren
+                                         : MailboxAttribute::HasNoChildren);
     if (list.return_subscribed && account_->subscribed.contains(name))
         answer.attributes.push_back(MailboxAttribute::Subscribed);
-    if (exists) std::ranges::copy(found->second.special_uses, std::back_inserter(answer.attributes));
+    if (exists)
+        std::ranges::copy(found->second.special_uses, std::back_inserter(answer.attributes));
     bool descendant = false;
     for (const auto& other : account_->subscribed) descendant |= other.starts_with(name + "/");
     answer.child_info_subscribed = list.recursive_match && descendant;
     if (!selected_by && !answer.child_info_subscribed) return;
     engine_.respond(id, answer);
-    if (exists && !list.return_status.empty()) engine_.respond(id, status_of(name, list.return_status));
+    if (exists && !list.return_status.empty())
+        engine_.respond(id, status_of(name, list.return_status));
 }
 
 void MemoryDialogue::run(CommandId id, command::List& list) {
@@ -466,14 +502,16 @@ void MemoryDialogue::run(CommandId id, command::List& list) {
     }
     std::set<std::string> names;
     for (const auto& [name, mailbox] : account_->mailboxes) names.insert(name);
-    if (list.select_subscribed) names.insert(account_->subscribed.begin(), account_->subscribed.end());
+    if (list.select_subscribed)
+        names.insert(account_->subscribed.begin(), account_->subscribed.end());
     for (const auto& name : names) {
         const bool matches = std::ranges::any_of(list.patterns, [&](const std::string& pattern) {
             return matches_list_pattern(list.reference + pattern, name, '/');
         });
         if (!matches) continue;
         const auto found = account_->mailboxes.find(name);
-        const bool special = found != account_->mailboxes.end() && !found->second.special_uses.empty();
+        const bool special =
+            found != account_->mailboxes.end() && !found->second.special_uses.empty();
         list_one(id, list, name,
                  (!list.select_subscribed || account_->subscribed.contains(name)) &&
                      (!list.select_special_use || special));
@@ -503,7 +541,8 @@ void MemoryDialogue::run(CommandId id, command::Append& append) {
 
 // The selected mailbox
 
-void MemoryDialogue::expunge(MemoryMailbox& mailbox, const std::function<bool(const MemoryMessage&)>& which) {
+void MemoryDialogue::expunge(MemoryMailbox& mailbox,
+                             const std::function<bool(const MemoryMessage&)>& which) {
     const auto modseq = ++account_->modseq;
     std::erase_if(mailbox.messages, [&](const MemoryMessage& message) {
         if (!which(message)) return false;
@@ -515,7 +554,9 @@ void MemoryDialogue::expunge(MemoryMailbox& mailbox, const std::function<bool(co
 
 void MemoryDialogue::run(CommandId id, command::Close&) {
     if (!read_only_)
-        expunge(*selected(), [](const MemoryMessage& message) { return message.flags.has(SystemFlag::Deleted); });
+        expunge(*selected(), [](const MemoryMessage& message) {
+            return message.flags.has(SystemFlag::Deleted);
+        });
     ResponseCode code = Code::None;
     if (engine_.enabled().qresync) code = HighestModSeq{highest_modseq(*selected())};
     mailbox_.clear();
@@ -540,7 +581,8 @@ void MemoryDialogue::run(CommandId id, command::Expunge& command) {
     finish(id, ok("EXPUNGE completed", code));
 }
 
-bool MemoryDialogue::matches(const SearchKey& key, const MemoryMessage& message, std::uint32_t number) {
+bool MemoryDialogue::matches(const SearchKey& key, const MemoryMessage& message,
+                             std::uint32_t number) {
     using Kind = SearchKey::Kind;
     const auto below = [&](const SearchKey& other) { return matches(other, message, number); };
     const std::string_view octets = *message.octets;
@@ -568,7 +610,9 @@ bool MemoryDialogue::matches(const SearchKey& key, const MemoryMessage& message,
         const auto sent = mime::parse(octets).sent;
         if (!sent) return false;
         const auto on = sent->local_day();
-        return key.kind == Kind::SentBefore ? on < key.date : key.kind == Kind::SentOn ? on == key.date : on >= key.date;
+        return key.kind == Kind::SentBefore ? on < key.date
+               : key.kind == Kind::SentOn   ? on == key.date
+                                            : on >= key.date;
     }
     case Kind::Larger: return octets.size() > key.number;
     case Kind::Smaller: return octets.size() < key.number;
@@ -603,7 +647,8 @@ void MemoryDialogue::run(CommandId id, command::Search& search) {
     if (search.returns.save) {
         // RFC 9051 §6.4.4.1, table 4
         saved_ = uids;
-        if (!search.returns.all && !search.returns.count && (search.returns.min || search.returns.max)) {
+        if (!search.returns.all && !search.returns.count &&
+            (search.returns.min || search.returns.max)) {
             saved_ = {};
             if (search.returns.min && !uids.empty()) saved_.add(uids.min());
             if (search.returns.max && !uids.empty()) saved_.add(uids.max());
@@ -627,8 +672,9 @@ response::FetchValue MemoryDialogue::fetched(const FetchItem& item, const Memory
             if (item.kind == Kind::BinarySize) return {item, std::uint64_t{octets.size()}};
         }
         if (item.partial)
-            octets = item.partial->offset >= octets.size() ? ""
-                                                           : octets.substr(item.partial->offset, item.partial->octets);
+            octets = item.partial->offset >= octets.size()
+                         ? ""
+                         : octets.substr(item.partial->offset, item.partial->octets);
         if (octets.size() < pulled_octets_min) return {item, std::move(octets)};
         const response::Pulled pulled{octets.size(), token};
         fetching_->bodies[token] = std::move(octets);
@@ -659,7 +705,9 @@ void MemoryDialogue::run(CommandId id, command::Fetch& fetch) {
     auto uids = uids_of(fetch.set, fetch.addressing);
     if (!uids) return finish(id, bad("No such message"));
     if (fetch.vanished) {
-        const auto asked = fetch.set.is_saved_result() ? saved_ : fetch.set.resolve(view_.empty() ? 0 : view_.back().uid);
+        const auto asked = fetch.set.is_saved_result()
+                               ? saved_
+                               : fetch.set.resolve(view_.empty() ? 0 : view_.back().uid);
         response::VanishedEarlier vanished;
         for (const auto& [uid, modseq] : selected()->expunged)
             if (modseq > *fetch.changed_since && asked.contains(uid)) vanished.uids.add(uid);
@@ -680,7 +728,8 @@ void MemoryDialogue::fetch_on() {
             fetching.missing = true;
             continue;
         }
-        if (fetching.command.changed_since && message->modseq <= *fetching.command.changed_since) continue;
+        if (fetching.command.changed_since && message->modseq <= *fetching.command.changed_since)
+            continue;
         const auto number = number_of(message->uid);
         fetching.bodies.clear();
         const auto structure = mime::parse(*message->octets);
@@ -740,7 +789,8 @@ void MemoryDialogue::run(CommandId id, command::Store& store) {
 }
 
 template <class CopyOrMove>
-std::optional<CopyUid> MemoryDialogue::copy(CommandId id, CopyOrMove& command, std::vector<std::uint32_t>& uids) {
+std::optional<CopyUid> MemoryDialogue::copy(CommandId id, CopyOrMove& command,
+                                            std::vector<std::uint32_t>& uids) {
     auto found = uids_of(command.set, command.addressing);
     if (!found) {
         finish(id, bad("No such message"));
@@ -757,7 +807,8 @@ std::optional<CopyUid> MemoryDialogue::copy(CommandId id, CopyOrMove& command, s
         if (!source) continue;
         const auto copy = *source; // the target may be the same mailbox
         code.source.add(uid);
-        code.destination.add(account_->add(target, copy.flags, copy.date, copy.octets, copy.email).uid);
+        code.destination.add(
+            account_->add(target, copy.flags, copy.date, copy.octets, copy.email).uid);
         uids.push_back(uid);
     }
     return code;
@@ -778,7 +829,9 @@ void MemoryDialogue::run(CommandId id, command::Move& command) {
     if (!code) return;
     // RFC 9051 §6.4.8: COPYUID comes before the EXPUNGEs.
     if (!uids.empty()) engine_.respond(id, response::Status{Condition::Ok, *code, "Moved"});
-    expunge(*selected(), [&](const MemoryMessage& message) { return std::ranges::binary_search(uids, message.uid); });
+    expunge(*selected(), [&](const MemoryMessage& message) {
+        return std::ranges::binary_search(uids, message.uid);
+    });
     finish(id, ok("MOVE completed"));
 }
 

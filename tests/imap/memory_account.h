@@ -62,8 +62,8 @@ class MemoryDialogue final : public base::Dialogue {
   public:
     enum class Pace : std::uint8_t { Fast, Slow };
 
-    MemoryDialogue(MemoryAccounts& accounts, Options options, const PeerInfo& peer, base::Waker& waker,
-                   base::Scheduler& scheduler, Pace pace = Pace::Fast,
+    MemoryDialogue(MemoryAccounts& accounts, Options options, const PeerInfo& peer,
+                   base::Waker& waker, base::Scheduler& scheduler, Pace pace = Pace::Fast,
                    std::vector<std::string>* log = nullptr);
     ~MemoryDialogue() override;
 
@@ -100,7 +100,8 @@ class MemoryDialogue final : public base::Dialogue {
     [[nodiscard]] MemoryMailbox* selected();
     [[nodiscard]] std::uint64_t highest_modseq(const MemoryMailbox& mailbox) const;
     /// UIDs of the set as this session sees the mailbox; nothing if it names a message that is not there.
-    [[nodiscard]] std::optional<std::vector<std::uint32_t>> uids_of(const SequenceSet& set, Addressing addressing);
+    [[nodiscard]] std::optional<std::vector<std::uint32_t>> uids_of(const SequenceSet& set,
+                                                                    Addressing addressing);
     [[nodiscard]] std::uint32_t number_of(std::uint32_t uid) const;
 
     void run(CommandId id, command::Noop&);
@@ -131,29 +132,34 @@ class MemoryDialogue final : public base::Dialogue {
     void run(CommandId, AnsweredByTheEngine&);
 
     template <class CopyOrMove>
-    std::optional<CopyUid> copy(CommandId id, CopyOrMove& command, std::vector<std::uint32_t>& uids);
+    std::optional<CopyUid> copy(CommandId id, CopyOrMove& command,
+                                std::vector<std::uint32_t>& uids);
     void expunge(MemoryMailbox& mailbox, const std::function<bool(const MemoryMessage&)>& which);
-    void list_one(CommandId id, const command::List& list, const std::string& name, bool selected_by);
-    response::MailboxStatus status_of(const std::string& name, const std::vector<StatusItem>& items);
+    void list_one(CommandId id, const command::List& list, const std::string& name,
+                  bool selected_by);
+    response::MailboxStatus status_of(const std::string& name,
+                                      const std::vector<StatusItem>& items);
     bool matches(const SearchKey& key, const MemoryMessage& message, std::uint32_t number);
     void fetch_on();
-    response::FetchValue fetched(const FetchItem& item, const MemoryMessage& message, std::uint64_t token);
+    response::FetchValue fetched(const FetchItem& item, const MemoryMessage& message,
+                                 std::uint64_t token);
 
     MemoryAccounts& accounts_;
     ServerEngine engine_;
     base::Waker& waker_;
     base::Scheduler& scheduler_;
     Pace pace_;
-    std::vector<std::string>* log_;     // absent: nobody listens
-    MemoryAccount* account_ = nullptr;  // absent until somebody has logged in
-    std::string mailbox_;               // selected; empty: none
+    std::vector<std::string>* log_;    // absent: nobody listens
+    MemoryAccount* account_ = nullptr; // absent until somebody has logged in
+    std::string mailbox_;              // selected; empty: none
     bool read_only_ = false;
     std::vector<Seen> view_;
-    NumberSet saved_;                   // "$", as UIDs
+    NumberSet saved_; // "$", as UIDs
     std::optional<Fetching> fetching_;
     std::optional<command::Append> append_;
     std::string appended_;
     bool posted_ = false;
+    bool closed_ = false;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -54,7 +54,9 @@ TEST_CASE("a string is quoted where that can hold it, else a literal") {
         CHECK(written([&](ResponseWriter& out) { out.string(c.octets); }) == c.rev1);
         CHECK(written([&](ResponseWriter& out) { out.string(c.octets); }, true) == c.rev2);
     }
-    CHECK(written([](ResponseWriter& out) { out.string(std::string(1001, 'x')); }).starts_with("{1001}\r\n"));
+    CHECK(written([](ResponseWriter& out) {
+              out.string(std::string(1001, 'x'));
+          }).starts_with("{1001}\r\n"));
     CHECK(written([](ResponseWriter& out) { out.nstring(std::nullopt); }) == "NIL");
 }
 
@@ -94,7 +96,8 @@ TEST_CASE("response codes") {
     CHECK(code(PermanentFlags{{}, true}) == "[PERMANENTFLAGS (\\*)] ");
     CHECK(code(PermanentFlags{}) == "[PERMANENTFLAGS ()] ");
     CHECK(code(AppendUid{5, 7}) == "[APPENDUID 5 7] ");
-    CHECK(code(CopyUid{5, NumberSet({{1, 2}, {9, 9}}), NumberSet({{3, 5}})}) == "[COPYUID 5 1:2,9 3:5] ");
+    CHECK(code(CopyUid{5, NumberSet({{1, 2}, {9, 9}}), NumberSet({{3, 5}})}) ==
+          "[COPYUID 5 1:2,9 3:5] ");
     CHECK(code(CopyUid{5, {}, {}}).empty());
     CHECK(code(Modified{}).empty());
     CHECK(code(Modified{NumberSet({{7, 7}})}) == "[MODIFIED 7] ");
@@ -115,7 +118,8 @@ TEST_CASE("what a session is told depends on what it has enabled") {
     CHECK(line_of(changed) == "* 2 FETCH (FLAGS (\\Seen))\r\n");
     CHECK(line_of(changed, {}, true) == "* 2 FETCH (UID 9 FLAGS (\\Seen))\r\n");
     CHECK(line_of(changed, {true, false, false}) == "* 2 FETCH (UID 9 FLAGS (\\Seen))\r\n");
-    CHECK(line_of(changed, {false, true, false}) == "* 2 FETCH (UID 9 MODSEQ (77) FLAGS (\\Seen))\r\n");
+    CHECK(line_of(changed, {false, true, false}) ==
+          "* 2 FETCH (UID 9 MODSEQ (77) FLAGS (\\Seen))\r\n");
     changed.flags.reset();
     CHECK(line_of(changed).empty());
     CHECK(line_of(changed, {false, true, false}) == "* 2 FETCH (UID 9 MODSEQ (77))\r\n");
@@ -127,8 +131,8 @@ TEST_CASE("LIST, STATUS, NAMESPACE and SEARCH in their own words") {
     list.mailbox = "a b";
     list.child_info_subscribed = true;
     list.old_name = "c";
-    CHECK(line_of(list) ==
-          "* LIST (\\NonExistent \\Subscribed) \"/\" \"a b\" (\"CHILDINFO\" (\"SUBSCRIBED\") \"OLDNAME\" (c))\r\n");
+    CHECK(line_of(list) == "* LIST (\\NonExistent \\Subscribed) \"/\" \"a b\" (\"CHILDINFO\" "
+                           "(\"SUBSCRIBED\") \"OLDNAME\" (c))\r\n");
     list = {};
     list.delimiter.reset();
     list.mailbox = "x";
@@ -136,12 +140,14 @@ TEST_CASE("LIST, STATUS, NAMESPACE and SEARCH in their own words") {
     list.delimiter = '\\';
     CHECK(line_of(list) == "* LIST () \"\\\\\" x\r\n");
 
-    CHECK(line_of(response::MailboxStatus{"x", {{StatusItem::Messages, std::uint64_t{3}},
-                                                {StatusItem::MailboxId, std::string("F1")}}}) ==
+    CHECK(line_of(response::MailboxStatus{"x",
+                                          {{StatusItem::Messages, std::uint64_t{3}},
+                                           {StatusItem::MailboxId, std::string("F1")}}}) ==
           "* STATUS x (MESSAGES 3 MAILBOXID (F1))\r\n");
     CHECK(line_of(response::Namespace{{{"", '/'}}, {{"~", '/'}}, {}}) ==
           "* NAMESPACE ((\"\" \"/\")) ((\"~\" \"/\")) NIL\r\n");
-    CHECK(line_of(response::SearchResult{NumberSet({{1, 3}}), 9}) == "* SEARCH 1 2 3 (MODSEQ 9)\r\n");
+    CHECK(line_of(response::SearchResult{NumberSet({{1, 3}}), 9}) ==
+          "* SEARCH 1 2 3 (MODSEQ 9)\r\n");
     CHECK(line_of(response::SearchResult{{}, 9}) == "* SEARCH\r\n");
 
     ResponseContext context;
@@ -177,12 +183,15 @@ TEST_CASE("ENVELOPE tells groups, missing fields and missing domains apart") {
 }
 
 TEST_CASE("BODYSTRUCTURE never promises parts that cannot be fetched") {
-    CHECK(structure_of("\r\nhello\r\n") == "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 7 1)");
+    CHECK(structure_of("\r\nhello\r\n") ==
+          "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 7 1)");
     CHECK(structure_of("Content-Type: image/png; name=x\r\nContent-Transfer-Encoding: BASE64\r\n"
-                       "Content-Disposition: attachment; filename=x.png\r\nContent-Language: de, en\r\n\r\nAAAA\r\n",
+                       "Content-Disposition: attachment; filename=x.png\r\nContent-Language: de, "
+                       "en\r\n\r\nAAAA\r\n",
                        BodyExtensions::Yes) ==
           "(\"image\" \"png\" (\"name\" \"x\") NIL NIL \"BASE64\" 6 NIL "
           "(\"attachment\" (\"filename\" \"x.png\")) (\"de\" \"en\") NIL)");
     // A multipart without a boundary, and a message deeper than is looked at, are octets.
-    CHECK(structure_of("Content-Type: multipart/mixed\r\n\r\nx\r\n").starts_with("(\"application\" \"octet-stream\""));
+    CHECK(structure_of("Content-Type: multipart/mixed\r\n\r\nx\r\n")
+              .starts_with("(\"application\" \"octet-stream\""));
 }

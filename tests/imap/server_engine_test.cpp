@@ -19,11 +19,13 @@ struct World {
     explicit World(Options options = {}) {
         accounts["jo"].password = "pw";
         options.plaintext_without_tls = true;
-        driver.start(std::make_unique<MemoryDialogue>(accounts, options, PeerInfo{}, driver, scheduler));
+        driver.start(
+            std::make_unique<MemoryDialogue>(accounts, options, PeerInfo{}, driver, scheduler));
     }
     void add(std::string octets) {
         auto& account = accounts["jo"];
-        account.add(account.mailboxes["INBOX"], {}, {}, std::make_shared<std::string>(std::move(octets)));
+        account.add(account.mailboxes["INBOX"], {}, {},
+                    std::make_shared<std::string>(std::move(octets)));
     }
     std::string say(std::string_view octets) {
         driver.offer(octets);
@@ -53,7 +55,8 @@ TEST_CASE("a slow reader does not make a large message grow in memory") {
     world.say("a LOGIN jo pw\r\nb SELECT INBOX\r\n");
     world.driver.set_room(0);
     world.say("c FETCH 1 BODY.PEEK[]\r\n");
-    CHECK(world.driver.engine().memory() < 1'000'000); // the reference owner answers 13 octets at a time
+    CHECK(world.driver.engine().memory() <
+          1'000'000); // the reference owner answers 13 octets at a time
     CHECK_FALSE(world.driver.engine().wants_input());
     for (int i = 0; i < 100; ++i) {
         world.driver.set_room(1000);
@@ -159,8 +162,10 @@ TEST_CASE("a connection that breaks in the middle of anything leaves nothing beh
             World world;
             world.add("Subject: x\r\n\r\nmore than twenty-four octets of body\r\n");
             world.driver.offer(script.substr(0, at));
-            if (end) world.driver.end();
-            else world.driver.cut();
+            if (end)
+                world.driver.end();
+            else
+                world.driver.cut();
             world.scheduler.run_ready();
             REQUIRE(world.driver.closed());
             REQUIRE(world.accounts["jo"].sessions.empty());

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import tomllib
 
@@ -17,27 +18,36 @@ GREETINGS = {"smtp": b"220", "submission": b"220", "imap": b"* OK",
              "pop3": b"+OK"}  # the others speak TLS
 
 
-def toml_settings(settings, certificate):
-    """{(table, key): value}: the one place that knows mdserver.toml's words for our settings."""
+def toml_settings(settings):
+    """{(table, key): value}: with `toml_routes` the one place that knows mdserver.toml's words."""
     keys = {
         ("dns", "servers"): settings.dns or
         ["127.0.0.1:9"],  # nobody listens: no story asks the real DNS
-        ("queue", "retry"): [f"{seconds}s" for seconds in settings.retry_seconds],
-        ("queue", "lifetime"): f"{settings.give_up_seconds}s",
-        ("tls", "certificate"): certificate[0],
-        ("tls", "key"): certificate[1],
+        ("dns", "timeout"): 500,
+        ("dns", "tries"): 2,
+        ("delivery", "retry_waits"): list(settings.retry_seconds),
+        ("delivery", "queue_lifetime"): settings.give_up_seconds,
+        ("delivery", "backoff_first"): 1,
         ("smtp", "message_octets_max"): settings.message_octets_max,
     }
     if settings.delivery_port is not None:
         keys["delivery", "port"] = settings.delivery_port
-    for domain, (host, port) in settings.routes.items():
-        keys["delivery.routes", f'"{domain}"'] = f"{host}:{port}"
+    return keys | settings.extra
+
+
+def toml_routes(settings, directory):
+    """The [[route]] tables; a smart host's password goes into a file of its own."""
+    routes = [(domain, host, port, None) for domain, (host, port) in settings.routes.items()]
     if settings.smart_host:
         host, port, user, password = settings.smart_host
-        keys |= {("delivery.smart_host", "address"): f"{host}:{port}",
-                 ("delivery.smart_host", "user"): user,
-                 ("delivery.smart_host", "password"): password}
-    return keys | settings.extra
+        write_file(os.path.join(directory, "relay.password"), password + "\n", 0o600)
+        routes.append(("*", host, port, user))
+    text = ""
+    for domain, host, port, user in routes:
+        text += f'\n[[route]]\ndomain = "{domain}"\nhost = "{host}"\nport = {port}\n'
+        if user:
+            text += f'tls = "encrypted"\nuser = "{user}"\npassword_file = "relay.password"\n'
+    return text
 
 
 def parses(text):
@@ -92,9 +102,12 @@ class MdServer(Server):
             settings.hostname, "--port-base", self.base
         ])
         certificate = settings.certificate or scene.certificate(settings.hostname)
+        for given, name in zip(certificate, ("certificate.pem", "key.pem")):
+            shutil.copyfile(given, os.path.join(self.directory, "tls", name))
         write_file(
             self.config,
-            toml_with(processes.read_text(self.config), toml_settings(settings, certificate)))
+            toml_with(processes.read_text(self.config), toml_settings(settings)) +
+            toml_routes(settings, self.directory))
 
     def port(self, service):
         return self.base + PORTS[service]
@@ -161,8 +174,8 @@ class MdServer(Server):
     def queue(self):
         """The queue's entries; only their number and their text are relied upon."""
         listed = json.loads(self.control("queue", "list", "--json").stdout or "[]")
-        return listed if isinstance(listed, list) else listed.get("entries", listed.get(
-            "queue", []))
+        return listed["messages"]
 
     def everything_logged(self):
-        return processes.read_text(self.log)
+        return processes.read_text(self.log) + processes.read_text(
+            os.path.join(self.directory, "log", "mdserver.log"))

@@ -49,6 +49,7 @@ struct Told {
     std::string received;
     bool gone = false;
     std::optional<TlsFacts> tls;
+    std::string failure;
 };
 
 /// Connects, says `script`, and waits until the other side has closed.
@@ -91,6 +92,7 @@ Task<Told> talk(net::Connector& connector, base::Destination to, base::ConnectOp
     told.received = dialogue.client.received;
     told.gone = dialogue.gone;
     told.tls = dialogue.client.tls;
+    told.failure = (*connection)->failure();
     co_return std::move(told);
 }
 
@@ -132,6 +134,7 @@ TEST_CASE("an outgoing connection talks until the other side closes") {
     CHECK(told.connected);
     CHECK(told.received == "hello\none\nlate\nbye\n");
     CHECK(told.gone);
+    CHECK(told.failure.empty());
 }
 
 TEST_CASE("an outgoing connection begins at the address that it is told to") {
@@ -240,6 +243,7 @@ TEST_CASE("implicit TLS, and its failure, which is the end of the dialogue") {
     CHECK(wrong.connected);
     CHECK(wrong.gone);
     CHECK(wrong.received.empty());
+    CHECK(wrong.failure == "the certificate is not for this name");
     // Plain speech where TLS is expected.
     const auto plain = rig.run(rig.here(rig.port), options, "TLS?\n");
     CHECK(plain.gone);

@@ -193,7 +193,7 @@ TEST_CASE("a write to a closed pipe does not kill a loop's thread") {
     std::promise<ssize_t> written;
     (*loops)[0].post([&] {
         int ends[2];
-        CHECK(::pipe(ends) == 0);
+        if (::pipe(ends) != 0) return written.set_value(0);
         ::close(ends[0]);
         written.set_value(::write(ends[1], "x", 1));
         ::close(ends[1]);

@@ -51,6 +51,9 @@ class ServerTarget final : public sim::DialogTarget {
         else if (text == "nul") options.nul_in_body = true;
         else if (text == "early talkers") options.refuse_early_talkers = false;
         else if (word[0] == "size") options.message_octets_max = number;
+        else if (text.starts_with("command line ")) options.command_line_octets_max = *codec::parse_u32(word[2]);
+        else if (text.starts_with("auth line ")) options.auth_line_octets_max = *codec::parse_u32(word[2]);
+        else if (word[0] == "session") options.session_time = std::chrono::seconds{number};
         else if (word[0] == "line") options.text_line_octets_max = number;
         else if (word[0] == "header") options.header_octets_max = number;
         else if (word[0] == "recipients") options.recipients_max = number;

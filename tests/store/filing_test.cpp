@@ -13,7 +13,9 @@ using test::MailAccount;
 
 namespace {
 
-std::unique_ptr<Store> memory(const base::Clock& clock) { return std::make_unique<MemoryStore>(clock); }
+std::unique_ptr<Store> memory(const base::Clock& clock) {
+    return std::make_unique<MemoryStore>(clock);
+}
 
 constexpr Access owner{MailAccount::id, Rights::all()};
 
@@ -43,8 +45,8 @@ double milliseconds_of(const std::function<void()>& work) {
 TEST_CASE("an email's octets are its pieces in order, read from anywhere") {
     MailAccount account(memory);
     const std::string body(100'000, 'b');
-    const auto blob = test::run(account.scheduler(),
-                                test::hand_in(account.store(), account.scheduler(), body));
+    const auto blob =
+        test::run(account.scheduler(), test::hand_in(account.store(), account.scheduler(), body));
     REQUIRE(blob);
     const auto inbox = account.mailbox("INBOX").id;
     EmailId id;
@@ -70,18 +72,22 @@ TEST_CASE("an email's octets are its pieces in order, read from anywhere") {
     CHECK(email->size == whole.size());
     CHECK(email->structure == std::string(5'000, 's'));
     CHECK(email->structure_offset == 18);
-    for (const std::size_t offset : {0UZ, 17UZ, 18UZ, 50'000UZ, whole.size() - 6, whole.size() - 1, whole.size()}) {
+    for (const std::size_t offset :
+         {0UZ, 17UZ, 18UZ, 50'000UZ, whole.size() - 6, whole.size() - 1, whole.size()}) {
         INFO(offset);
-        const auto read = test::run(account.scheduler(), read_octets(account.store(), *email, offset, 40'000));
+        const auto read =
+            test::run(account.scheduler(), read_octets(account.store(), *email, offset, 40'000));
         REQUIRE(read);
         CHECK(*read == whole.substr(offset, 40'000));
     }
     // The body goes with the last message that needs it, not before.
     const auto trash = account.mailbox("Trash").id;
-    REQUIRE(account.edit([&](AccountEdit& edit) { return copy_messages(edit, inbox, UidSet::all(), trash); }));
+    REQUIRE(account.edit(
+        [&](AccountEdit& edit) { return copy_messages(edit, inbox, UidSet::all(), trash); }));
     const auto empty = [&](MailboxId mailbox) {
-        REQUIRE(account.edit(
-            [&](AccountEdit& edit) { return expunge(edit, mailbox, UidSet::all(), Expunge::All); }));
+        REQUIRE(account.edit([&](AccountEdit& edit) {
+            return expunge(edit, mailbox, UidSet::all(), Expunge::All);
+        }));
     };
     empty(inbox);
     CHECK(test::run(account.scheduler(), read_octets(account.store(), *email, 100, 10)));
@@ -96,7 +102,8 @@ TEST_CASE("quota counts each email once and refuses what does not fit") {
     const auto inbox = account.mailbox("INBOX").id;
     const auto sent = account.mailbox("Sent").id;
     REQUIRE(account.file(inbox, std::string(60, 'x')));
-    REQUIRE(account.edit([&](AccountEdit& edit) { return copy_messages(edit, inbox, UidSet::all(), sent); }));
+    REQUIRE(account.edit(
+        [&](AccountEdit& edit) { return copy_messages(edit, inbox, UidSet::all(), sent); }));
     const auto too_large = account.file(inbox, std::string(41, 'x'));
     REQUIRE(!too_large);
     CHECK(too_large.error().kind == ErrorKind::LimitExceeded);
@@ -129,9 +136,8 @@ TEST_CASE("answers join the thread of what they answer, whichever comes first") 
     };
     CHECK(members(reply->thread).size() == 3);
     // The root is gone, and still known by those that mention it.
-    REQUIRE(account.edit([&](AccountEdit& edit) {
-        return expunge(edit, inbox, UidSet(first->uid), Expunge::All);
-    }));
+    REQUIRE(account.edit(
+        [&](AccountEdit& edit) { return expunge(edit, inbox, UidSet(first->uid), Expunge::All); }));
     const auto late = account.file(inbox, "late", {}, {"late@x", "first@x"}, "plans");
     CHECK(late->thread == reply->thread);
     CHECK(members(reply->thread).size() == 3);
@@ -254,7 +260,8 @@ TEST_CASE("a message is recent until somebody has opened the mailbox for writing
     const auto inbox = account.mailbox("INBOX").id;
     const auto recent = [&] {
         return account
-            .read([&](ReadTransaction& txn) { return open_mailbox(txn, owner, account.ref(inbox)); })
+            .read(
+                [&](ReadTransaction& txn) { return open_mailbox(txn, owner, account.ref(inbox)); })
             ->recent;
     };
     fill(account, inbox, 70);
@@ -307,7 +314,8 @@ TEST_CASE("a change of everything is one row for 64 messages") {
     });
     CHECK(moved.uids.size() == messages);
     WARN("100,000 messages in ms: STORE 1:* " << stored << ", SELECT " << opened
-                                              << ", one change found " << looked << ", MOVE 1:* " << took);
+                                              << ", one change found " << looked << ", MOVE 1:* "
+                                              << took);
 }
 
 TEST_CASE("rows that are no rows are named as corrupt") {
@@ -315,7 +323,8 @@ TEST_CASE("rows that are no rows are named as corrupt") {
     using detail::MessageBlock;
     FlagBlock flags;
     for (unsigned bit = 0; bit < 64; bit += 3)
-        flags.put(bit, SystemFlags::from_bits(static_cast<std::uint8_t>(bit)), bit % 7, ModSeq{bit / 9 + 1'000'000});
+        flags.put(bit, SystemFlags::from_bits(static_cast<std::uint8_t>(bit)), bit % 7,
+                  ModSeq{bit / 9 + 1'000'000});
     const auto row = flags.encode();
     REQUIRE(FlagBlock::decode(row));
     CHECK(*FlagBlock::decode(row) == flags);
@@ -328,7 +337,8 @@ TEST_CASE("rows that are no rows are named as corrupt") {
     const auto other = messages.encode();
     REQUIRE(MessageBlock::decode(other));
     CHECK(MessageBlock::decode(other)->entries == messages.entries);
-    for (std::size_t cut = 0; cut < row.size(); ++cut) CHECK_FALSE(FlagBlock::decode(row.substr(0, cut)));
+    for (std::size_t cut = 0; cut < row.size(); ++cut)
+        CHECK_FALSE(FlagBlock::decode(row.substr(0, cut)));
     for (std::size_t cut = 0; cut < other.size(); ++cut)
         CHECK_FALSE(MessageBlock::decode(other.substr(0, cut)));
     CHECK_FALSE(FlagBlock::decode(row + "x"));

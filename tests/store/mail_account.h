@@ -16,11 +16,10 @@ class MailAccount {
     static constexpr store::AccountId id{7};
 
     explicit MailAccount(const StoreMaker& make, store::QuotaLimits limits = {})
-        : store_(make(scheduler_)) {
-        const auto created =
-            run(scheduler_, store_->write([&](store::WriteTransaction& txn) {
-                return store::create_account(txn, id, limits);
-            }));
+        : make_(make), store_(make_(scheduler_)) {
+        const auto created = run(scheduler_, store_->write([&](store::WriteTransaction& txn) {
+            return store::create_account(txn, id, limits);
+        }));
         if (!created) throw created.error();
     }
 
@@ -56,7 +55,8 @@ class MailAccount {
         filing.mailbox = mailbox;
         filing.flags = std::move(flags);
         filing.received.at = scheduler_.wall_now();
-        return edit([&](store::AccountEdit& edit) { return store::file_email(edit, email, filing); });
+        return edit(
+            [&](store::AccountEdit& edit) { return store::file_email(edit, email, filing); });
     }
     store::Mailbox mailbox(const std::string& path) {
         auto found = read([&](store::ReadTransaction& txn) {
@@ -67,14 +67,21 @@ class MailAccount {
     }
     store::MailboxRef ref(store::MailboxId mailbox) const { return {id, mailbox}; }
     std::vector<std::string> problems() {
-        auto found = read([](store::ReadTransaction& txn) { return store::check_account(txn, id); });
+        auto found =
+            read([](store::ReadTransaction& txn) { return store::check_account(txn, id); });
         if (!found) return {found.error().detail};
         return *found;
+    }
+    /// Closes the store and opens it again: for makers whose stores keep what they hold.
+    void restart() {
+        store_.reset();
+        store_ = make_(scheduler_);
     }
     store::Store& store() { return *store_; }
     sim::VirtualScheduler& scheduler() { return scheduler_; }
 
   private:
+    StoreMaker make_;
     sim::VirtualScheduler scheduler_;
     std::unique_ptr<store::Store> store_;
 };

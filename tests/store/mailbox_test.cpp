@@ -10,7 +10,9 @@ using test::MailAccount;
 
 namespace {
 
-std::unique_ptr<Store> memory(const base::Clock& clock) { return std::make_unique<MemoryStore>(clock); }
+std::unique_ptr<Store> memory(const base::Clock& clock) {
+    return std::make_unique<MemoryStore>(clock);
+}
 
 constexpr Access owner{MailAccount::id, Rights::all()};
 
@@ -74,8 +76,10 @@ TEST_CASE("paths of mailboxes are normalised, and what is no name is refused") {
         INFO(c.name);
         const auto levels = split_path(c.path);
         CHECK(levels.has_value() == !c.normal.empty());
-        if (levels) CHECK(join_path(*levels) == c.normal);
-        else CHECK(levels.error().kind == ErrorKind::Rejected);
+        if (levels)
+            CHECK(join_path(*levels) == c.normal);
+        else
+            CHECK(levels.error().kind == ErrorKind::Rejected);
     }
     std::string deep = "a";
     for (std::size_t n = 1; n < mailbox_depth_max; ++n) deep += "/a";
@@ -107,7 +111,8 @@ TEST_CASE("a deleted mailbox with others below it stays as a name until they are
     REQUIRE(!again);
     CHECK(again.error().kind == ErrorKind::Rejected);
     const auto ref = account.ref(account.mailbox("foo").id);
-    const auto opened = account.read([&](ReadTransaction& txn) { return open_mailbox(txn, owner, ref); });
+    const auto opened =
+        account.read([&](ReadTransaction& txn) { return open_mailbox(txn, owner, ref); });
     REQUIRE(!opened);
     CHECK(opened.error().kind == ErrorKind::Rejected);
 
@@ -183,7 +188,8 @@ TEST_CASE("others see and do in a mailbox what its list lets them") {
         StoreFlags store;
         store.uids = UidSet::all();
         store.flags.system = flags;
-        return account.edit([&](AccountEdit& edit) { return store_flags(edit, plans, store); }, access);
+        return account.edit([&](AccountEdit& edit) { return store_flags(edit, plans, store); },
+                            access);
     };
 
     grant(Rights(Right::Lookup) | Right::Read | Right::KeepSeen);
@@ -195,7 +201,8 @@ TEST_CASE("others see and do in a mailbox what its list lets them") {
     CHECK(refused.error().kind == ErrorKind::Rejected);
     CHECK(create(account, "team/plans/sub", Role::None, guest).error().kind == ErrorKind::Rejected);
     const auto expunged = account.edit(
-        [&](AccountEdit& edit) { return expunge(edit, plans, UidSet::all(), Expunge::All); }, guest);
+        [&](AccountEdit& edit) { return expunge(edit, plans, UidSet::all(), Expunge::All); },
+        guest);
     CHECK(expunged.error().kind == ErrorKind::Rejected);
     // A login that may only read stays that, whatever the list says.
     const Access reader{friend_id, Rights::reading()};
@@ -204,7 +211,8 @@ TEST_CASE("others see and do in a mailbox what its list lets them") {
     grant(Rights{});
     CHECK(paths(account, guest).empty());
     const auto ref = account.ref(plans);
-    const auto opened = account.read([&](ReadTransaction& txn) { return open_mailbox(txn, guest, ref); });
+    const auto opened =
+        account.read([&](ReadTransaction& txn) { return open_mailbox(txn, guest, ref); });
     CHECK(opened.error().kind == ErrorKind::NotFound);
 }
 
@@ -222,7 +230,8 @@ TEST_CASE("a large mailbox is deleted at once and its messages little by little"
         }
         co_return Result<void>{};
     }));
-    const auto deleted = account.edit([](AccountEdit& edit) { return delete_mailbox(edit, "big"); });
+    const auto deleted =
+        account.edit([](AccountEdit& edit) { return delete_mailbox(edit, "big"); });
     REQUIRE(deleted);
     CHECK(deleted->messages_left);
     CHECK(paths(account).size() == 6);
@@ -235,7 +244,8 @@ TEST_CASE("a large mailbox is deleted at once and its messages little by little"
     }
     CHECK(rounds > 3);
     CHECK(account.problems().empty());
-    const auto held = account.read([](ReadTransaction& txn) { return quota(txn, MailAccount::id); });
+    const auto held =
+        account.read([](ReadTransaction& txn) { return quota(txn, MailAccount::id); });
     CHECK(held->usage == QuotaUsage{});
 }
 
@@ -243,9 +253,10 @@ TEST_CASE("the store is empty of an account that was erased") {
     MailAccount account(memory);
     for (int n = 0; n < 50; ++n) REQUIRE(account.file(account.mailbox("INBOX").id, "some text"));
     for (bool more = true; more;) {
-        const auto done = test::run(account.scheduler(), account.store().write([](WriteTransaction& txn) {
-            return erase_account(txn, MailAccount::id, 20);
-        }));
+        const auto done =
+            test::run(account.scheduler(), account.store().write([](WriteTransaction& txn) {
+                return erase_account(txn, MailAccount::id, 20);
+            }));
         REQUIRE(done);
         more = *done;
     }
@@ -257,15 +268,17 @@ TEST_CASE("after a restore every mailbox has another UIDVALIDITY and the account
     const auto before = account.mailbox("INBOX");
     REQUIRE(account.edit([](AccountEdit& edit) { return renew_epoch(edit); }));
     CHECK(account.mailbox("INBOX").uidvalidity > before.uidvalidity);
-    const auto state = account.read([](ReadTransaction& txn) { return account_state(txn, MailAccount::id); });
+    const auto state =
+        account.read([](ReadTransaction& txn) { return account_state(txn, MailAccount::id); });
     CHECK(state->epoch == 2);
 }
 
 TEST_CASE("a change is announced once, with its mod-sequence and its mailboxes") {
     MailAccount account(memory);
     std::vector<Change> told;
-    const auto subscription = account.store().subscribe(account.scheduler(), MailAccount::id,
-                                                        [&](const Change& change) { told.push_back(change); });
+    const auto subscription =
+        account.store().subscribe(account.scheduler(), MailAccount::id,
+                                  [&](const Change& change) { told.push_back(change); });
     const auto inbox = account.mailbox("INBOX").id;
     const auto filed = account.file(inbox, "one");
     REQUIRE(filed);

@@ -1,9 +1,11 @@
 // Thousands of random changes, made to the real model and to a naive one, which must look alike.
 #include "libmailcore/base/random.h"
+#include "libmailcore/store/journal_store.h"
 #include "libmailcore/store/memory_store.h"
 #include "tests/catch.h"
 #include "tests/store/mail_account.h"
 #include "tests/store/reference_model.h"
+#include "tests/temporary_folder.h"
 
 #include <cstdlib>
 
@@ -61,14 +63,15 @@ class Play {
         for (auto& [path, box] : model_.mailboxes)
             if (box.selectable) compare_mailbox(path, box);
         for (int n = 0; n < 3; ++n) compare_destroyed(random_.below(model_.modseq + 1));
-        const auto held = real_.read([](ReadTransaction& txn) { return quota(txn, test::MailAccount::id); });
+        const auto held =
+            real_.read([](ReadTransaction& txn) { return quota(txn, test::MailAccount::id); });
         REQUIRE(held);
         CHECK(held->usage.octets == model_.octets());
         const auto problems = real_.problems();
         INFO((problems.empty() ? std::string("none") : problems.front()));
         CHECK(problems.empty());
     }
-    [[nodiscard]] std::uint64_t modseq() const { return model_.modseq; }
+    void restart() { real_.restart(); }
 
   private:
     void scheduler_jump() { real_.scheduler().jump_wall(std::chrono::seconds{random_.below(100)}); }
@@ -94,7 +97,8 @@ class Play {
     std::string new_path() {
         static const std::vector<std::string> names{"a", "b", "c", "Zoë", "d e"};
         auto path = names[random_.below(names.size())];
-        for (auto more = random_.below(3); more > 0; --more) path += "/" + names[random_.below(names.size())];
+        for (auto more = random_.below(3); more > 0; --more)
+            path += "/" + names[random_.below(names.size())];
         if (random_.below(8) == 0) path = "INBOX/" + path;
         return path;
     }
@@ -111,7 +115,8 @@ class Play {
         if (random_.below(6) == 0) return UidSet::all();
         for (auto n = random_.below(4) + 1; n > 0; --n) {
             const auto first = static_cast<std::uint32_t>(random_.below(box.uidnext + 5) + 1);
-            const auto last = first + static_cast<std::uint32_t>(random_.below(random_.below(5) == 0 ? 90 : 4));
+            const auto last =
+                first + static_cast<std::uint32_t>(random_.below(random_.below(5) == 0 ? 90 : 4));
             uids.add(UidRange{Uid{first}, Uid{last}});
         }
         return uids;
@@ -186,7 +191,8 @@ class Play {
                 continue;
             }
             matched.insert(uid);
-            const std::set<std::string> asked(store.flags.keywords.begin(), store.flags.keywords.end());
+            const std::set<std::string> asked(store.flags.keywords.begin(),
+                                              store.flags.keywords.end());
             auto system = message.system;
             auto keywords = message.keywords;
             if (store.how == StoreHow::Replace) {
@@ -221,7 +227,8 @@ class Play {
         const auto wanted = existing(from, uids);
         if (from.messages.size() + to.messages.size() > 600 && !move) return;
         const auto copied = real_.edit([&](AccountEdit& edit) {
-            return move ? move_messages(edit, from.id, uids, to.id) : copy_messages(edit, from.id, uids, to.id);
+            return move ? move_messages(edit, from.id, uids, to.id)
+                        : copy_messages(edit, from.id, uids, to.id);
         });
         REQUIRE(copied);
         std::vector<std::pair<Uid, Uid>> pairs;
@@ -233,7 +240,8 @@ class Play {
             } else {
                 for (const auto uid : wanted) messages.emplace_back(uid, from.messages[uid]);
             }
-            for (auto& [uid, message] : messages) pairs.emplace_back(Uid{uid}, Uid{model_.add(to, message)});
+            for (auto& [uid, message] : messages)
+                pairs.emplace_back(Uid{uid}, Uid{model_.add(to, message)});
         }
         CHECK(copied->uids == pairs);
     }
@@ -245,7 +253,8 @@ class Play {
         const auto which = random_.below(2) == 0 ? Expunge::Deleted : Expunge::All;
         auto wanted = existing(box, uids);
         if (which == Expunge::Deleted)
-            std::erase_if(wanted, [&](auto uid) { return !box.messages[uid].system.has(Flag::Deleted); });
+            std::erase_if(wanted,
+                          [&](auto uid) { return !box.messages[uid].system.has(Flag::Deleted); });
         UidSet gone;
         UidSet left = uids;
         while (!left.empty()) {
@@ -323,7 +332,8 @@ class Play {
             auto& inbox = model_.at("INBOX");
             std::set<std::uint32_t> all;
             for (const auto& [uid, message] : inbox.messages) all.insert(uid);
-            for (auto& [uid, message] : model_.take(inbox, all, false)) model_.add(model_.at(to), message);
+            for (auto& [uid, message] : model_.take(inbox, all, false))
+                model_.add(model_.at(to), message);
             return;
         }
         const auto cut = to.rfind('/');
@@ -341,7 +351,8 @@ class Play {
 
     void remove() {
         const auto path = some_path();
-        const auto deleted = real_.edit([&](AccountEdit& edit) { return delete_mailbox(edit, path); });
+        const auto deleted =
+            real_.edit([&](AccountEdit& edit) { return delete_mailbox(edit, path); });
         auto& box = model_.at(path);
         const bool name_only = !box.selectable && model_.has_children(path);
         if (path == "INBOX" || name_only) {
@@ -388,8 +399,8 @@ class Play {
     void compare_list() {
         const auto list = listing();
         CHECK(list.modseq.value == model_.modseq);
-        CHECK(list.subscribed_only ==
-              std::vector<std::string>(model_.subscribed_only.begin(), model_.subscribed_only.end()));
+        CHECK(list.subscribed_only == std::vector<std::string>(model_.subscribed_only.begin(),
+                                                               model_.subscribed_only.end()));
         REQUIRE(list.mailboxes.size() == model_.mailboxes.size());
         std::set<std::uint32_t> validities;
         for (const auto& entry : list.mailboxes) {
@@ -519,13 +530,17 @@ class Play {
     base::SeededRandom random_;
 };
 
-void play(const test::StoreMaker& make, std::uint64_t seed, int steps) {
+enum class Keeps : std::uint8_t { Nothing, Everything };
+
+void play(const test::StoreMaker& make, std::uint64_t seed, int steps,
+          Keeps keeps = Keeps::Nothing) {
     INFO("seed " << seed);
     Play game(make, seed);
     game.compare();
     for (int n = 1; n <= steps; ++n) {
         INFO("step " << n);
         game.step();
+        if (keeps == Keeps::Everything && n % 50 == 0) game.restart();
         if (n % 8 == 0 || n == steps) game.compare();
     }
 }
@@ -544,4 +559,25 @@ TEST_CASE("the mailbox model's functions may be run again from their beginning")
         return std::make_unique<MemoryStore>(clock, options);
     };
     play(make, 99, 200);
+}
+
+TEST_CASE("the mailbox model is what it was after the durable store was closed and opened") {
+    test::TemporaryFolder folder;
+    base::PosixFileSystem files;
+    base::SystemRandom random;
+    JournalStoreOptions options;
+    options.journal.pool_octets = 256 * 1024;
+    options.journal.reserve_octets = 256 * 1024;
+    options.journal.segment_octets = 4 * 1024 * 1024;
+    options.index_map_octets = std::uint64_t{1} << 30;
+    options.checkpoint_octets = 256 * 1024; // so that rows come from index and overlay both
+    options.free_octets_min = 1024 * 1024;
+    const auto make = [&](const base::Clock& clock) -> std::unique_ptr<Store> {
+        auto opened =
+            JournalStore::open(files, folder.path() + "/store", options, random, clock, Log());
+        if (!opened) UNSCOPED_INFO(opened.error().detail);
+        REQUIRE(opened);
+        return *std::move(opened);
+    };
+    play(make, 7, 400, Keeps::Everything);
 }

@@ -1,4 +1,5 @@
-// The mailbox model once more, in plain maps and without any cleverness: what the real one must equal.
+// The mailbox model once more, in plain maps and without any cleverness: what the real one must
+// equal.
 #pragma once
 
 #include "libmailcore/store/changes.h"
@@ -55,9 +56,8 @@ struct ReferenceAccount {
         return false;
     }
     /// Takes messages out; emails that are nowhere else are destroyed if `destroy` says so.
-    std::vector<std::pair<std::uint32_t, ReferenceMessage>> take(ReferenceMailbox& box,
-                                                                 const std::set<std::uint32_t>& uids,
-                                                                 bool destroy) {
+    std::vector<std::pair<std::uint32_t, ReferenceMessage>>
+    take(ReferenceMailbox& box, const std::set<std::uint32_t>& uids, bool destroy) {
         std::vector<std::pair<std::uint32_t, ReferenceMessage>> taken;
         for (const auto uid : uids) {
             const auto found = box.messages.find(uid);
@@ -83,7 +83,8 @@ struct ReferenceAccount {
     std::uint64_t octets() const {
         std::map<std::uint64_t, std::uint64_t> sizes;
         for (const auto& [path, box] : mailboxes)
-            for (const auto& [uid, message] : box.messages) sizes[message.email.value] = message.size;
+            for (const auto& [uid, message] : box.messages)
+                sizes[message.email.value] = message.size;
         std::uint64_t sum = 0;
         for (const auto& [id, size] : sizes) sum += size;
         return sum;

@@ -17,7 +17,9 @@ enum class EntryKind : std::uint8_t { Account = 1, Alias = 2 };
 bool known_version(Reader& reader) { return reader.varint() == row_version; }
 
 void put_time(Writer& writer, WallTime time) { writer.svarint(time.time_since_epoch().count()); }
-WallTime take_time(Reader& reader) { return WallTime{base::CivilClock::duration{reader.svarint()}}; }
+WallTime take_time(Reader& reader) {
+    return WallTime{base::CivilClock::duration{reader.svarint()}};
+}
 
 void put_address(Writer& writer, const Address& address) {
     writer.text(address.local).text(address.domain);
@@ -31,11 +33,14 @@ Address take_address(Reader& reader) {
 
 DetailFolder take_folder(Reader& reader) {
     const auto value = reader.u8();
-    return value <= static_cast<std::uint8_t>(DetailFolder::IfExists) ? static_cast<DetailFolder>(value)
-                                                                      : DetailFolder::Default;
+    return value <= static_cast<std::uint8_t>(DetailFolder::IfExists)
+               ? static_cast<DetailFolder>(value)
+               : DetailFolder::Default;
 }
 
-std::unexpected<Error> corrupt(std::string what) { return fail(ErrorKind::Corrupt, std::move(what)); }
+std::unexpected<Error> corrupt(std::string what) {
+    return fail(ErrorKind::Corrupt, std::move(what));
+}
 
 } // namespace
 
@@ -131,18 +136,20 @@ std::string encode(const AddressEntry& entry) {
     std::string row;
     Writer writer(row);
     writer.varint(row_version);
-    std::visit(base::overloaded{
-                   [&](const AddressOfAccount& owner) {
-                       writer.u8(static_cast<std::uint8_t>(EntryKind::Account)).varint(owner.account.value);
-                   },
-                   [&](const Alias& alias) {
-                       writer.u8(static_cast<std::uint8_t>(EntryKind::Alias)).text(alias.address.local);
-                       writer.varint(alias.targets.size());
-                       for (const auto& target : alias.targets) put_address(writer, target);
-                       writer.text(alias.description);
-                   },
-               },
-               entry);
+    std::visit(
+        base::overloaded{
+            [&](const AddressOfAccount& owner) {
+                writer.u8(static_cast<std::uint8_t>(EntryKind::Account))
+                    .varint(owner.account.value);
+            },
+            [&](const Alias& alias) {
+                writer.u8(static_cast<std::uint8_t>(EntryKind::Alias)).text(alias.address.local);
+                writer.varint(alias.targets.size());
+                for (const auto& target : alias.targets) put_address(writer, target);
+                writer.text(alias.description);
+            },
+        },
+        entry);
     return row;
 }
 
@@ -155,7 +162,8 @@ Result<AddressEntry> decode_address(std::string_view row) {
         if (!reader.at_end()) return corrupt("address row");
         return AddressOfAccount{id};
     }
-    if (kind != static_cast<std::uint8_t>(EntryKind::Alias)) return corrupt("address row of unknown kind");
+    if (kind != static_cast<std::uint8_t>(EntryKind::Alias))
+        return corrupt("address row of unknown kind");
     Alias alias;
     alias.address.local = reader.text();
     alias.targets.resize(reader.count(2));
@@ -196,7 +204,10 @@ Result<Credentials> decode_credentials(std::string_view row) {
 std::string encode(const AppPassword& password) {
     std::string row;
     Writer writer(row);
-    writer.varint(row_version).text(password.label).text(password.digest).varint(password.rights.bits());
+    writer.varint(row_version)
+        .text(password.label)
+        .text(password.digest)
+        .varint(password.rights.bits());
     put_time(writer, password.created);
     return row;
 }
@@ -264,7 +275,8 @@ TxnTask<Result<std::optional<Address>>> postmaster(ReadTransaction& txn) {
         if (account.administrator && account.status != AccountStatus::Disabled)
             co_return std::optional<Address>(account.address);
     for (const auto& account : accounts)
-        if (account.status != AccountStatus::Disabled) co_return std::optional<Address>(account.address);
+        if (account.status != AccountStatus::Disabled)
+            co_return std::optional<Address>(account.address);
     co_return std::optional<Address>();
 }
 

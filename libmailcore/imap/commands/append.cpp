@@ -3,8 +3,8 @@
 namespace mailcore::imap {
 
 // append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP literal
-// The literal is a stream: only its announcement is read here. UTF8 (RFC 6855) and literal8 (RFC 3516) and
-// further messages (RFC 3502) will stand in its place.
+// The literal is a stream: only its announcement is read here. UTF8=ACCEPT, BINARY's literal8 and
+// MULTIAPPEND will have their place here.
 Command parse_append(WireReader& in) {
     command::Append append;
     in.sp();

@@ -19,8 +19,10 @@ Command parse_authenticate(WireReader& in) {
         return authenticate;
     }
     auto octets = codec::base64_decode(text);
-    if (octets) authenticate.initial.emplace(*std::move(octets));
-    else in.fail("base64");
+    if (octets)
+        authenticate.initial.emplace(*std::move(octets));
+    else
+        in.fail("base64");
     return authenticate;
 }
 

@@ -75,8 +75,7 @@ void parse_section_text(WireReader& in, mime::Section& section) {
     const auto found = std::ranges::find_if(section_texts, [&](const NamedText& candidate) {
         return equal_ignoring_case(candidate.name, name);
     });
-    if (found == std::end(section_texts) ||
-        (found->text == Text::Mime && section.part.empty())) {
+    if (found == std::end(section_texts) || (found->text == Text::Mime && section.part.empty())) {
         in.fail("HEADER, HEADER.FIELDS, HEADER.FIELDS.NOT, TEXT or, behind a part number, MIME");
         return;
     }
@@ -152,7 +151,8 @@ bool expand_macro(std::string_view name, std::vector<FetchItem>& items) {
     const bool all = equal_ignoring_case(name, "ALL");
     const bool full = equal_ignoring_case(name, "FULL");
     if (!all && !full && !equal_ignoring_case(name, "FAST")) return false;
-    for (const auto kind : {Kind::Flags, Kind::InternalDate, Kind::Rfc822Size}) items.push_back({kind});
+    for (const auto kind : {Kind::Flags, Kind::InternalDate, Kind::Rfc822Size})
+        items.push_back({kind});
     if (all || full) items.push_back({Kind::Envelope});
     if (full) items.push_back({Kind::Body});
     return true;

@@ -34,18 +34,6 @@ Command parse_uid_move(WireReader& in);
 Command parse_uid_search(WireReader& in);
 Command parse_uid_store(WireReader& in);
 
-/// "CAPABILITY" / "LOGOUT" / "NOOP" ... : nothing follows.
-template <class NoArguments>
-Command parse_no_arguments(WireReader&) {
-    return NoArguments{};
-}
-/// "DELETE" SP mailbox, and the like.
-template <class WithMailbox>
-Command parse_mailbox_argument(WireReader& in) {
-    in.sp();
-    return WithMailbox{in.mailbox()};
-}
-
 /// status-att *(SP status-att) in parentheses, without duplicates; for STATUS and for LIST.
 std::vector<StatusItem> parse_status_items(WireReader& in);
 

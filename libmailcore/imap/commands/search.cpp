@@ -234,19 +234,25 @@ void parse_return(WireReader& in, command::Search& search) {
     if (!in.take(')')) {
         do {
             const auto name = in.atom();
-            if (equal_ignoring_case(name, "MIN")) search.returns.min = true;
-            else if (equal_ignoring_case(name, "MAX")) search.returns.max = true;
-            else if (equal_ignoring_case(name, "ALL")) search.returns.all = true;
-            else if (equal_ignoring_case(name, "COUNT")) search.returns.count = true;
+            if (equal_ignoring_case(name, "MIN"))
+                search.returns.min = true;
+            else if (equal_ignoring_case(name, "MAX"))
+                search.returns.max = true;
+            else if (equal_ignoring_case(name, "ALL"))
+                search.returns.all = true;
+            else if (equal_ignoring_case(name, "COUNT"))
+                search.returns.count = true;
             else if (equal_ignoring_case(name, "SAVE") &&
                      in.grammar().extensions.has(Extension::SearchRes))
                 search.returns.save = true;
-            else in.fail("a return option of SEARCH");
+            else
+                in.fail("a return option of SEARCH");
         } while (in.take(' '));
         in.close();
     }
     // RFC 4731 §3.1: "()" is (ALL). SAVE alone returns nothing (RFC 9051 §6.4.4).
-    if (!search.returns.min && !search.returns.max && !search.returns.count && !search.returns.save) search.returns.all = true;
+    auto& returns = search.returns;
+    if (!returns.min && !returns.max && !returns.count && !returns.save) returns.all = true;
 }
 
 // search = "SEARCH" [search-return-opts] SP search-program

@@ -23,8 +23,10 @@ std::vector<StatusItem> parse_status_items(WireReader& in) {
     in.open();
     do {
         const auto item = parse_status_item(in.atom());
-        if (!item || !is_offered(*item, in.grammar().extensions)) in.fail("a status item");
-        else if (std::ranges::find(items, *item) == items.end()) items.push_back(*item);
+        if (!item || !is_offered(*item, in.grammar().extensions))
+            in.fail("a status item");
+        else if (std::ranges::find(items, *item) == items.end())
+            items.push_back(*item);
     } while (in.take(' '));
     in.close();
     return items;

@@ -18,12 +18,15 @@ void parse_modifiers(WireReader& in, command::Store& store) {
 
 // store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
 void parse_flags(WireReader& in, command::Store& store) {
-    if (in.take('+')) store.action = command::Store::Action::Add;
-    else if (in.take('-')) store.action = command::Store::Action::Remove;
+    if (in.take('+'))
+        store.action = command::Store::Action::Add;
+    else if (in.take('-'))
+        store.action = command::Store::Action::Remove;
     const auto name = in.word();
     if (codec::equal_ignoring_case(name, "FLAGS.SILENT"))
         store.silence = command::Store::Silence::Silent;
-    else if (!codec::equal_ignoring_case(name, "FLAGS")) in.fail("FLAGS or FLAGS.SILENT");
+    else if (!codec::equal_ignoring_case(name, "FLAGS"))
+        in.fail("FLAGS or FLAGS.SILENT");
     in.sp();
     if (in.next_is('(')) {
         in.flag_list(store.flags);

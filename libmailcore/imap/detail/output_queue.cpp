@@ -30,7 +30,8 @@ void OutputQueue::append_pull(std::uint64_t octets, std::uint64_t token) {
 }
 
 OutputQueue::Segments::const_iterator OutputQueue::first_pull() const {
-    return std::ranges::find_if(segments_, [](const Segment& segment) { return segment.pull.has_value(); });
+    return std::ranges::find_if(segments_,
+                                [](const Segment& segment) { return segment.pull.has_value(); });
 }
 
 const OutputQueue::Pull* OutputQueue::pull() const {
@@ -62,7 +63,8 @@ void OutputQueue::sent(std::size_t octets) {
     MAILCORE_ASSERT(octets <= size_);
     size_ -= octets;
     sent_ += octets;
-    while (!segments_.empty() && !segments_.front().pull && sent_ >= segments_.front().octets.size()) {
+    while (!segments_.empty() && !segments_.front().pull &&
+           sent_ >= segments_.front().octets.size()) {
         sent_ -= segments_.front().octets.size();
         segments_.pop_front();
     }

@@ -54,7 +54,8 @@ class OutputQueue {
     Segments segments_;
     std::size_t size_ = 0;
     std::size_t sent_ = 0; // of the first segment
-    mutable std::vector<std::string_view> views_; // of segments_, made anew by each call of pieces()
+    mutable std::vector<std::string_view>
+        views_; // of segments_, made anew by each call of pieces()
 };
 
 } // namespace mailcore::imap::detail

@@ -11,8 +11,10 @@ class BodyWriter {
     // body = "(" (body-type-1part / body-type-mpart) ")". Recurses as deep as mime has parsed.
     void write(const mime::Part& part) {
         out_.raw("(");
-        if (part.kind == mime::Part::Kind::Multipart) multipart(part);
-        else single(part);
+        if (part.kind == mime::Part::Kind::Multipart)
+            multipart(part);
+        else
+            single(part);
         out_.raw(")");
     }
 
@@ -35,16 +37,22 @@ class BodyWriter {
         const bool message = part.kind == mime::Part::Kind::Message;
         // What calls itself a multipart or a message but could not be opened must not be described as
         // one: the grammar has children, or an envelope, behind those names.
-        const bool unopened = !message && (part.type == "multipart" ||
-                                           part.is("message", "rfc822") || part.is("message", "global"));
-        if (unopened) out_.raw("\"application\" \"octet-stream\"");
-        else out_.string(part.type).raw(" ").string(part.subtype);
+        const bool unopened =
+            !message && (part.type == "multipart" || part.is("message", "rfc822") ||
+                         part.is("message", "global"));
+        if (unopened)
+            out_.raw("\"application\" \"octet-stream\"");
+        else
+            out_.string(part.type).raw(" ").string(part.subtype);
         // body-fields = body-fld-param SP body-fld-id SP body-fld-desc SP body-fld-enc SP body-fld-octets
         out_.raw(" ");
         parameters(part.parameters);
         out_.raw(" ").nstring(part.id).raw(" ").nstring(part.description);
         const auto encoding = part.encoding_text.value_or("");
-        out_.raw(" ").string(encoding.empty() ? "7bit" : encoding).raw(" ").number(part.body_octets());
+        out_.raw(" ")
+            .string(encoding.empty() ? "7bit" : encoding)
+            .raw(" ")
+            .number(part.body_octets());
         if (message) {
             // body-type-msg = media-message SP body-fields SP envelope SP body SP body-fld-lines
             const auto& inner = structure_.parts[part.first_child];

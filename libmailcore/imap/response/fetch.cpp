@@ -51,8 +51,10 @@ void write_fetch_value(const response::FetchValue& fetched, ResponseWriter& out)
             [&](response::Nil) { out.raw("NIL"); },
             [&](std::uint64_t number) {
                 // fetch-mod-resp = "MODSEQ" SP "(" permsg-modsequence ")" (RFC 7162 §7)
-                if (kind == Kind::ModSeq) out.raw("(").number(number).raw(")");
-                else out.number(number);
+                if (kind == Kind::ModSeq)
+                    out.raw("(").number(number).raw(")");
+                else
+                    out.number(number);
             },
             [&](const FlagSet& flags) { out.raw("(").raw(flags.to_string()).raw(")"); },
             [&](const mime::DateTime& date) {
@@ -63,10 +65,12 @@ void write_fetch_value(const response::FetchValue& fetched, ResponseWriter& out)
                     out.raw("(").raw(octets).raw(")");
                 else if (kind == Kind::Binary && octets.find('\0') != std::string::npos)
                     out.literal8(octets);
-                else out.literal(octets);
+                else
+                    out.literal(octets);
             },
             [&](const mime::Structure* structure) {
-                if (kind == Kind::Envelope) write_envelope(structure->envelope(), out);
+                if (kind == Kind::Envelope)
+                    write_envelope(structure->envelope(), out);
                 else
                     write_body_structure(*structure,
                                          kind == Kind::BodyStructure ? BodyExtensions::Yes

@@ -36,7 +36,8 @@ class Untagged {
     // message-data = nz-number SP "EXPUNGE"; expunged-resp = "VANISHED" [SP "(EARLIER)"] SP known-uids
     void operator()(const response::Expunged& expunged) {
         if (context_.enabled.qresync) return vanished("* VANISHED ", expunged.uids);
-        for (const auto number : expunged.numbers) out_.raw("* ").number(number).raw(" EXPUNGE\r\n");
+        for (const auto number : expunged.numbers)
+            out_.raw("* ").number(number).raw(" EXPUNGE\r\n");
     }
     void operator()(const response::VanishedEarlier& earlier) {
         vanished("* VANISHED (EARLIER) ", earlier.uids);
@@ -59,8 +60,7 @@ class Untagged {
             if (list.child_info_subscribed) out_.raw("\"CHILDINFO\" (\"SUBSCRIBED\")");
             if (list.child_info_subscribed && !list.old_name.empty()) out_.raw(" ");
             // oldname-extended-item = "OLDNAME" SP "(" mailbox ")"
-            if (!list.old_name.empty())
-                out_.raw("\"OLDNAME\" (").mailbox(list.old_name).raw(")");
+            if (!list.old_name.empty()) out_.raw("\"OLDNAME\" (").mailbox(list.old_name).raw(")");
             out_.raw(")");
         }
         out_.crlf();
@@ -82,8 +82,10 @@ class Untagged {
     }
 
     void operator()(const response::SearchResult& result) {
-        if (context_.search_return.extended) esearch(result);
-        else search(result);
+        if (context_.search_return.extended)
+            esearch(result);
+        else
+            search(result);
     }
 
     // namespace-response = "NAMESPACE" SP namespace SP namespace SP namespace
@@ -120,7 +122,8 @@ class Untagged {
             out_.raw(separator).raw("MODSEQ (").number(changed.modseq).raw(")");
             separator = " ";
         }
-        if (changed.flags) out_.raw(separator).raw("FLAGS (").raw(changed.flags->to_string()).raw(")");
+        if (changed.flags)
+            out_.raw(separator).raw("FLAGS (").raw(changed.flags->to_string()).raw(")");
         out_.raw(")\r\n");
     }
 

@@ -76,12 +76,13 @@ ResponseWriter& ResponseWriter::delimiter(std::optional<char> delimiter) {
 
 ResponseWriter& ResponseWriter::text(std::string_view text) {
     const bool wide = utf8_ && codec::is_utf8(text);
-    for (const char c : text) into_ += codec::is_control(c) || (codec::is_8bit(c) && !wide) ? '?' : c;
+    for (const char c : text)
+        into_ += codec::is_control(c) || (codec::is_8bit(c) && !wide) ? '?' : c;
     return *this;
 }
 
-void write_condition(Condition condition, const ResponseCode& code, std::string_view text, bool utf8,
-                     std::string& into) {
+void write_condition(Condition condition, const ResponseCode& code, std::string_view text,
+                     bool utf8, std::string& into) {
     switch (condition) {
     case Condition::Ok: into += "OK "; break;
     case Condition::No: into += "NO "; break;

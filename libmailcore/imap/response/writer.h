@@ -16,9 +16,9 @@ namespace mailcore::imap {
 /// What an untagged response must know of the session and the command that it answers.
 struct ResponseContext {
     Enabled enabled;
-    bool uid_command = false;              ///< the command in progress is one of UID's
-    std::string_view tag;                  ///< of the command in progress; empty: none
-    command::SearchReturn search_return;   ///< of a SEARCH in progress
+    bool uid_command = false;            ///< the command in progress is one of UID's
+    std::string_view tag;                ///< of the command in progress; empty: none
+    command::SearchReturn search_return; ///< of a SEARCH in progress
     Addressing addressing = Addressing::Numbers;
 };
 
@@ -61,8 +61,8 @@ class ResponseWriter {
 void write_response(const Response& response, const ResponseContext& context, std::string& into);
 
 /// "OK [CODE] text" and CRLF, without the tag or star in front.
-void write_condition(Condition condition, const ResponseCode& code, std::string_view text, bool utf8,
-                     std::string& into);
+void write_condition(Condition condition, const ResponseCode& code, std::string_view text,
+                     bool utf8, std::string& into);
 
 /// ENVELOPE's value (RFC 9051 §7.5.2).
 void write_envelope(const mime::Envelope& envelope, ResponseWriter& out);

@@ -23,14 +23,18 @@ Result<std::optional<SegmentHeader>> header_of(base::File& file, const StoreId& 
     return *header;
 }
 
-/// Opens a segment; whether it has a frame.
+/// Opens a segment; whether it has a frame that counts. Header and first frame are synced together: with a
+/// damaged header the first frame counts only if one behind it says that they were.
 Result<bool> look_into(base::FileSystem& files, const StoreId& store, Link& link) {
     MAILCORE_TRY(link.file, files.open(link.path, OpenMode::Read));
     MAILCORE_TRY(link.octets, link.file->size());
     MAILCORE_TRY(link.header, header_of(*link.file, store));
     Scanner scanner(*link.file, store, link.number, link.base, segment_header_octets, link.octets);
     MAILCORE_TRY(const auto first, scanner.next());
-    return first && (first->intact || first->next_durable);
+    if (!first) return false;
+    if (link.header || !first->intact) return first->intact || first->next_durable;
+    MAILCORE_TRY(const auto second, scanner.next());
+    return second && (second->intact || second->next_durable);
 }
 
 } // namespace

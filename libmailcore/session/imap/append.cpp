@@ -41,19 +41,29 @@ TxnTask<Result<store::Filed>> file(WriteTransaction& txn, store::Access access, 
 
 Task<void> ImapSession::run(Id id, imap::command::Append command) {
     const auto path = command.mailbox.utf8;
-    auto target = co_await services_.store.read(
+    auto target_awaited = services_.store.read(
         [access = access(), path](ReadTransaction& txn) { return find_target(txn, access, path); });
+    auto target = co_await std::move(target_awaited);
     if (id == aborted_) co_return;
     if (!target) {
-        co_await finish(id, reply_to(target.error(), Doing::Filing));
+        {
+            auto awaited = finish(id, reply_to(target.error(), Doing::Filing));
+            co_await std::move(awaited);
+        }
         co_return;
     }
     if (!target->quota.has_room(command.octets)) {
-        co_await finish(id, imap::no("The message is beyond the quota", imap::Code::OverQuota));
+        {
+            auto awaited = finish(id, imap::no("The message is beyond the quota", imap::Code::OverQuota));
+            co_await std::move(awaited);
+        }
         co_return;
     }
     if (!services_.store.status().writable) {
-        co_await finish(id, imap::no("No room for mail now; try again later", imap::Code::Unavailable));
+        {
+            auto awaited = finish(id, imap::no("No room for mail now; try again later", imap::Code::Unavailable));
+            co_await std::move(awaited);
+        }
         co_return;
     }
     appending_ = std::make_shared<Appending>();
@@ -74,7 +84,10 @@ Task<void> ImapSession::take_chunk(std::shared_ptr<Appending> appending, imap::B
     }
     MAILCORE_LOG(services_.log, Error, "imap.body_unwritable", {{"error", taken.error().detail}});
     if (appending_ == appending) appending_.reset();
-    co_await finish(chunk.id, reply_to(taken.error(), Doing::Filing));
+    {
+        auto awaited = finish(chunk.id, reply_to(taken.error(), Doing::Filing));
+        co_await std::move(awaited);
+    }
 }
 
 Task<void> ImapSession::file_appended(std::shared_ptr<Appending> appending) {
@@ -82,7 +95,10 @@ Task<void> ImapSession::file_appended(std::shared_ptr<Appending> appending) {
     auto blob = co_await appending->writer->finish();
     if (!blob) {
         MAILCORE_LOG(services_.log, Error, "imap.body_unwritable", {{"error", blob.error().detail}});
-        co_await finish(id, reply_to(blob.error(), Doing::Filing));
+        {
+            auto awaited = finish(id, reply_to(blob.error(), Doing::Filing));
+            co_await std::move(awaited);
+        }
         co_return;
     }
     store::NewEmail email;
@@ -96,16 +112,23 @@ Task<void> ImapSession::file_appended(std::shared_ptr<Appending> appending) {
         filing.received.at = date->time;
         filing.received.zone_minutes = date->zone_minutes;
     }
-    auto filed = co_await services_.store.write(
+    auto filed_awaited = services_.store.write(
         [access = access(), mailbox = appending->mailbox, blob = *blob, email = std::move(email),
          filing = std::move(filing)](WriteTransaction& txn) {
             return file(txn, access, mailbox, blob, email, filing);
         });
+    auto filed = co_await std::move(filed_awaited);
     if (!filed) {
-        co_await finish(id, reply_to(filed.error(), Doing::Filing));
+        {
+            auto awaited = finish(id, reply_to(filed.error(), Doing::Filing));
+            co_await std::move(awaited);
+        }
         co_return;
     }
-    co_await finish(id, imap::ok("APPEND completed", imap::AppendUid{filed->uidvalidity.value, filed->uid.value}));
+    {
+        auto awaited = finish(id, imap::ok("APPEND completed", imap::AppendUid{filed->uidvalidity.value, filed->uid.value}));
+        co_await std::move(awaited);
+    }
 }
 
 } // namespace mailcore::session

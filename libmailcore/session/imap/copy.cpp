@@ -33,16 +33,23 @@ Task<std::optional<imap::CopyUid>> ImapSession::copy(Id id, imap::SequenceSet se
                                                      std::string path, bool moves) {
     auto uids = resolve(set, addressing);
     if (!uids) {
-        co_await finish(id, imap::bad("No such message"));
+        {
+            auto awaited = finish(id, imap::bad("No such message"));
+            co_await std::move(awaited);
+        }
         co_return std::nullopt;
     }
-    auto copied = co_await services_.store.write(
+    auto copied_awaited = services_.store.write(
         [access = access(), from = view_->ref(), uids = std::move(*uids), path, moves](WriteTransaction& txn) {
             return copy_in(txn, access, from, uids, path, moves);
         },
         moves ? store::Urgency::Reclaim : store::Urgency::Normal);
+    auto copied = co_await std::move(copied_awaited);
     if (!copied) {
-        co_await finish(id, reply_to(copied.error(), Doing::Filing));
+        {
+            auto awaited = finish(id, reply_to(copied.error(), Doing::Filing));
+            co_await std::move(awaited);
+        }
         co_return std::nullopt;
     }
     imap::CopyUid code;
@@ -57,12 +64,18 @@ Task<std::optional<imap::CopyUid>> ImapSession::copy(Id id, imap::SequenceSet se
 Task<void> ImapSession::run(Id id, imap::command::Copy command) {
     auto code = co_await copy(id, std::move(command.set), command.addressing,
                               std::move(command.mailbox.utf8), false);
-    if (code) co_await finish(id, imap::ok("COPY completed", std::move(*code)));
+    if (code) {
+        auto awaited = finish(id, imap::ok("COPY completed", std::move(*code)));
+        co_await std::move(awaited);
+    }
 }
 
 Task<void> ImapSession::run(Id id, imap::command::Move command) {
     if (read_only_) {
-        co_await finish(id, imap::no("The mailbox is read-only", imap::Code::ReadOnly));
+        {
+            auto awaited = finish(id, imap::no("The mailbox is read-only", imap::Code::ReadOnly));
+            co_await std::move(awaited);
+        }
         co_return;
     }
     auto code = co_await copy(id, std::move(command.set), command.addressing,
@@ -73,7 +86,10 @@ Task<void> ImapSession::run(Id id, imap::command::Move command) {
     co_await refresh();
     imap::ResponseCode end = imap::Code::None;
     if (view_ && engine_.enabled().qresync) end = imap::HighestModSeq{shown(view_->told_modseq())};
-    co_await finish(id, imap::ok("MOVE completed", std::move(end)));
+    {
+        auto awaited = finish(id, imap::ok("MOVE completed", std::move(end)));
+        co_await std::move(awaited);
+    }
 }
 
 } // namespace mailcore::session

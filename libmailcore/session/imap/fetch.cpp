@@ -211,7 +211,8 @@ Task<Result<OctetsValue>> octets_of(store::Store& store, std::shared_ptr<const s
     }
     std::string text;
     while (text.size() < octets) {
-        auto piece = co_await reader->next(static_cast<std::size_t>(octets) - text.size());
+        auto piece_awaited = reader->next(static_cast<std::size_t>(octets) - text.size());
+        auto piece = co_await std::move(piece_awaited);
         if (!piece) co_return std::unexpected(piece.error());
         text += *piece;
     }
@@ -231,23 +232,30 @@ mime::DateTime internal_date(const store::Received& received) {
 Task<void> ImapSession::run(Id id, imap::command::Fetch command) {
     auto uids = resolve(command.set, command.addressing);
     if (!uids) {
-        co_await finish(id, imap::bad("No such message"));
+        {
+            auto awaited = finish(id, imap::bad("No such message"));
+            co_await std::move(awaited);
+        }
         co_return;
     }
     if (command.vanished && command.changed_since) {
         auto told = co_await tell_vanished(id, command);
         if (!told) {
-            co_await finish(id, reply_to(told.error(), Doing::Messages));
+            {
+                auto awaited = finish(id, reply_to(told.error(), Doing::Messages));
+                co_await std::move(awaited);
+            }
             co_return;
         }
     }
     const bool sets_seen =
         !read_only_ && std::ranges::any_of(command.items, [](const FetchItem& item) { return item.sets_seen(); });
     if (sets_seen && !uids->empty()) {
-        auto unseen = co_await services_.store.read(
+        auto unseen_awaited = services_.store.read(
             [access = access(), mailbox = view_->ref(), uids = *uids](ReadTransaction& txn) {
                 return unseen_of(txn, access, mailbox, uids);
             });
+        auto unseen = co_await std::move(unseen_awaited);
         if (unseen && !unseen->empty()) {
             store::StoreFlags seen;
             seen.uids = std::move(*unseen);
@@ -270,10 +278,11 @@ Task<void> ImapSession::run(Id id, imap::command::Fetch command) {
 
 Task<Result<void>> ImapSession::tell_vanished(Id id, const imap::command::Fetch& command) {
     const store::ModSeq since{*command.changed_since};
-    auto changes = co_await services_.store.read(
+    auto changes_awaited = services_.store.read(
         [access = access(), mailbox = view_->ref(), since](ReadTransaction& txn) {
             return store::changes_since(txn, access, mailbox, since);
         });
+    auto changes = co_await std::move(changes_awaited);
     if (!changes) co_return std::unexpected(changes.error());
     if (!view_) co_return Result<void>{};
     const auto largest = changes->mailbox.uidnext.value - 1; // "*" may well be what vanished
@@ -294,10 +303,11 @@ Task<bool> ImapSession::fetch_messages(Id id, const imap::command::Fetch& comman
     std::optional<Uid> from;
     if (!uids.empty()) from = Uid{1};
     while (from) {
-        auto batch = co_await services_.store.read(
+        auto batch_awaited = services_.store.read(
             [access = access(), mailbox, uids, at = *from, needs](ReadTransaction& txn) {
                 return read_batch(txn, access, mailbox, uids, at, needs);
             });
+        auto batch = co_await std::move(batch_awaited);
         if (!batch) {
             outcome = reply_to(batch.error(), Doing::Messages);
             co_return true;

@@ -68,14 +68,21 @@ Task<void> ImapSession::run(Id id, imap::command::List command) {
         imap::response::List root;
         root.attributes = {MailboxAttribute::NoSelect};
         engine_.respond(id, root);
-        co_await finish(id, imap::ok("LIST completed"));
+        {
+            auto awaited = finish(id, imap::ok("LIST completed"));
+            co_await std::move(awaited);
+        }
         co_return;
     }
-    auto all = co_await services_.store.read([access = access()](ReadTransaction& txn) {
+    auto all_awaited = services_.store.read([access = access()](ReadTransaction& txn) {
         return store::list_mailboxes(txn, access, access.actor);
     });
+    auto all = co_await std::move(all_awaited);
     if (!all) {
-        co_await finish(id, reply_to(all.error(), Doing::Mailboxes));
+        {
+            auto awaited = finish(id, reply_to(all.error(), Doing::Mailboxes));
+            co_await std::move(awaited);
+        }
         co_return;
     }
     std::set<std::string> subscribed(all->subscribed_only.begin(), all->subscribed_only.end());
@@ -105,16 +112,23 @@ Task<void> ImapSession::run(Id id, imap::command::List command) {
         auto status = co_await status_of(mailbox.path, mailbox.mailbox, command.return_status);
         if (status) engine_.respond(id, *status); // RFC 5819 §2: left out where it cannot be told
     }
-    co_await finish(id, imap::ok("LIST completed"));
+    {
+        auto awaited = finish(id, imap::ok("LIST completed"));
+        co_await std::move(awaited);
+    }
 }
 
 // RFC 3501 §6.3.9: with "%", a name that is not subscribed stands for those below it that are.
 Task<void> ImapSession::run(Id id, imap::command::Lsub command) {
-    auto all = co_await services_.store.read([access = access()](ReadTransaction& txn) {
+    auto all_awaited = services_.store.read([access = access()](ReadTransaction& txn) {
         return store::list_mailboxes(txn, access, access.actor);
     });
+    auto all = co_await std::move(all_awaited);
     if (!all) {
-        co_await finish(id, reply_to(all.error(), Doing::Mailboxes));
+        {
+            auto awaited = finish(id, reply_to(all.error(), Doing::Mailboxes));
+            co_await std::move(awaited);
+        }
         co_return;
     }
     std::set<std::string> subscribed(all->subscribed_only.begin(), all->subscribed_only.end());
@@ -140,7 +154,10 @@ Task<void> ImapSession::run(Id id, imap::command::Lsub command) {
         if (!subscribed.contains(name)) list.attributes.push_back(MailboxAttribute::NoSelect);
         engine_.respond(id, list);
     }
-    co_await finish(id, imap::ok("LSUB completed"));
+    {
+        auto awaited = finish(id, imap::ok("LSUB completed"));
+        co_await std::move(awaited);
+    }
 }
 
 Task<void> ImapSession::run(Id id, imap::command::Namespace) {

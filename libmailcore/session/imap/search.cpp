@@ -278,7 +278,8 @@ struct Search {
         if (opened.header) co_return Result<void>{};
         mime::Section section;
         section.text = mime::Section::Text::Header;
-        auto octets = co_await read_range(store, *opened.email, *locate_in(*opened.email, opened.structure, section));
+        auto octets_awaited = read_range(store, *opened.email, *locate_in(*opened.email, opened.structure, section));
+        auto octets = co_await std::move(octets_awaited);
         if (!octets) co_return std::unexpected(octets.error());
         opened.header = std::move(*octets);
         co_return Result<void>{};
@@ -398,12 +399,16 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
     std::optional<Uid> from;
     if (!uids.empty()) from = Uid{1};
     while (from) {
-        auto batch = co_await services_.store.read(
+        auto batch_awaited = services_.store.read(
             [access = access(), mailbox, uids, at = *from, rows = needs.rows](ReadTransaction& txn) {
                 return read_candidates(txn, access, mailbox, uids, at, rows);
             });
+        auto batch = co_await std::move(batch_awaited);
         if (!batch) {
-            co_await finish(id, reply_to(batch.error(), Doing::Messages));
+            {
+                auto awaited = finish(id, reply_to(batch.error(), Doing::Messages));
+                co_await std::move(awaited);
+            }
             co_return;
         }
         from = batch->next;
@@ -420,12 +425,16 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
         std::optional<Uid> next;
         if (!unknown.empty() && needs.email) next = Uid{1};
         while (next) {
-            auto emails = co_await services_.store.read(
+            auto emails_awaited = services_.store.read(
                 [access = access(), mailbox, unknown, first = *next](ReadTransaction& txn) {
                     return store::read_emails(txn, access, mailbox, unknown, first);
                 });
+            auto emails = co_await std::move(emails_awaited);
             if (!emails) {
-                co_await finish(id, reply_to(emails.error(), Doing::Messages));
+                {
+                    auto awaited = finish(id, reply_to(emails.error(), Doing::Messages));
+                    co_await std::move(awaited);
+                }
                 co_return;
             }
             next = emails->next;
@@ -455,7 +464,10 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
         // What was expunged meanwhile is no match; of what is damaged nobody can say.
         if (failure->kind != ErrorKind::NotFound) {
             saved_ = {};
-            co_await finish(id, reply_to(*failure, Doing::Messages));
+            {
+                auto awaited = finish(id, reply_to(*failure, Doing::Messages));
+                co_await std::move(awaited);
+            }
             co_return;
         }
     }
@@ -482,7 +494,10 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
     }
     if (command.key.mentions(Kind::ModSeq)) result.modseq = matches.told(returns).value;
     engine_.respond(id, result);
-    co_await finish(id, imap::ok("SEARCH completed"));
+    {
+        auto awaited = finish(id, imap::ok("SEARCH completed"));
+        co_await std::move(awaited);
+    }
 }
 
 } // namespace mailcore::session

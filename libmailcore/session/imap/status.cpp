@@ -23,29 +23,40 @@ store::TxnTask<Result<store::Mailbox>> look(ReadTransaction& txn, store::Access 
 
 Task<void> ImapSession::run(Id id, imap::command::Status command) {
     const auto path = command.mailbox.utf8;
-    auto mailbox = co_await services_.store.read(
+    auto mailbox_awaited = services_.store.read(
         [access = access(), path](ReadTransaction& txn) { return look(txn, access, path); });
+    auto mailbox = co_await std::move(mailbox_awaited);
     if (!mailbox) {
-        co_await finish(id, reply_to(mailbox.error(), Doing::Mailboxes));
+        {
+            auto awaited = finish(id, reply_to(mailbox.error(), Doing::Mailboxes));
+            co_await std::move(awaited);
+        }
         co_return;
     }
     auto status = co_await status_of(path, std::move(*mailbox), std::move(command.items));
     if (!status) {
-        co_await finish(id, reply_to(status.error(), Doing::Mailboxes));
+        {
+            auto awaited = finish(id, reply_to(status.error(), Doing::Mailboxes));
+            co_await std::move(awaited);
+        }
         co_return;
     }
     engine_.respond(id, *status);
-    co_await finish(id, imap::ok("STATUS completed"));
+    {
+        auto awaited = finish(id, imap::ok("STATUS completed"));
+        co_await std::move(awaited);
+    }
 }
 
 Task<Result<imap::response::MailboxStatus>>
 ImapSession::status_of(std::string path, store::Mailbox mailbox, std::vector<StatusItem> items) {
     std::uint64_t recent = 0;
     if (std::ranges::find(items, StatusItem::Recent) != items.end()) {
-        auto snapshot = co_await services_.store.read(
+        auto snapshot_awaited = services_.store.read(
             [access = access(), mailbox = ref(mailbox.id)](ReadTransaction& txn) {
                 return store::open_mailbox(txn, access, mailbox);
             });
+        auto snapshot = co_await std::move(snapshot_awaited);
         if (!snapshot) co_return std::unexpected(snapshot.error());
         mailbox = std::move(snapshot->mailbox);
         recent = snapshot->recent;

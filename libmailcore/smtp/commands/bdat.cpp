@@ -29,8 +29,7 @@ void ServerEngine::bdat(std::string_view arguments) {
         return std::nullopt;
     }();
 
-    const bool first = body_ == nullptr;
-    if (first) {
+    if (!body_) {
         const auto text = body_type_ == BodyType::BinaryMime ? detail::BodyReader::Text::Binary
                                                              : detail::BodyReader::Text::Lines;
         body_ = std::make_unique<Body>(
@@ -44,14 +43,7 @@ void ServerEngine::bdat(std::string_view arguments) {
         body_->stray = state_ != State::Mail && state_ != State::Failed;
         return swallow();
     }
-    if (first) {
-        body_->id = begin(Doing::BodyBegin);
-        events_.push_back(BodyBegin{body_->id, last ? octets : std::nullopt});
-        return;
-    }
-    if (body_->failure) return swallow();
-    doing_ = Doing::Body;
-    body_progress();
+    begin_chunk(*octets, last);
 }
 
 } // namespace mailcore::smtp

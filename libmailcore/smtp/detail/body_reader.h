@@ -47,7 +47,7 @@ class BodyReader {
     [[nodiscard]] const BodyFaults& faults() const { return faults_; }
 
     /// Of the content, without stuffed dots and end.
-    [[nodiscard]] std::uint64_t octets() const { return octets_; }
+    [[nodiscard]] std::uint64_t octets() const { return octets_ + (state_ == State::Cr ? 1 : 0); }
     [[nodiscard]] std::size_t longest_line_octets() const { return longest_line_; } ///< without CRLF
     [[nodiscard]] bool has_8bit() const { return has_8bit_; }
 

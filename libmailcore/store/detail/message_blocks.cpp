@@ -25,8 +25,9 @@ std::uint64_t FlagBlock::with_keyword(std::uint8_t slot) const {
 }
 
 void FlagBlock::set_keyword(std::uint8_t slot, std::uint64_t who) {
-    auto at = std::lower_bound(keywords.begin(), keywords.end(), slot,
-                               [](const auto& entry, std::uint8_t wanted) { return entry.first < wanted; });
+    auto at = std::lower_bound(
+        keywords.begin(), keywords.end(), slot,
+        [](const auto& entry, std::uint8_t wanted) { return entry.first < wanted; });
     const bool there = at != keywords.end() && at->first == slot;
     if (who == 0) {
         if (there) keywords.erase(at);
@@ -41,7 +42,8 @@ MessageFlags FlagBlock::at(std::uint32_t block, unsigned bit) const {
     MessageFlags flags;
     flags.uid = uid_at(block, bit);
     std::uint8_t bits = 0;
-    for (std::size_t n = 0; n < system_flags; ++n) bits |= static_cast<std::uint8_t>((system[n] >> bit & 1) << n);
+    for (std::size_t n = 0; n < system_flags; ++n)
+        bits |= static_cast<std::uint8_t>((system[n] >> bit & 1) << n);
     flags.system = SystemFlags::from_bits(bits);
     for (const auto& [slot, who] : keywords) flags.keywords |= (who >> bit & 1) << slot;
     flags.modseq = ModSeq{modseqs[bit]};
@@ -83,8 +85,10 @@ std::string FlagBlock::encode() const {
     std::uint8_t some = 0;
     std::uint8_t all = 0;
     for (std::size_t n = 0; n < system_flags; ++n) {
-        if (system[n] == present) all |= static_cast<std::uint8_t>(1U << n);
-        else if (system[n] != 0) some |= static_cast<std::uint8_t>(1U << n);
+        if (system[n] == present)
+            all |= static_cast<std::uint8_t>(1U << n);
+        else if (system[n] != 0)
+            some |= static_cast<std::uint8_t>(1U << n);
     }
     writer.varint(block_version).u64le(present).u8(all).u8(some);
     for (std::size_t n = 0; n < system_flags; ++n)
@@ -110,13 +114,16 @@ std::string FlagBlock::encode() const {
 Result<FlagBlock> FlagBlock::decode(std::string_view row) {
     Reader reader(row);
     FlagBlock block;
-    if (reader.varint() != block_version) return fail(ErrorKind::Corrupt, "flags of unknown version");
+    if (reader.varint() != block_version)
+        return fail(ErrorKind::Corrupt, "flags of unknown version");
     block.present = reader.u64le();
     const auto all = reader.u8();
     const auto some = reader.u8();
     for (std::size_t n = 0; n < system_flags; ++n) {
-        if ((all >> n & 1) != 0) block.system[n] = block.present;
-        else if ((some >> n & 1) != 0) block.system[n] = reader.u64le();
+        if ((all >> n & 1) != 0)
+            block.system[n] = block.present;
+        else if ((some >> n & 1) != 0)
+            block.system[n] = reader.u64le();
     }
     const auto keywords = reader.u8();
     for (unsigned n = 0; n < keywords && reader.ok(); ++n) {
@@ -143,12 +150,15 @@ Result<FlagBlock> FlagBlock::decode(std::string_view row) {
 Result<FlagSummary> FlagSummary::decode(std::string_view row) {
     Reader reader(row);
     FlagSummary summary;
-    if (reader.varint() != block_version) return fail(ErrorKind::Corrupt, "flags of unknown version");
+    if (reader.varint() != block_version)
+        return fail(ErrorKind::Corrupt, "flags of unknown version");
     summary.present = reader.u64le();
     const auto all = reader.u8();
     const auto some = reader.u8();
-    if ((all & 1) != 0) summary.seen = summary.present;
-    else if ((some & 1) != 0) summary.seen = reader.u64le(); // \Seen is the first of them
+    if ((all & 1) != 0)
+        summary.seen = summary.present;
+    else if ((some & 1) != 0)
+        summary.seen = reader.u64le(); // \Seen is the first of them
     if (!reader.ok()) return fail(ErrorKind::Corrupt, "row of flags");
     return summary;
 }
@@ -194,7 +204,8 @@ std::string MessageBlock::encode() const {
 Result<MessageBlock> MessageBlock::decode(std::string_view row) {
     Reader reader(row);
     MessageBlock block;
-    if (reader.varint() != block_version) return fail(ErrorKind::Corrupt, "messages of unknown version");
+    if (reader.varint() != block_version)
+        return fail(ErrorKind::Corrupt, "messages of unknown version");
     block.present = reader.u64le();
     std::uint64_t email = 0;
     std::int64_t at = 0;
@@ -225,7 +236,9 @@ std::optional<BlockSpan> next_span(const UidSet& uids, Uid from, Uid uidnext) {
     span.last = block_of(std::min(at->last, end));
     // Neighbouring blocks are cheaper to pass over than to look up.
     constexpr std::uint32_t gap_max = 4;
-    for (++at; at != ranges.end() && at->first < uidnext && block_of(at->first) <= span.last + gap_max; ++at)
+    for (++at;
+         at != ranges.end() && at->first < uidnext && block_of(at->first) <= span.last + gap_max;
+         ++at)
         span.last = block_of(std::min(at->last, end));
     return span;
 }
@@ -237,7 +250,8 @@ Key block_key(AccountId owner, Table table, MailboxId mailbox, std::uint32_t blo
 }
 
 TxnTask<Result<std::vector<Row>>> block_rows(ReadTransaction& txn, AccountId owner, Table table,
-                                             MailboxId mailbox, BlockSpan span, std::size_t rows_max) {
+                                             MailboxId mailbox, BlockSpan span,
+                                             std::size_t rows_max) {
     const auto from = block_key(owner, table, mailbox, span.first).str();
     const auto to = block_key(owner, table, mailbox, span.last).end();
     co_return co_await txn.range(from, to, rows_max);
@@ -271,15 +285,19 @@ void put_flag_block(AccountEdit& edit, MailboxId mailbox, std::uint32_t block, c
         if (was.value != 0) txn.erase(index(was));
         if (highest.value != 0) txn.put(index(highest), encode_mark());
     }
-    if (now.present == 0) txn.erase(std::move(key));
-    else txn.put(std::move(key), now.encode());
+    if (now.present == 0)
+        txn.erase(std::move(key));
+    else
+        txn.put(std::move(key), now.encode());
 }
 
 void put_message_block(AccountEdit& edit, MailboxId mailbox, std::uint32_t block,
                        const MessageBlock& now) {
     auto key = block_key(edit.owner(), Table::Messages, mailbox, block).str();
-    if (now.present == 0) edit.txn().erase(std::move(key));
-    else edit.txn().put(std::move(key), now.encode());
+    if (now.present == 0)
+        edit.txn().erase(std::move(key));
+    else
+        edit.txn().put(std::move(key), now.encode());
 }
 
 TxnTask<Result<std::vector<std::string>>> read_keywords(ReadTransaction& txn, AccountId owner,
@@ -288,20 +306,23 @@ TxnTask<Result<std::vector<std::string>>> read_keywords(ReadTransaction& txn, Ac
     MAILCORE_CO_TRY(const auto row, txn.get(key));
     if (!row) co_return std::vector<std::string>{};
     auto names = decode_texts(*row);
-    if (names && names->size() > keywords_max) co_return corrupt("keywords of mailbox", mailbox.value);
+    if (names && names->size() > keywords_max)
+        co_return corrupt("keywords of mailbox", mailbox.value);
     co_return names;
 }
 
 namespace {
 
-/// Frees the slots of keywords that no message has. Looks at the whole mailbox: only when all are taken.
-TxnTask<Result<bool>> free_unused(AccountEdit& edit, MailboxId mailbox, std::vector<std::string>& names) {
+/// Frees the slots of keywords that no message has. Looks at the whole mailbox: only when all are
+/// taken.
+TxnTask<Result<bool>> free_unused(AccountEdit& edit, MailboxId mailbox,
+                                  std::vector<std::string>& names) {
     std::uint64_t used = 0;
     BlockSpan span;
     span.last = block_of(all_uids.last);
     for (;;) {
-        MAILCORE_CO_TRY(const auto rows, block_rows(edit.txn(), edit.owner(), Table::Flags, mailbox,
-                                                    span, 512));
+        MAILCORE_CO_TRY(const auto rows,
+                        block_rows(edit.txn(), edit.owner(), Table::Flags, mailbox, span, 512));
         for (const auto& row : rows) {
             const auto block = FlagBlock::decode(row.value);
             if (!block) co_return std::unexpected(block.error());
@@ -326,7 +347,9 @@ TxnTask<Result<std::uint64_t>> keyword_slots(AccountEdit& edit, MailboxId mailbo
     bool added = false;
     for (const auto& keyword : wanted) {
         if (!is_keyword(keyword)) co_return fail(ErrorKind::Rejected, "no keyword");
-        const auto is_it = [&](const std::string& name) { return codec::equal_ignoring_case(name, keyword); };
+        const auto is_it = [&](const std::string& name) {
+            return codec::equal_ignoring_case(name, keyword);
+        };
         auto at = std::find_if(names.begin(), names.end(), is_it);
         if (at == names.end()) {
             if (unknown == NewKeywords::Ignored) continue;
@@ -343,14 +366,17 @@ TxnTask<Result<std::uint64_t>> keyword_slots(AccountEdit& edit, MailboxId mailbo
                     if ((slots >> slot & 1) != 0) names[slot] = std::move(kept[slot]);
                 at = std::find_if(names.begin(), names.end(), is_free);
             }
-            if (at == names.end() && names.size() < keywords_max) at = names.insert(names.end(), "");
-            if (at == names.end()) co_return fail(ErrorKind::LimitExceeded, "keywords of a mailbox");
+            if (at == names.end() && names.size() < keywords_max)
+                at = names.insert(names.end(), "");
+            if (at == names.end())
+                co_return fail(ErrorKind::LimitExceeded, "keywords of a mailbox");
             *at = keyword;
             added = true;
         }
         slots |= std::uint64_t{1} << (at - names.begin());
     }
-    if (added) edit.txn().put(Key(edit.owner(), Table::Keywords).id(mailbox).str(), encode_texts(names));
+    if (added)
+        edit.txn().put(Key(edit.owner(), Table::Keywords).id(mailbox).str(), encode_texts(names));
     co_return slots;
 }
 
@@ -365,13 +391,15 @@ SystemFlags changeable(Rights rights) {
 TxnTask<Result<Uid>> Appender::add(MessageBlock::Entry entry, SystemFlags flags,
                                    std::uint64_t keywords) {
     const auto uid = mailbox_.uidnext;
-    if (uid == all_uids.last) co_return fail(ErrorKind::LimitExceeded, "the mailbox has no UID left");
+    if (uid == all_uids.last)
+        co_return fail(ErrorKind::LimitExceeded, "the mailbox has no UID left");
     const auto block = block_of(uid);
     if (open_ && block != block_) flush();
     if (!open_) {
         block_ = block;
         MAILCORE_CO_TRY(flags_, read_flag_block(edit_.txn(), edit_.owner(), mailbox_.id, block));
-        MAILCORE_CO_TRY(messages_, read_message_block(edit_.txn(), edit_.owner(), mailbox_.id, block));
+        MAILCORE_CO_TRY(messages_,
+                        read_message_block(edit_.txn(), edit_.owner(), mailbox_.id, block));
         was_ = flags_.highest();
         open_ = true;
     }
@@ -404,7 +432,8 @@ TxnTask<Result<std::vector<FiledMessage>>> take_messages(AccountEdit& edit, Mail
     bits &= flags.present;
     if (bits == 0) co_return taken;
     MAILCORE_CO_TRY(auto messages, read_message_block(edit.txn(), edit.owner(), mailbox.id, block));
-    if ((bits & ~messages.present) != 0) co_return corrupt("blocks disagree in mailbox", mailbox.id.value);
+    if ((bits & ~messages.present) != 0)
+        co_return corrupt("blocks disagree in mailbox", mailbox.id.value);
     const auto was = flags.highest();
     for_each_bit(bits, [&](unsigned bit) {
         FiledMessage one;

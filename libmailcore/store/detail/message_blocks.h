@@ -20,7 +20,9 @@ namespace mailcore::store::detail {
 [[nodiscard]] constexpr std::uint32_t block_of(Uid uid) { return (uid.value - 1) / 64; }
 [[nodiscard]] constexpr unsigned bit_of(Uid uid) { return (uid.value - 1) % 64; }
 [[nodiscard]] constexpr Uid first_uid(std::uint32_t block) { return Uid{block * 64 + 1}; }
-[[nodiscard]] constexpr Uid uid_at(std::uint32_t block, unsigned bit) { return Uid{block * 64 + 1 + bit}; }
+[[nodiscard]] constexpr Uid uid_at(std::uint32_t block, unsigned bit) {
+    return Uid{block * 64 + 1 + bit};
+}
 
 /// Calls `function(bit number)` for each bit that is set, lowest first.
 template <class Function>
@@ -34,7 +36,7 @@ struct FlagBlock {
     std::uint64_t present = 0;
     std::array<std::uint64_t, system_flags> system{}; ///< by the number of the bit in SystemFlags
     std::vector<std::pair<std::uint8_t, std::uint64_t>> keywords; ///< slot, who has it; by slot
-    std::array<std::uint64_t, 64> modseqs{}; ///< of those present
+    std::array<std::uint64_t, 64> modseqs{};                      ///< of those present
 
     [[nodiscard]] std::uint64_t with(Flag flag) const {
         return system[static_cast<std::size_t>(std::countr_zero(static_cast<std::uint8_t>(flag)))];
@@ -81,7 +83,8 @@ struct BlockSpan {
     std::uint32_t first = 0;
     std::uint32_t last = 0;
 };
-/// The first stretch of blocks with UIDs of `uids` from `from` on, not beyond `uidnext`; nothing: none.
+/// The first stretch of blocks with UIDs of `uids` from `from` on, not beyond `uidnext`; nothing:
+/// none.
 [[nodiscard]] std::optional<BlockSpan> next_span(const UidSet& uids, Uid from, Uid uidnext);
 
 /// Rows of blocks that are read in one go.
@@ -91,7 +94,8 @@ inline constexpr std::size_t block_rows_at_once = 256;
 [[nodiscard]] Key block_key(AccountId owner, Table table, MailboxId mailbox, std::uint32_t block);
 /// Rows of a table between two blocks, both included, at most `rows_max`.
 TxnTask<Result<std::vector<Row>>> block_rows(ReadTransaction& txn, AccountId owner, Table table,
-                                             MailboxId mailbox, BlockSpan span, std::size_t rows_max);
+                                             MailboxId mailbox, BlockSpan span,
+                                             std::size_t rows_max);
 
 /// An empty block if there is no such row.
 TxnTask<Result<FlagBlock>> read_flag_block(ReadTransaction& txn, AccountId owner, MailboxId mailbox,
@@ -144,7 +148,8 @@ class Appender {
 /// Answers what was there.
 TxnTask<Result<std::vector<FiledMessage>>> take_messages(AccountEdit& edit, Mailbox& mailbox,
                                                          std::uint32_t block, std::uint64_t bits);
-/// Removes emails that are in no mailbox any more, with their threads' rows and references to bodies.
+/// Removes emails that are in no mailbox any more, with their threads' rows and references to
+/// bodies.
 TxnTask<Result<void>> destroy_orphans(AccountEdit& edit, std::vector<EmailId> emails);
 
 } // namespace mailcore::store::detail

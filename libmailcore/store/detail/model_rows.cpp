@@ -112,7 +112,8 @@ Result<Mailbox> decode_mailbox(MailboxId id, std::string_view row) {
     mailbox.parent.value = reader.varint();
     mailbox.name = reader.text();
     const auto role = reader.u8();
-    mailbox.role = role <= static_cast<std::uint8_t>(Role::Trash) ? static_cast<Role>(role) : Role::None;
+    mailbox.role =
+        role <= static_cast<std::uint8_t>(Role::Trash) ? static_cast<Role>(role) : Role::None;
     const auto bits = reader.u8();
     mailbox.subscribed = (bits & subscribed_bit) != 0;
     mailbox.selectable = (bits & selectable_bit) != 0;
@@ -173,7 +174,8 @@ std::string encode(const std::vector<AclEntry>& entries) {
     std::string row;
     Writer writer(row);
     writer.varint(row_version).varint(entries.size());
-    for (const auto& entry : entries) writer.varint(entry.account.value).varint(entry.rights.bits());
+    for (const auto& entry : entries)
+        writer.varint(entry.account.value).varint(entry.rights.bits());
     return row;
 }
 
@@ -214,7 +216,8 @@ Result<void> decode_uids(std::string_view row, UidSet& into) {
         last = first + reader.varint();
         if (!reader.ok() || first == 0 || last < first || last > all_uids.last.value)
             return fail(ErrorKind::Corrupt, "row of UIDs");
-        into.add(UidRange{Uid{static_cast<std::uint32_t>(first)}, Uid{static_cast<std::uint32_t>(last)}});
+        into.add(UidRange{Uid{static_cast<std::uint32_t>(first)},
+                          Uid{static_cast<std::uint32_t>(last)}});
     }
     return {};
 }
