@@ -1,0 +1,429 @@
+#include "libmailcore/session/imap.h"
+
+#include "libmailcore/codec/base64.h"
+#include "tests/catch.h"
+#include "tests/session/imap_fixture.h"
+
+using namespace mailcore;
+using test::ImapClient;
+using test::ImapWorld;
+
+namespace {
+
+const std::string hello = "From: Ann <ann@example.test>\r\nTo: jo@example.test\r\nSubject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\n"
+                          "Date: Mon, 1 Jan 2024 10:00:00 +0100\r\nMessage-ID: <1@example.test>\r\n\r\nHello there\r\n";
+const std::string multipart =
+    "From: bob@example.test\r\nSubject: files\r\nMIME-Version: 1.0\r\n"
+    "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+    "--b\r\nContent-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    "caf=E9 needle=\r\nwork\r\n--b\r\nContent-Type: application/octet-stream\r\n"
+    "Content-Transfer-Encoding: base64\r\n\r\nAAECAwQ=\r\n--b--\r\n";
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+} // namespace
+
+TEST_CASE("a client logs in, lists, selects, and reads what it appended") {
+    ImapWorld world;
+    ImapClient client(world);
+    CHECK(has(client("LOGIN jo wrong"), "a NO [AUTHENTICATIONFAILED]"));
+    CHECK(has(client("LOGIN jo secret"), "a OK [CAPABILITY IMAP4rev1"));
+    const auto list = client("LIST \"\" *");
+    CHECK(has(list, "* LIST (\\HasNoChildren) \"/\" INBOX\r\n"));
+    CHECK(has(list, "\\Trash) \"/\" Trash\r\n"));
+    CHECK(has(client("NAMESPACE"), "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n"));
+
+    CHECK(has(client.append("INBOX", hello, "\\Flagged $Work"), "a OK [APPENDUID "));
+    CHECK(has(client.append("Nowhere", hello), "a NO [TRYCREATE]"));
+    const auto selected = client("SELECT INBOX");
+    CHECK(has(selected, "* 1 EXISTS\r\n* 1 RECENT\r\n* OK [UNSEEN 1]"));
+    CHECK(has(selected, "* OK [UIDNEXT 2]"));
+    CHECK(has(selected, "$Work"));
+    CHECK(has(selected, "[MAILBOXID (M"));
+    CHECK(has(selected, "a OK [READ-WRITE]"));
+
+    const auto fetched = client("FETCH 1 (FLAGS UID RFC822.SIZE ENVELOPE BODY.PEEK[HEADER.FIELDS (Subject)])");
+    CHECK(has(fetched, "FLAGS (\\Recent \\Flagged $Work)") + has(fetched, "FLAGS (\\Flagged \\Recent $Work)") == 1);
+    CHECK(has(fetched, "RFC822.SIZE " + std::to_string(hello.size())));
+    CHECK(has(fetched, "Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\n\r\n"));
+    CHECK(has(fetched, "((\"Ann\" NIL \"ann\" \"example.test\"))"));
+    const auto body = client("FETCH 1 BODY[]");
+    CHECK(has(body, "BODY[] {" + std::to_string(hello.size()) + "}\r\n" + hello + ")\r\n"));
+    CHECK(has(body, "\\Seen")); // told, since FLAGS were not asked for
+    CHECK(has(client("FETCH 1 BODY[TEXT]<6.5>"), "BODY[TEXT]<6> {5}\r\nthere)"));
+    CHECK(has(client("FETCH 2 FLAGS"), "a BAD"));
+    CHECK(has(client("STATUS INBOX (MESSAGES UNSEEN UIDNEXT SIZE)"),
+              "* STATUS INBOX (MESSAGES 1 UNSEEN 0 UIDNEXT 2 SIZE " + std::to_string(hello.size()) + ")"));
+    CHECK(has(client("LOGOUT"), "* BYE"));
+    CHECK(client.driver().closed());
+}
+
+TEST_CASE("a SASL exchange logs in, and plain passwords need what the options say") {
+    ImapWorld world;
+    {
+        ImapClient client(world);
+        client.send("a AUTHENTICATE PLAIN\r\n");
+        CHECK(client.take() == "+ \r\n");
+        client.send(codec::base64_encode(std::string_view("\0jo\0secret", 10)) + "\r\n");
+        CHECK(has(client.await_tag(), "a OK [CAPABILITY"));
+    }
+    world.options.login.plaintext_from_anywhere = false;
+    ImapClient client(world);
+    CHECK(has(client("CAPABILITY"), "LOGINDISABLED"));
+    CHECK(has(client("LOGIN jo secret"), "a NO [PRIVACYREQUIRED]"));
+}
+
+TEST_CASE("sections, their decoding and their sizes come from what was computed at delivery") {
+    ImapWorld world;
+    ImapClient client(world);
+    client.log_in();
+    client.append("INBOX", multipart);
+    client("SELECT INBOX");
+    struct Case {
+        const char* item;
+        const char* answer;
+    };
+    const Case cases[] = {
+        {"BODY.PEEK[1]", "BODY[1] {21}\r\ncaf=E9 needle=\r\nwork"},
+        {"BODY.PEEK[2.MIME]", "BODY[2.MIME] {75}\r\nContent-Type: application/octet-stream\r\n"},
+        {"BODY.PEEK[3]", "BODY[3] NIL"},
+        {"BINARY.PEEK[1]", "BINARY[1] {15}\r\ncaf\xE9 needlework"},
+        {"BINARY.SIZE[2]", "BINARY.SIZE[2] 5"},
+        {"BINARY.PEEK[1]<5.6>", "BINARY[1]<5> {6}\r\nneedle"},
+        {"BODYSTRUCTURE", "\"mixed\" (\"boundary\" \"b\")"},
+        {"RFC822.HEADER", "RFC822.HEADER {"},
+    };
+    for (const auto& c : cases) {
+        INFO(c.item);
+        const auto answer = client(std::string("FETCH 1 ") + c.item);
+        CAPTURE(answer);
+        CHECK((has(answer, c.answer) || codec::find_ignoring_case(answer, c.answer) != std::string::npos));
+    }
+}
+
+TEST_CASE("fields added at delivery belong to the header, and nothing behind them moves") {
+    ImapWorld world;
+    const auto added = std::string("Received: by mail.example.test\r\n");
+    const auto structure = mime::parse(multipart);
+    const auto filed = world.people.write([&](store::WriteTransaction& txn) -> store::TxnTask<Result<bool>> {
+        store::AccountEdit edit(txn, store::Access::owner(world.jo), world.jo);
+        MAILCORE_CO_TRY(edit.begin());
+        store::NewEmail email;
+        email.describe(structure, added.size());
+        email.pieces.push_back(store::Piece::of(added));
+        email.pieces.push_back(store::Piece::of(multipart));
+        store::Filing filing;
+        filing.mailbox = edit.state().inbox;
+        filing.received.at = txn.now();
+        MAILCORE_CO_TRY(store::file_email(edit, email, filing));
+        MAILCORE_CO_TRY(edit.save());
+        co_return true;
+    });
+    REQUIRE(filed);
+    ImapClient client(world);
+    client.log_in();
+    client("SELECT INBOX");
+    CHECK(has(client("FETCH 1 RFC822.SIZE"), "RFC822.SIZE " + std::to_string(added.size() + multipart.size())));
+    CHECK(has(client("FETCH 1 BODY.PEEK[]"), "}\r\n" + added + multipart + ")\r\n"));
+    CHECK(has(client("FETCH 1 BODY.PEEK[HEADER]"), "}\r\n" + added + "From: bob"));
+    CHECK(has(client("FETCH 1 BODY.PEEK[HEADER.FIELDS (Received)]"), "}\r\n" + added + "\r\n)"));
+    CHECK(has(client("FETCH 1 BODY.PEEK[TEXT]"), "}\r\n--b\r\n"));
+    CHECK(has(client("FETCH 1 BODY.PEEK[1]"), "caf=E9 needle=\r\nwork"));
+    CHECK(has(client("SEARCH HEADER Received mail.example"), "* SEARCH 1\r\n"));
+}
+
+TEST_CASE("large bodies are pulled, also by a client that reads slowly") {
+    ImapWorld world;
+    ImapClient client(world);
+    client.log_in();
+    std::string large = hello;
+    while (large.size() < 600'000) large += "0123456789 0123456789 0123456789\r\n";
+    client.append("INBOX", large);
+    client.append("INBOX", hello);
+    client("SELECT INBOX");
+    const auto all = client("FETCH 1:2 BODY.PEEK[]");
+    CHECK(has(all, "{" + std::to_string(large.size()) + "}\r\n" + large + ")\r\n* 2 FETCH (BODY[] {"));
+    CHECK(has(all, "a OK FETCH completed"));
+    // The same with a peer that takes little at a time.
+    client.driver().set_room(10'000);
+    client.send("a FETCH 1:2 (UID BODY.PEEK[])\r\n");
+    std::string slowly;
+    for (int i = 0; i < 1'000 && !has(slowly, "a OK"); ++i) {
+        slowly += client.take();
+        client.driver().set_room(10'000);
+    }
+    CHECK(has(slowly, large + ")\r\n* 2 FETCH (UID 2 BODY[] {"));
+    CHECK(client.driver().engine().memory() < 100'000);
+}
+
+TEST_CASE("two sessions see each other's changes where they may be told") {
+    ImapWorld world;
+    ImapClient one(world), two(world);
+    one.log_in();
+    two.log_in();
+    for (int i = 0; i < 4; ++i) one.append("INBOX", hello);
+    one("SELECT INBOX");
+    two("SELECT INBOX");
+    // IDLE: at once.
+    two.send("a IDLE\r\n");
+    CHECK(has(two.take(), "+ "));
+    CHECK(has(one("STORE 2 +FLAGS (\\Deleted)"), "* 2 FETCH (FLAGS (\\Deleted"));
+    CHECK(has(two.take(), "* 2 FETCH (FLAGS (\\Deleted"));
+    one.append("INBOX", hello);
+    CHECK(has(two.take(), "* 5 EXISTS"));
+    CHECK(has(one("EXPUNGE"), "* 2 EXPUNGE\r\n"));
+    CHECK(two.take() == "* 2 EXPUNGE\r\n");
+    two.send("DONE\r\n");
+    CHECK(has(two.take(), "a OK IDLE completed"));
+    // Expunges wait during FETCH and SEARCH with message numbers, flags do not.
+    one("STORE 1 +FLAGS.SILENT (\\Deleted)");
+    one("EXPUNGE");
+    one("STORE 3 +FLAGS (\\Flagged)");
+    const auto fetched = two("FETCH 2:4 UID");
+    CHECK(!has(fetched, "EXPUNGE"));
+    CHECK(has(fetched, "* 4 FETCH (FLAGS (\\Flagged"));
+    const auto noop = two("NOOP");
+    CHECK(has(noop, "* 1 EXPUNGE\r\n"));
+    CHECK(has(two("FETCH 3 (UID FLAGS)"), "* 3 FETCH (UID 5 FLAGS (\\Flagged"));
+    // What was expunged by another session cannot be fetched by its number.
+    one("STORE 1 +FLAGS.SILENT (\\Deleted)");
+    one("EXPUNGE");
+    CHECK(has(two("FETCH 1 FLAGS"), "a NO [EXPUNGEISSUED]"));
+    // A silent STORE hides nothing that somebody else did before it.
+    one("STORE 2 +FLAGS ($Other)");
+    const auto silent = two("STORE 2 +FLAGS.SILENT (\\Seen)");
+    CHECK(!has(silent, "\\Seen"));
+    const auto after = two("NOOP");
+    CHECK(has(after, "* 1 EXPUNGE"));
+    one("STORE 1 +FLAGS.SILENT (\\Answered)");
+    const auto hidden = two("STORE 1 +FLAGS.SILENT (\\Draft)");
+    CHECK(has(hidden, "* 1 FETCH (FLAGS (\\Answered"));
+}
+
+TEST_CASE("SEARCH finds by every kind of criterion") {
+    ImapWorld world;
+    ImapClient client(world);
+    client.log_in();
+    client.append("INBOX", hello, "\\Seen");
+    client.append("INBOX", multipart, "\\Flagged $Work");
+    client.append("INBOX", "Subject: three\r\n\r\nplain body\r\n");
+    client("SELECT INBOX");
+    struct Case {
+        const char* criteria;
+        const char* answer;
+    };
+    const Case cases[] = {
+        {"ALL", "* SEARCH 1 2 3\r\n"},
+        {"SEEN", "* SEARCH 1\r\n"},
+        {"UNSEEN", "* SEARCH 2 3\r\n"},
+        {"NOT FLAGGED", "* SEARCH 1 3\r\n"},
+        {"KEYWORD $work", "* SEARCH 2\r\n"},
+        {"2:*", "* SEARCH 2 3\r\n"},
+        {"UID 3:*", "* SEARCH 3\r\n"},
+        {"OR UID 1 FLAGGED", "* SEARCH 1 2\r\n"},
+        {"FROM ann", "* SEARCH 1\r\n"},
+        {"FROM \"Ann <ann@EXAMPLE.test>\"", "* SEARCH 1\r\n"},
+        {"TO jo@", "* SEARCH 1\r\n"},
+        {"CHARSET UTF-8 SUBJECT \"gr\xC3\x9C\"", "* SEARCH 1\r\n"},
+        {"SUBJECT three", "* SEARCH 3\r\n"},
+        {"HEADER Message-ID \"\"", "* SEARCH 1\r\n"},
+        {"BODY needlework", "* SEARCH 2\r\n"},
+        {"CHARSET UTF-8 BODY \"CAF\xC3\x89\"", "* SEARCH 2\r\n"},
+        {"BODY bob@example.test", "* SEARCH\r\n"},
+        {"TEXT bob@example.test", "* SEARCH 2\r\n"},
+        {"NOT BODY needlework", "* SEARCH 1 3\r\n"},
+        {"OR BODY needlework SUBJECT three", "* SEARCH 2 3\r\n"},
+        {"SMALLER 100", "* SEARCH 3\r\n"},
+        {"LARGER 250", "* SEARCH 2\r\n"},
+        {"SENTON 1-Jan-2024", "* SEARCH 1\r\n"},
+        {"SENTSINCE 2-Jan-2024", "* SEARCH\r\n"},
+        {"SINCE 1-Jan-2020", "* SEARCH 1 2 3\r\n"},
+        {"RETURN (MIN MAX COUNT) ALL", "MIN 1 MAX 3 COUNT 3\r\n"},
+        {"RETURN (SAVE) 2:3", "a OK"},
+        {"$ FLAGGED", "* SEARCH 2\r\n"},
+        {"RETURN () UNSEEN", "ALL 2:3\r\n"},
+        {"MODSEQ 1", "(MODSEQ "},
+        {"RECENT", "* SEARCH 1 2 3\r\n"},
+    };
+    for (const auto& c : cases) {
+        INFO(c.criteria);
+        // An astring with 8-bit octets is not a quoted string before IMAP4rev2 is on: as a literal.
+        std::string line = std::string("SEARCH ") + c.criteria;
+        const auto quote = line.find('"');
+        if (quote != std::string::npos && line.find("CHARSET") != std::string::npos) {
+            auto text = line.substr(quote + 1);
+            text.pop_back();
+            line = line.substr(0, quote) + "{" + std::to_string(text.size()) + "+}\r\n" + text;
+        }
+        const auto answer = client(line);
+        CAPTURE(answer);
+        CHECK(has(answer, c.answer));
+        CHECK(has(answer, "a OK"));
+    }
+}
+
+TEST_CASE("STORE with UNCHANGEDSINCE tells what it left alone, and MODSEQ goes up") {
+    ImapWorld world;
+    ImapClient one(world), two(world);
+    one.log_in();
+    two.log_in();
+    for (int i = 0; i < 3; ++i) one.append("INBOX", hello);
+    two("SELECT INBOX");
+    const auto selected = one("SELECT INBOX (CONDSTORE)");
+    const auto at = selected.find("HIGHESTMODSEQ ") + 14;
+    const auto modseq = selected.substr(at, selected.find(']', at) - at);
+    two("STORE 2 +FLAGS (\\Seen)");
+    const auto stored = one("STORE 1:3 (UNCHANGEDSINCE " + modseq + ") +FLAGS.SILENT (\\Flagged)");
+    CHECK(has(stored, "a OK [MODIFIED 2]"));
+    CHECK(has(stored, "* 2 FETCH (UID 2 MODSEQ (")); // what the other session did
+    CHECK(has(stored, "* 1 FETCH (UID 1 MODSEQ ("));
+    CHECK(has(one("FETCH 1:3 (FLAGS) (CHANGEDSINCE " + modseq + ")"), "* 2 FETCH (FLAGS (\\Seen"));
+}
+
+TEST_CASE("QRESYNC tells a client that comes back what vanished and what changed") {
+    ImapWorld world;
+    ImapClient one(world), two(world);
+    one.log_in();
+    two.log_in();
+    for (int i = 0; i < 5; ++i) one.append("INBOX", hello);
+    CHECK(has(one("ENABLE QRESYNC"), "* ENABLED QRESYNC"));
+    const auto selected = one("SELECT INBOX");
+    const auto number_behind = [&](std::string_view word) {
+        const auto at = selected.find(word) + word.size();
+        return selected.substr(at, selected.find(']', at) - at);
+    };
+    const auto modseq = number_behind("HIGHESTMODSEQ ");
+    const auto validity = number_behind("UIDVALIDITY ");
+    two("SELECT INBOX");
+    two("STORE 2,4 +FLAGS.SILENT (\\Deleted)");
+    two("EXPUNGE");
+    two("STORE 1 +FLAGS.SILENT (\\Flagged)");
+    const auto fetched = one("FETCH 1 FLAGS");
+    CHECK(!has(fetched, "VANISHED"));
+    CHECK(has(fetched, "a OK [HIGHESTMODSEQ " + modseq + "]")); // expunges are delayed: RFC 7162 §3.2
+    CHECK(has(one("NOOP"), "* VANISHED 2,4\r\n"));
+    const auto expunged = (two("STORE 3 +FLAGS.SILENT (\\Deleted)"), one("EXPUNGE"));
+    CHECK(has(expunged, "* VANISHED 5\r\na OK [HIGHESTMODSEQ "));
+    CHECK(!has(one("CLOSE"), "HIGHESTMODSEQ"));
+    const auto again = one("SELECT INBOX (QRESYNC (" + validity + " " + modseq + "))");
+    CHECK(has(again, "* VANISHED (EARLIER) 2,4:5\r\n"));
+    CHECK(has(again, "* 1 FETCH (UID 1 MODSEQ ("));
+    CHECK(!has(again, "* 2 FETCH"));
+    const auto known = one("SELECT INBOX (QRESYNC (" + validity + " " + modseq + " 1:3))");
+    CHECK(has(known, "* VANISHED (EARLIER) 2\r\n"));
+    CHECK(has(one("UID FETCH 1:* (FLAGS) (CHANGEDSINCE " + modseq + " VANISHED)"), "* VANISHED (EARLIER) 2,4:5\r\n"));
+    CHECK(!has(one("SELECT INBOX (QRESYNC (1 " + modseq + "))"), "VANISHED"));
+}
+
+TEST_CASE("COPY and MOVE say what became of each message") {
+    ImapWorld world;
+    ImapClient client(world);
+    client.log_in();
+    for (int i = 0; i < 3; ++i) client.append("INBOX", hello);
+    client("SELECT INBOX");
+    CHECK(has(client("COPY 1:2 Archive"), "a OK [COPYUID "));
+    CHECK(has(client("COPY 1 Nowhere"), "a NO [TRYCREATE]"));
+    const auto moved = client("MOVE 2:3 Archive");
+    CHECK(has(moved, " 2:3 3:4]"));
+    CHECK(moved.find("COPYUID") < moved.find("EXPUNGE"));
+    CHECK(has(moved, "* 2 EXPUNGE\r\n* 2 EXPUNGE\r\na OK"));
+    CHECK(has(client("STATUS Archive (MESSAGES)"), "MESSAGES 4"));
+    const auto id = client("FETCH 1 EMAILID");
+    client("SELECT Archive");
+    CHECK(has(client("FETCH 1 EMAILID"), id.substr(id.find("EMAILID"), id.find("))") - id.find("EMAILID"))));
+    client("EXAMINE Archive");
+    CHECK(has(client("MOVE 1 INBOX"), "a NO [READ-ONLY]"));
+    CHECK(has(client("STORE 1 +FLAGS (\\Seen)"), "a NO [READ-ONLY]"));
+    CHECK(!has(client("FETCH 1 (BODY[])"), "\\Seen"));
+}
+
+TEST_CASE("mailboxes are created, renamed, subscribed and deleted with the codes of RFC 5530") {
+    ImapWorld world;
+    ImapClient client(world);
+    client.log_in();
+    struct Case {
+        const char* line;
+        const char* answer;
+    };
+    const Case cases[] = {
+        {"CREATE Work/2024", "a OK [MAILBOXID (M"},
+        {"CREATE Work/2024", "a NO [ALREADYEXISTS]"},
+        {"LIST \"\" %", "* LIST (\\HasChildren) \"/\" Work\r\n"},
+        {"LIST \"\" Work/%", "\"/\" Work/2024\r\n"},
+        {"CREATE Spam (USE (\\Junk))", "a NO [USEATTR]"},
+        {"CREATE All (USE (\\All))", "a NO [USEATTR]"},
+        {"RENAME Nowhere Else", "a NO [NONEXISTENT]"},
+        {"RENAME Work/2024 Work/2025", "a OK"},
+        {"DELETE Work/2024", "a NO [NONEXISTENT]"},
+        {"DELETE INBOX", "a NO [CANNOT]"},
+        {"SUBSCRIBE Work/2025", "a OK"},
+        {"SUBSCRIBE Gone", "a OK"},
+        {"LSUB \"\" %", "* LSUB (\\NoSelect) \"/\" Work\r\n"},
+        {"LIST (SUBSCRIBED) \"\" *", "(\\NonExistent \\Subscribed) \"/\" Gone\r\n"},
+        {"LIST (SUBSCRIBED RECURSIVEMATCH) \"\" %", "Work (CHILDINFO (\"SUBSCRIBED\"))\r\n"},
+        {"LIST (SPECIAL-USE) \"\" *", "\\Sent) \"/\" Sent\r\n"},
+        {"LIST \"\" Work/* RETURN (SUBSCRIBED STATUS (MESSAGES UNSEEN))",
+         "* STATUS Work/2025 (MESSAGES 0 UNSEEN 0)\r\n"},
+        {"UNSUBSCRIBE Gone", "a OK"},
+        {"SELECT Work/2025", "a OK [READ-WRITE]"},
+        {"DELETE Work/2025", "a NO [INUSE]"},
+        {"UNSELECT", "a OK"},
+        {"DELETE Work/2025", "a OK"},
+        {"SELECT Work/2025", "a NO [NONEXISTENT]"},
+        {"STATUS Nowhere (MESSAGES)", "a NO [NONEXISTENT]"},
+    };
+    for (const auto& c : cases) {
+        INFO(c.line);
+        const auto answer = client(c.line);
+        CAPTURE(answer);
+        CHECK(codec::find_ignoring_case(answer, c.answer) != std::string::npos);
+    }
+}
+
+TEST_CASE("a session whose mailbox is deleted by another ends with BYE") {
+    ImapWorld world;
+    ImapClient one(world), two(world);
+    one.log_in();
+    two.log_in();
+    one("CREATE Work");
+    two("SELECT Work");
+    one("DELETE Work");
+    CHECK(has(two("NOOP"), "* BYE"));
+    CHECK(two.driver().closed());
+}
+
+TEST_CASE("a session that is cut off in the middle of anything leaves nothing behind") {
+    const char* const lines[] = {"a LOGIN jo secret\r\n", "a AUTHENTICATE PLAIN\r\n", "a SELECT INBOX\r\n",
+                                 "a FETCH 1 BODY[]\r\n", "a SEARCH TEXT nothing\r\n", "a IDLE\r\n",
+                                 "a APPEND INBOX {1000+}\r\nSubject: x\r\n"};
+    for (const auto* line : lines) {
+        INFO(line);
+        ImapWorld world;
+        ImapClient client(world);
+        if (!std::string_view(line).starts_with("a LOGIN") && !std::string_view(line).starts_with("a AUTH")) {
+            client.log_in();
+            std::string large = hello;
+            while (large.size() < 300'000) large += "0123456789 0123456789 0123456789\r\n";
+            client.append("INBOX", large);
+            client("SELECT INBOX");
+        }
+        client.driver().set_room(100);
+        client.send(line);
+        client.driver().cut();
+        world.people.scheduler().run_ready();
+        CHECK(client.driver().closed());
+    }
+}
+
+TEST_CASE("an idle session holds no buffers") {
+    ImapWorld world;
+    ImapClient client(world);
+    client.log_in();
+    for (int i = 0; i < 10; ++i) client.append("INBOX", hello);
+    client("SELECT INBOX");
+    client("FETCH 1:* (FLAGS BODY.PEEK[])");
+    client.send("a IDLE\r\n");
+    (void)client.take();
+    CHECK(client.driver().engine().memory() < 1'000);
+    CHECK(client.session().finished());
+}
