@@ -26,8 +26,9 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow=compatible-local -Wnon-vir
     -Werror=return-type -fstack-protector-strong)
 add_compile_definitions(_FILE_OFFSET_BITS=64)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # g++ 12 warns wrongly about std::string concatenation.
-    add_compile_options(-Wno-restrict -Wno-missing-field-initializers)
+    # g++ 12 warns wrongly about strings, optionals and expecteds that are moved.
+    add_compile_options(-Wno-restrict -Wno-missing-field-initializers -Wno-array-bounds -Wno-maybe-uninitialized
+        -Wno-free-nonheap-object -Wno-stringop-overflow -Wno-stringop-overread)
     if(CMAKE_CXX_COMPILER_VERSION VERSION_LESS 11)
         message(FATAL_ERROR "g++ 12 or newer is needed")
     endif()

@@ -13,16 +13,23 @@ using namespace mailcore;
 /// Answers the engine's events; returns what it was sent.
 static void answer(smtp::ServerEngine& engine, std::string& message) {
     while (auto event = engine.next_event()) {
-        if (auto* connected = std::get_if<smtp::Connected>(&*event)) engine.accept(connected->id);
-        else if (auto* hello = std::get_if<smtp::Hello>(&*event)) engine.accept(hello->id);
-        else if (auto* mail = std::get_if<smtp::Mail>(&*event)) engine.accept(mail->id);
-        else if (auto* rcpt = std::get_if<smtp::Rcpt>(&*event)) engine.accept(rcpt->id);
-        else if (auto* begin = std::get_if<smtp::BodyBegin>(&*event)) engine.accept(begin->id);
+        if (auto* connected = std::get_if<smtp::Connected>(&*event))
+            engine.accept(connected->id);
+        else if (auto* hello = std::get_if<smtp::Hello>(&*event))
+            engine.accept(hello->id);
+        else if (auto* mail = std::get_if<smtp::Mail>(&*event))
+            engine.accept(mail->id);
+        else if (auto* rcpt = std::get_if<smtp::Rcpt>(&*event))
+            engine.accept(rcpt->id);
+        else if (auto* begin = std::get_if<smtp::BodyBegin>(&*event))
+            engine.accept(begin->id);
         else if (auto* headers = std::get_if<smtp::Headers>(&*event)) {
             message += headers->octets;
             engine.accept(headers->id);
-        } else if (auto* chunk = std::get_if<smtp::BodyChunk>(&*event)) message += chunk->octets;
-        else if (auto* end = std::get_if<smtp::BodyEnd>(&*event)) engine.accept(end->id);
+        } else if (auto* chunk = std::get_if<smtp::BodyChunk>(&*event))
+            message += chunk->octets;
+        else if (auto* end = std::get_if<smtp::BodyEnd>(&*event))
+            engine.accept(end->id);
     }
 }
 
@@ -47,8 +54,10 @@ static void drive(smtp::ServerEngine& engine, int socket, std::string& message) 
         if (::poll(&ready, 1, 1000) == 0) engine.expire(clock.now());
         char buffer[4096];
         const auto count = ::recv(socket, buffer, sizeof buffer, 0);
-        if (count > 0) unread.append(buffer, static_cast<std::size_t>(count));
-        else engine.receive_end(clock.now());
+        if (count > 0)
+            unread.append(buffer, static_cast<std::size_t>(count));
+        else
+            engine.receive_end(clock.now());
     }
 }
 
@@ -58,7 +67,8 @@ int main() {
     at.sin_family = AF_INET;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof at;
-    expect(::bind(listening, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0 && ::listen(listening, 1) == 0 &&
+    expect(::bind(listening, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0 &&
+               ::listen(listening, 1) == 0 &&
                ::getsockname(listening, reinterpret_cast<sockaddr*>(&at), &size) == 0,
            "a port is free");
     std::string answers;

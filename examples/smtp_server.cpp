@@ -5,10 +5,11 @@
 
 int main() {
     std::string taken;
-    auto server = mailcore::server::SmtpServer::start([&](const mailcore::server::ReceivedMessage& message) {
-        taken = message.octets;
-        return mailcore::filter::Verdict::accept();
-    });
+    auto server =
+        mailcore::server::SmtpServer::start([&](const mailcore::server::ReceivedMessage& message) {
+            taken = message.octets;
+            return mailcore::filter::Verdict::accept();
+        });
     if (!server) return 1;
 
     const auto answers = talk((*server)->port(), one_message);

@@ -12,11 +12,13 @@
 using namespace mailcore;
 using store::TxnTask;
 
-static constexpr std::string_view letter = "Subject: hello\r\nMessage-ID: <1@example.test>\r\n\r\nIt works.\r\n";
+static constexpr std::string_view letter =
+    "Subject: hello\r\nMessage-ID: <1@example.test>\r\n\r\nIt works.\r\n";
 static const store::AccountId jo{1};
 
 /// One transaction: a new account with its mailboxes, and an email in its INBOX.
-static TxnTask<Result<store::Filed>> file_letter(store::WriteTransaction& txn, store::NewBlobRef blob) {
+static TxnTask<Result<store::Filed>> file_letter(store::WriteTransaction& txn,
+                                                 store::NewBlobRef blob) {
     MAILCORE_CO_TRY(store::create_account(txn, jo, store::QuotaLimits{}));
     store::AccountEdit edit(txn, store::Access::owner(jo), jo);
     MAILCORE_CO_TRY(edit.begin());
@@ -37,8 +39,9 @@ static Task<Result<std::string>> file_and_read(Scheduler& scheduler, store::Stor
     const auto writer = store.new_blob(scheduler, letter.size());
     MAILCORE_CO_TRY(writer->append(letter));
     MAILCORE_CO_TRY(const auto blob, writer->finish());
-    MAILCORE_CO_TRY(const auto filed,
-                    store.write([blob](store::WriteTransaction& txn) { return file_letter(txn, blob); }));
+    MAILCORE_CO_TRY(const auto filed, store.write([blob](store::WriteTransaction& txn) {
+        return file_letter(txn, blob);
+    }));
     MAILCORE_CO_TRY(const auto email, store.read([id = filed.email](store::ReadTransaction& txn) {
         return store::read_email(txn, jo, id);
     }));

@@ -50,8 +50,9 @@ int main() {
     expect(sent.find("250 2.0.0 accepted as") != std::string::npos, "the message is accepted");
     std::string read;
     for (int tries = 0; tries < 100 && read.find("It works.") == std::string::npos; ++tries)
-        read = talk(endpoints[1].bound.local_port, "1 LOGIN jo@example.test \"correct horse\"\r\n2 SELECT INBOX\r\n"
-                                                   "3 FETCH 1:* BODY[TEXT]\r\n4 LOGOUT\r\n");
+        read = talk(endpoints[1].bound.local_port,
+                    "1 LOGIN jo@example.test \"correct horse\"\r\n2 SELECT INBOX\r\n"
+                    "3 FETCH 1:* BODY[TEXT]\r\n4 LOGOUT\r\n");
     expect(read.find("It works.") != std::string::npos, "the message is read over IMAP");
     std::promise<void> gone;
     server.scheduler().post([&] {

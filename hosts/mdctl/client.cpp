@@ -25,8 +25,8 @@ namespace {
 /// Without a server the store can be opened here: for what needs nothing but the store.
 std::optional<Json> ask_offline(const std::string& folder, const Json& request) {
     const auto method = request.value("method", "");
-    if (!method.starts_with("account.") && !method.starts_with("alias.") && !method.starts_with("domain.") &&
-        !method.starts_with("queue."))
+    if (!method.starts_with("account.") && !method.starts_with("alias.") &&
+        !method.starts_with("domain.") && !method.starts_with("queue."))
         return std::nullopt;
     mailcore::base::PosixFileSystem files;
     const auto path = folder + "/mdserver.toml";
@@ -35,7 +35,8 @@ std::optional<Json> ask_offline(const std::string& folder, const Json& request) 
     const auto config = mailcore::server::parse_config(*text);
     if (!config) stop(config.error().to_string(path));
     auto answer = run_offline(folder, config->hostname, {request});
-    if (!answer) stop(answer.error().detail, answer.error().kind == mailcore::ErrorKind::NotFound ? 3 : 1);
+    if (!answer)
+        stop(answer.error().detail, answer.error().kind == mailcore::ErrorKind::NotFound ? 3 : 1);
     return std::move(*answer);
 }
 
@@ -45,15 +46,19 @@ Json ask(const std::string& folder, const Json& request) {
     const auto path = folder + "/control.sock";
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path) stop("the path of the control socket is too long: " + path);
+    if (path.size() >= sizeof address.sun_path)
+        stop("the path of the control socket is too long: " + path);
     std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
     const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (socket < 0 || ::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    if (socket < 0 ||
+        ::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
         const int error = errno;
         if (error == ENOENT || error == ECONNREFUSED)
             if (auto answer = ask_offline(folder, request)) return std::move(*answer);
-        if (error == EACCES) stop("no right to open " + path + "; run as the server's user or root");
-        stop(fmt::format("no server answers at {} ({}).\n  Is it running? Start it with: mdserver run {}\n  Is it another "
+        if (error == EACCES)
+            stop("no right to open " + path + "; run as the server's user or root");
+        stop(fmt::format("no server answers at {} ({}).\n  Is it running? Start it with: mdserver "
+                         "run {}\n  Is it another "
                          "folder? Name it with: mdctl -d DIR ...",
                          path, std::strerror(error), folder));
     }
@@ -74,7 +79,8 @@ Json ask(const std::string& folder, const Json& request) {
     ::close(socket);
     auto json = Json::parse(answer, nullptr, false);
     if (!json.is_object()) stop("the server's answer is not understood");
-    if (json.contains("error")) stop(json["error"].get<std::string>(), json.value("kind", "") == "not found" ? 3 : 1);
+    if (json.contains("error"))
+        stop(json["error"].get<std::string>(), json.value("kind", "") == "not found" ? 3 : 1);
     return json["ok"];
 }
 

@@ -8,8 +8,8 @@ namespace mdctl {
 
 using Json = nlohmann::json;
 
-/// Sends `request` (with "method" and fields) and returns what is in "ok". Ends the program with a message
-/// that says what to do when the server does not run or refuses.
+/// Sends `request` (with "method" and fields) and returns what is in "ok". Ends the program with a
+/// message that says what to do when the server does not run or refuses.
 Json ask(const std::string& folder, const Json& request);
 
 /// Prints `text` to standard error and ends the program.

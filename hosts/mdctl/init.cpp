@@ -28,7 +28,8 @@ std::vector<IpAddress> own_addresses() {
     ifaddrs* list = nullptr;
     if (::getifaddrs(&list) != 0) return found;
     for (const auto* each = list; each; each = each->ifa_next) {
-        if (!each->ifa_addr || (each->ifa_flags & IFF_LOOPBACK) || !(each->ifa_flags & IFF_UP)) continue;
+        if (!each->ifa_addr || (each->ifa_flags & IFF_LOOPBACK) || !(each->ifa_flags & IFF_UP))
+            continue;
         char text[INET6_ADDRSTRLEN] = "";
         const void* octets = nullptr;
         if (each->ifa_addr->sa_family == AF_INET)
@@ -45,7 +46,8 @@ std::vector<IpAddress> own_addresses() {
 }
 
 std::string new_password(Random& random) {
-    static constexpr std::string_view letters = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    static constexpr std::string_view letters =
+        "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     std::string password;
     for (int i = 0; i < 20; ++i) password += letters[random.below(letters.size())];
     return password;
@@ -68,7 +70,8 @@ std::vector<DnsRecord> dns_records(const InitOptions& options) {
     }
     if (!any) records.push_back({host, "A", "(the public address of this machine)"});
     records.push_back({domain, "TXT", "\"v=spf1 mx -all\""});
-    records.push_back({"_dmarc." + domain, "TXT", "\"v=DMARC1; p=quarantine; rua=mailto:postmaster@" + options.domain + "\""});
+    records.push_back({"_dmarc." + domain, "TXT",
+                       "\"v=DMARC1; p=quarantine; rua=mailto:postmaster@" + options.domain + "\""});
     records.push_back({"_submissions._tcp." + domain, "SRV", "0 1 " + port(465) + " " + host});
     records.push_back({"_submission._tcp." + domain, "SRV", "5 1 " + port(587) + " " + host});
     records.push_back({"_imaps._tcp." + domain, "SRV", "0 1 " + port(993) + " " + host});
@@ -98,13 +101,18 @@ int init(const InitOptions& given) {
 
     // RFC 5280 §4.1.2.5; long enough that nobody is cut off, and announced before it ends.
     const auto now = clock.wall_now();
-    crypto::SelfSignedRequest request{{options.hostname, options.domain}, now - std::chrono::hours{24},
+    crypto::SelfSignedRequest request{{options.hostname, options.domain},
+                                      now - std::chrono::hours{24},
                                       now + std::chrono::hours{24 * 825}};
     const auto certificate = crypto::make_self_signed(request, random);
     if (!certificate) stop(certificate.error().detail);
-    if (auto put = base::replace_file(files, options.folder + "/tls/certificate.pem", certificate->certificate_pem); !put)
+    if (auto put = base::replace_file(files, options.folder + "/tls/certificate.pem",
+                                      certificate->certificate_pem);
+        !put)
         stop(put.error().detail);
-    if (auto put = base::replace_file(files, options.folder + "/tls/key.pem", certificate->private_key_pem.reveal()); !put)
+    if (auto put = base::replace_file(files, options.folder + "/tls/key.pem",
+                                      certificate->private_key_pem.reveal());
+        !put)
         stop(put.error().detail);
 
     server::Config config;
@@ -112,8 +120,9 @@ int init(const InitOptions& given) {
     config.default_domain = options.domain;
     config.certificates.push_back({"tls/certificate.pem", "tls/key.pem"});
     using server::ServiceKind;
-    for (const auto kind : {ServiceKind::Smtp, ServiceKind::Submission, ServiceKind::Submissions, ServiceKind::Imap,
-                            ServiceKind::Imaps, ServiceKind::Pop3, ServiceKind::Pop3s}) {
+    for (const auto kind :
+         {ServiceKind::Smtp, ServiceKind::Submission, ServiceKind::Submissions, ServiceKind::Imap,
+          ServiceKind::Imaps, ServiceKind::Pop3, ServiceKind::Pop3s}) {
         server::ListenConfig listen;
         listen.service = kind;
         listen.addresses = options.addresses;
@@ -127,30 +136,41 @@ int init(const InitOptions& given) {
 
     const auto postmaster = "postmaster@" + options.domain;
     const auto password = options.password.empty() ? new_password(random) : options.password;
-    const auto changed =
-        run_offline(options.folder, options.hostname,
-                    {{{"method", "domain.add"}, {"name", options.domain}},
-                     {{"method", "account.add"}, {"address", postmaster}, {"password", password},
-                      {"administrator", true}, {"name", "Postmaster"}}});
+    const auto changed = run_offline(options.folder, options.hostname,
+                                     {{{"method", "domain.add"}, {"name", options.domain}},
+                                      {{"method", "account.add"},
+                                       {"address", postmaster},
+                                       {"password", password},
+                                       {"administrator", true},
+                                       {"name", "Postmaster"}}});
     if (!changed) stop(changed.error().detail);
     // Last: a folder with settings is complete.
-    if (auto put = base::replace_file(files, settings, server::documented_config(config)); !put) stop(put.error().detail);
+    if (auto put = base::replace_file(files, settings, server::documented_config(config)); !put)
+        stop(put.error().detail);
 
     const auto records = dns_records(options);
     if (options.json) {
         Json list = Json::array();
         for (const auto& record : records)
-            list.push_back(Json{{"name", record.name}, {"type", record.type}, {"value", record.value}});
-        fmt::print("{}\n", Json{{"folder", options.folder}, {"postmaster", postmaster}, {"password", password}, {"dns", list}}.dump(2));
+            list.push_back(
+                Json{{"name", record.name}, {"type", record.type}, {"value", record.value}});
+        fmt::print("{}\n", Json{{"folder", options.folder},
+                                {"postmaster", postmaster},
+                                {"password", password},
+                                {"dns", list}}
+                               .dump(2));
         return 0;
     }
-    fmt::print("Made {} with settings (mdserver.toml), a self-signed certificate to start with, and a store.\n\n"
+    fmt::print("Made {} with settings (mdserver.toml), a self-signed certificate to start with, "
+               "and a store.\n\n"
                "Account:  {}\nPassword: {}\n\nRecords to publish in the DNS:\n\n",
                options.folder, postmaster, password);
     std::size_t width = 0;
     for (const auto& record : records) width = std::max(width, record.name.size());
-    for (const auto& record : records) fmt::print("  {:<{}}  {:<4}  {}\n", record.name, width, record.type, record.value);
-    fmt::print("\nNext:\n  mdserver run {}\n  mdctl -d {} account add jo@{}\n", options.folder, options.folder, options.domain);
+    for (const auto& record : records)
+        fmt::print("  {:<{}}  {:<4}  {}\n", record.name, width, record.type, record.value);
+    fmt::print("\nNext:\n  mdserver run {}\n  mdctl -d {} account add jo@{}\n", options.folder,
+               options.folder, options.domain);
     return 0;
 }
 

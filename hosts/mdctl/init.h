@@ -16,7 +16,8 @@ struct InitOptions {
     bool json = false;
 };
 
-/// Makes folder, settings, certificate, store and postmaster, and prints what to publish in the DNS.
+/// Makes folder, settings, certificate, store and postmaster, and prints what to publish in the
+/// DNS.
 int init(const InitOptions& options);
 
 } // namespace mdctl

@@ -27,7 +27,8 @@ struct Arguments {
     std::map<std::string, std::vector<std::string>> options;
 
     [[nodiscard]] bool has(const std::string& name) const { return options.contains(name); }
-    [[nodiscard]] std::string value(const std::string& name, const std::string& fallback = {}) const {
+    [[nodiscard]] std::string value(const std::string& name,
+                                    const std::string& fallback = {}) const {
         const auto found = options.find(name);
         return found == options.end() ? fallback : found->second.back();
     }
@@ -47,18 +48,22 @@ struct Call {
 };
 
 struct Command {
-    const char* name;    // "account add"
-    const char* usage;   // what follows it
+    const char* name;  // "account add"
+    const char* usage; // what follows it
     const char* summary;
     std::size_t words_min, words_max;
     std::vector<std::string> options; // with a value; those ending in "!" have none
     int (*run)(const Call&);
 };
 
-void print_json(const Json& json) { fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace)); }
+void print_json(const Json& json) {
+    fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+}
 
 std::string prompt_password() {
-    if (!isatty(STDIN_FILENO)) stop("no terminal to ask for a password: use --password-file FILE (- for standard input)", 2);
+    if (!isatty(STDIN_FILENO))
+        stop("no terminal to ask for a password: use --password-file FILE (- for standard input)",
+             2);
     const auto ask_once = [](const char* text) {
         termios old{};
         tcgetattr(STDIN_FILENO, &old);
@@ -89,8 +94,10 @@ std::string read_password(const Arguments& arguments) {
 
 /// Prints the answer as JSON, or `said`.
 int done(const Call& call, const Json& answer, const std::string& said) {
-    if (call.json) print_json(answer);
-    else fmt::print("{}\n", said);
+    if (call.json)
+        print_json(answer);
+    else
+        fmt::print("{}\n", said);
     return 0;
 }
 
@@ -101,8 +108,11 @@ std::string text(const Json& row, const char* field) {
 
 int account_add(const Call& call) {
     const auto& address = call.arguments.words[0];
-    Json request{{"method", "account.add"}, {"address", address}, {"password", read_password(call.arguments)},
-                 {"name", call.arguments.value("name")}, {"administrator", call.arguments.has("administrator")},
+    Json request{{"method", "account.add"},
+                 {"address", address},
+                 {"password", read_password(call.arguments)},
+                 {"name", call.arguments.value("name")},
+                 {"administrator", call.arguments.has("administrator")},
                  {"quota_octets", call.arguments.number("quota")}};
     return done(call, ask(call.folder, request), "added " + address);
 }
@@ -112,30 +122,36 @@ int account_list(const Call& call) {
     if (call.json) return print_json(answer), 0;
     Table table({"address", "status", "messages", "size", "quota", "name"});
     for (const auto& row : answer["accounts"])
-        table.row({text(row, "address"), text(row, "status"), text(row, "messages"), octets(row["octets"]),
-                   row["quota_octets"] == 0 ? "-" : octets(row["quota_octets"]), text(row, "name")});
+        table.row({text(row, "address"), text(row, "status"), text(row, "messages"),
+                   octets(row["octets"]),
+                   row["quota_octets"] == 0 ? "-" : octets(row["quota_octets"]),
+                   text(row, "name")});
     table.print("no accounts; add one with: mdctl account add ADDRESS");
     return 0;
 }
 
 int account_show(const Call& call) {
-    const auto answer = ask(call.folder, {{"method", "account.show"}, {"address", call.arguments.words[0]}});
+    const auto answer =
+        ask(call.folder, {{"method", "account.show"}, {"address", call.arguments.words[0]}});
     if (call.json) return print_json(answer), 0;
     for (const auto& [name, value] : answer.items())
-        fmt::print("{:<16} {}\n", name, value.is_string() ? value.get<std::string>() : value.dump());
+        fmt::print("{:<16} {}\n", name,
+                   value.is_string() ? value.get<std::string>() : value.dump());
     return 0;
 }
 
 int account_passwd(const Call& call) {
     const auto& address = call.arguments.words[0];
-    const auto answer = ask(call.folder, {{"method", "account.passwd"}, {"address", address},
+    const auto answer = ask(call.folder, {{"method", "account.passwd"},
+                                          {"address", address},
                                           {"password", read_password(call.arguments)}});
     return done(call, answer, "password of " + address + " is set");
 }
 
 int account_status(const Call& call, const char* status) {
     const auto& address = call.arguments.words[0];
-    const auto answer = ask(call.folder, {{"method", "account.status"}, {"address", address}, {"status", status}});
+    const auto answer =
+        ask(call.folder, {{"method", "account.status"}, {"address", address}, {"status", status}});
     return done(call, answer, address + " is " + status);
 }
 int account_disable(const Call& call) { return account_status(call, "disabled"); }
@@ -144,7 +160,8 @@ int account_freeze(const Call& call) { return account_status(call, "frozen"); }
 
 int account_quota(const Call& call) {
     const auto& address = call.arguments.words[0];
-    const auto answer = ask(call.folder, {{"method", "account.quota"}, {"address", address},
+    const auto answer = ask(call.folder, {{"method", "account.quota"},
+                                          {"address", address},
                                           {"quota_octets", call.arguments.number("octets")},
                                           {"quota_messages", call.arguments.number("messages")}});
     return done(call, answer, "quota of " + address + " is set");
@@ -152,15 +169,19 @@ int account_quota(const Call& call) {
 
 int account_remove(const Call& call) {
     const auto& address = call.arguments.words[0];
-    if (!call.arguments.has("yes")) stop("this removes " + address + " and all its mail; say --yes", 2);
-    return done(call, ask(call.folder, {{"method", "account.remove"}, {"address", address}}), "removed " + address);
+    if (!call.arguments.has("yes"))
+        stop("this removes " + address + " and all its mail; say --yes", 2);
+    return done(call, ask(call.folder, {{"method", "account.remove"}, {"address", address}}),
+                "removed " + address);
 }
 
 int alias_add(const Call& call) {
     const auto& words = call.arguments.words;
     const std::vector<std::string> targets(words.begin() + 1, words.end());
-    return done(call, ask(call.folder, {{"method", "alias.set"}, {"address", words[0]}, {"targets", targets}}),
-                words[0] + " is an alias");
+    return done(
+        call,
+        ask(call.folder, {{"method", "alias.set"}, {"address", words[0]}, {"targets", targets}}),
+        words[0] + " is an alias");
 }
 int alias_list(const Call& call) {
     const auto answer = ask(call.folder, {{"method", "alias.list"}});
@@ -168,7 +189,8 @@ int alias_list(const Call& call) {
     Table table({"alias", "leads to"});
     for (const auto& row : answer["aliases"]) {
         std::string targets;
-        for (const auto& target : row["targets"]) targets += (targets.empty() ? "" : ", ") + target.get<std::string>();
+        for (const auto& target : row["targets"])
+            targets += (targets.empty() ? "" : ", ") + target.get<std::string>();
         table.row({text(row, "address"), targets});
     }
     table.print("no aliases");
@@ -176,7 +198,8 @@ int alias_list(const Call& call) {
 }
 int alias_remove(const Call& call) {
     const auto& address = call.arguments.words[0];
-    return done(call, ask(call.folder, {{"method", "alias.remove"}, {"address", address}}), "removed " + address);
+    return done(call, ask(call.folder, {{"method", "alias.remove"}, {"address", address}}),
+                "removed " + address);
 }
 
 int domain_add(const Call& call) {
@@ -190,7 +213,8 @@ int domain_list(const Call& call) {
     if (call.json) return print_json(answer), 0;
     Table table({"domain", "catch-all", "state"});
     for (const auto& row : answer["domains"])
-        table.row({text(row, "name"), text(row, "catch_all"), row["disabled"] == true ? "disabled" : "active"});
+        table.row({text(row, "name"), text(row, "catch_all"),
+                   row["disabled"] == true ? "disabled" : "active"});
     table.print("no domains; add one with: mdctl domain add NAME");
     return 0;
 }
@@ -202,19 +226,22 @@ int domain_set(const Call& call) {
     return done(call, ask(call.folder, request), call.arguments.words[0] + " is changed");
 }
 int domain_remove(const Call& call) {
-    return done(call, ask(call.folder, {{"method", "domain.remove"}, {"name", call.arguments.words[0]}}),
+    return done(call,
+                ask(call.folder, {{"method", "domain.remove"}, {"name", call.arguments.words[0]}}),
                 "removed " + call.arguments.words[0]);
 }
 
 int queue_list(const Call& call) {
     const auto answer = ask(call.folder, {{"method", "queue.list"}});
     if (call.json) return print_json(answer), 0;
-    Table table({"id", "arrived", "size", "sender", "recipient", "state", "tries", "next try", "last answer"});
+    Table table({"id", "arrived", "size", "sender", "recipient", "state", "tries", "next try",
+                 "last answer"});
     for (const auto& message : answer["messages"])
         for (const auto& recipient : message["recipients"])
             table.row({text(message, "id"), text(message, "arrived"), octets(message["size"]),
-                       "<" + text(message, "sender") + ">", text(recipient, "address"), text(recipient, "state"),
-                       text(recipient, "attempts"), text(recipient, "next_try"), text(recipient, "reply").substr(0, 60)});
+                       "<" + text(message, "sender") + ">", text(recipient, "address"),
+                       text(recipient, "state"), text(recipient, "attempts"),
+                       text(recipient, "next_try"), text(recipient, "reply").substr(0, 60)});
     table.print("the queue is empty");
     return 0;
 }
@@ -226,8 +253,10 @@ int queue_show(const Call& call) {
 }
 int queue_change(const Call& call, const char* method) {
     Json request{{"method", method}};
-    if (call.arguments.has("all")) request["all"] = true;
-    else if (call.arguments.words.empty()) stop("name a message by its id, or say --all", 2);
+    if (call.arguments.has("all"))
+        request["all"] = true;
+    else if (call.arguments.words.empty())
+        stop("name a message by its id, or say --all", 2);
     else {
         Arguments id;
         id.options["id"] = {call.arguments.words[0]};
@@ -249,16 +278,22 @@ int status(const Call& call) {
     Table table({"service", "address", "port"});
     for (const auto& row : answer["endpoints"]) {
         const bool path = !text(row, "path").empty();
-        table.row({text(row, "service"), path ? text(row, "path") : text(row, "address"), path ? "" : text(row, "port")});
+        table.row({text(row, "service"), path ? text(row, "path") : text(row, "address"),
+                   path ? "" : text(row, "port")});
     }
     table.print("nothing is listened on");
-    fmt::print("\nstore   {}, {} free, journal {}, index {}\n", store["writable"] == true ? "takes writes" : "READ ONLY: " + text(store, "reason"),
-               octets(store["free_octets"]), octets(store["journal_octets"]), octets(store["index_octets"]));
+    fmt::print("\nstore   {}, {} free, journal {}, index {}\n",
+               store["writable"] == true ? "takes writes" : "READ ONLY: " + text(store, "reason"),
+               octets(store["free_octets"]), octets(store["journal_octets"]),
+               octets(store["index_octets"]));
     if (answer.contains("queue"))
-        fmt::print("queue   {} messages; recipients: {} waiting, {} held\n", text(answer["queue"], "messages"),
-                   text(answer["queue"], "waiting"), text(answer["queue"], "held"));
-    for (const auto& warning : answer["warnings"]) fmt::print("warning {}\n", warning.get<std::string>());
-    for (const auto& damage : store["damages"]) fmt::print("damage  {}\n", damage.get<std::string>());
+        fmt::print("queue   {} messages; recipients: {} waiting, {} held\n",
+                   text(answer["queue"], "messages"), text(answer["queue"], "waiting"),
+                   text(answer["queue"], "held"));
+    for (const auto& warning : answer["warnings"])
+        fmt::print("warning {}\n", warning.get<std::string>());
+    for (const auto& damage : store["damages"])
+        fmt::print("damage  {}\n", damage.get<std::string>());
     return 0;
 }
 
@@ -273,8 +308,9 @@ int connections(const Call& call) {
     if (call.json) return print_json(answer), 0;
     Table table({"id", "service", "address", "tls", "since", "received", "sent", "memory"});
     for (const auto& row : answer["connections"])
-        table.row({text(row, "id"), text(row, "service"), text(row, "address"), text(row, "tls"), text(row, "since"),
-                   octets(row["received"]), octets(row["sent"]), octets(row["memory"])});
+        table.row({text(row, "id"), text(row, "service"), text(row, "address"), text(row, "tls"),
+                   text(row, "since"), octets(row["received"]), octets(row["sent"]),
+                   octets(row["memory"])});
     table.print("no connections");
     return 0;
 }
@@ -285,14 +321,16 @@ int show_events(const Call& call, const Json& answer) {
         std::string line = fmt::format("{}  {:<24}", text(event, "time"), text(event, "event"));
         for (const auto& [name, value] : event.items())
             if (name != "time" && name != "event" && name != "level")
-                line += " " + name + "=" + (value.is_string() ? value.get<std::string>() : value.dump());
+                line += " " + name + "=" +
+                        (value.is_string() ? value.get<std::string>() : value.dump());
         fmt::print("{}\n", line);
     }
     if (answer["events"].empty()) fmt::print("nothing in the log\n");
     return 0;
 }
 int trace(const Call& call) {
-    return show_events(call, ask(call.folder, {{"method", "trace"}, {"text", call.arguments.words[0]}}));
+    return show_events(call,
+                       ask(call.folder, {{"method", "trace"}, {"text", call.arguments.words[0]}}));
 }
 int log(const Call& call) { return show_events(call, ask(call.folder, {{"method", "log"}})); }
 
@@ -304,14 +342,16 @@ int reload(const Call& call) {
     if (!file) stop(file.error().detail);
     const auto config = mailcore::server::parse_config(*file);
     if (!config) stop("not reloaded: " + config.error().to_string(path));
-    return done(call, ask(call.folder, {{"method", "reload"}}), "the server reads " + path + " again; see mdctl log");
+    return done(call, ask(call.folder, {{"method", "reload"}}),
+                "the server reads " + path + " again; see mdctl log");
 }
 
 int store_check(const Call& call) {
     if (!call.json) fmt::print(stderr, "checking; a large store takes a while ...\n");
     const auto answer = ask(call.folder, {{"method", "store.check"}});
     const auto& problems = answer["problems"];
-    if (call.json) print_json(answer);
+    if (call.json)
+        print_json(answer);
     else {
         for (const auto& problem : problems) fmt::print("{}\n", problem.get<std::string>());
         fmt::print("{} accounts, {} problems\n", text(answer, "accounts"), problems.size());
@@ -329,7 +369,8 @@ int init_folder(const Call& call) {
     options.domain = call.arguments.value("domain");
     options.hostname = call.arguments.value("hostname");
     options.port_base = static_cast<unsigned>(call.arguments.number("port-base"));
-    if (const auto found = call.arguments.options.find("address"); found != call.arguments.options.end())
+    if (const auto found = call.arguments.options.find("address");
+        found != call.arguments.options.end())
         options.addresses = found->second;
     if (call.arguments.has("password-file")) options.password = read_password(call.arguments);
     options.json = call.json;
@@ -339,28 +380,71 @@ int init_folder(const Call& call) {
 
 const std::vector<Command>& commands() {
     static const std::vector<Command> table{
-        {"init", "DIR --domain DOMAIN [--hostname HOST] [--port-base N] [--address IP]... [--password-file FILE]",
-         "make a data folder that is ready to serve", 1, 1,
-         {"domain", "hostname", "port-base", "address", "password-file"}, init_folder},
-        {"account add", "ADDRESS [--password-file FILE] [--name NAME] [--quota OCTETS] [--administrator]",
-         "make an account", 1, 1, {"password-file", "name", "quota", "administrator!"}, account_add},
+        {"init",
+         "DIR --domain DOMAIN [--hostname HOST] [--port-base N] [--address IP]... [--password-file "
+         "FILE]",
+         "make a data folder that is ready to serve",
+         1,
+         1,
+         {"domain", "hostname", "port-base", "address", "password-file"},
+         init_folder},
+        {"account add",
+         "ADDRESS [--password-file FILE] [--name NAME] [--quota OCTETS] [--administrator]",
+         "make an account",
+         1,
+         1,
+         {"password-file", "name", "quota", "administrator!"},
+         account_add},
         {"account list", "", "all accounts", 0, 0, {}, account_list},
         {"account show", "ADDRESS", "one account", 1, 1, {}, account_show},
-        {"account passwd", "ADDRESS [--password-file FILE]", "set a password", 1, 1, {"password-file"}, account_passwd},
+        {"account passwd",
+         "ADDRESS [--password-file FILE]",
+         "set a password",
+         1,
+         1,
+         {"password-file"},
+         account_passwd},
         {"account disable", "ADDRESS", "neither login nor mail", 1, 1, {}, account_disable},
         {"account freeze", "ADDRESS", "mail comes, nobody logs in", 1, 1, {}, account_freeze},
         {"account enable", "ADDRESS", "both again", 1, 1, {}, account_enable},
-        {"account quota", "ADDRESS [--octets N] [--messages N]", "limit what it holds; 0: no limit", 1, 1,
-         {"octets", "messages"}, account_quota},
-        {"account remove", "ADDRESS --yes", "remove it and all its mail", 1, 1, {"yes!"}, account_remove},
-        {"alias add", "ADDRESS TARGET...", "an address that leads to others", 2, 1000, {}, alias_add},
+        {"account quota",
+         "ADDRESS [--octets N] [--messages N]",
+         "limit what it holds; 0: no limit",
+         1,
+         1,
+         {"octets", "messages"},
+         account_quota},
+        {"account remove",
+         "ADDRESS --yes",
+         "remove it and all its mail",
+         1,
+         1,
+         {"yes!"},
+         account_remove},
+        {"alias add",
+         "ADDRESS TARGET...",
+         "an address that leads to others",
+         2,
+         1000,
+         {},
+         alias_add},
         {"alias list", "", "all aliases", 0, 0, {}, alias_list},
         {"alias remove", "ADDRESS", "remove an alias", 1, 1, {}, alias_remove},
-        {"domain add", "NAME [--catch-all ADDRESS] [--alias-of NAME]", "take mail for a domain", 1, 1,
-         {"catch-all", "alias-of"}, domain_add},
+        {"domain add",
+         "NAME [--catch-all ADDRESS] [--alias-of NAME]",
+         "take mail for a domain",
+         1,
+         1,
+         {"catch-all", "alias-of"},
+         domain_add},
         {"domain list", "", "all domains", 0, 0, {}, domain_list},
-        {"domain set", "NAME [--catch-all ADDRESS] [--disable] [--enable]", "change a domain", 1, 1,
-         {"catch-all", "disable!", "enable!"}, domain_set},
+        {"domain set",
+         "NAME [--catch-all ADDRESS] [--disable] [--enable]",
+         "change a domain",
+         1,
+         1,
+         {"catch-all", "disable!", "enable!"},
+         domain_set},
         {"domain remove", "NAME", "take no more mail for it", 1, 1, {}, domain_remove},
         {"queue list", "", "mail under way", 0, 0, {}, queue_list},
         {"queue show", "ID", "one message", 1, 1, {}, queue_show},
@@ -368,7 +452,13 @@ const std::vector<Command>& commands() {
         {"queue hold", "ID | --all", "keep until released", 0, 1, {"all!"}, queue_hold},
         {"queue release", "ID | --all", "send held mail on", 0, 1, {"all!"}, queue_release},
         {"queue remove", "ID | --all", "delete; nobody is told", 0, 1, {"all!"}, queue_remove},
-        {"trace", "TEXT", "the life of messages: by trace id, address, Message-ID ...", 1, 1, {}, trace},
+        {"trace",
+         "TEXT",
+         "the life of messages: by trace id, address, Message-ID ...",
+         1,
+         1,
+         {},
+         trace},
         {"log", "", "the last events", 0, 0, {}, log},
         {"status", "", "services, store, queue, warnings", 0, 0, {}, status},
         {"connections", "", "who is connected", 0, 0, {}, connections},
@@ -382,9 +472,12 @@ const std::vector<Command>& commands() {
 
 void print_help(std::FILE* to, std::string_view only = {}) {
     if (only.empty())
-        fmt::print(to, "usage: mdctl [-d DIR] [--json] COMMAND ...\n\n"
-                       "DIR is the server's data folder (default: $MDSERVER_DIR, else /var/lib/mdserver).\n"
-                       "--json prints the whole answer for machines. Exit status: 0 done, 1 refused, 2 wrong call, 3 not found.\n\n");
+        fmt::print(
+            to,
+            "usage: mdctl [-d DIR] [--json] COMMAND ...\n\n"
+            "DIR is the server's data folder (default: $MDSERVER_DIR, else /var/lib/mdserver).\n"
+            "--json prints the whole answer for machines. Exit status: 0 done, 1 refused, 2 wrong "
+            "call, 3 not found.\n\n");
     for (const auto& command : commands())
         if (std::string_view(command.name).starts_with(only))
             fmt::print(to, "  {} {}\n      {}\n", command.name, command.usage, command.summary);
@@ -404,10 +497,14 @@ int main(int argc, char** argv) {
     std::vector<std::string> rest;
     for (; at < all.size(); ++at) {
         const std::string word = all[at];
-        if (word == "-d" && at + 1 < all.size()) call.folder = all[++at];
-        else if (word == "--json") call.json = true;
-        else if (word == "--help" || word == "-h") help = true;
-        else rest.push_back(word);
+        if (word == "-d" && at + 1 < all.size())
+            call.folder = all[++at];
+        else if (word == "--json")
+            call.json = true;
+        else if (word == "--help" || word == "-h")
+            help = true;
+        else
+            rest.push_back(word);
     }
     if (rest.empty() || rest[0] == "help") {
         std::string only;
@@ -421,7 +518,8 @@ int main(int argc, char** argv) {
             if (c == ' ' || name.empty()) name.emplace_back();
             if (c != ' ') name.back() += c;
         }
-        if (rest.size() < name.size() || !std::equal(name.begin(), name.end(), rest.begin())) continue;
+        if (rest.size() < name.size() || !std::equal(name.begin(), name.end(), rest.begin()))
+            continue;
         if (help) {
             print_help(stdout, command.name);
             return 0;
@@ -438,8 +536,8 @@ int main(int argc, char** argv) {
             } else if (std::ranges::find(known, option) != known.end() && i + 1 < rest.size()) {
                 call.arguments.options[option].push_back(rest[++i]);
             } else {
-                stop(fmt::format("{}: no option {}, or its value is missing\n  usage: mdctl {} {}", command.name, rest[i],
-                                 command.name, command.usage),
+                stop(fmt::format("{}: no option {}, or its value is missing\n  usage: mdctl {} {}",
+                                 command.name, rest[i], command.name, command.usage),
                      2);
             }
         }

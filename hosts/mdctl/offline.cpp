@@ -14,7 +14,8 @@ using namespace mailcore;
 using Json = nlohmann::json;
 using Outcome = Result<Json>;
 
-Task<void> run_all(admin::Context& context, std::vector<Json> requests, std::promise<Outcome>& done) {
+Task<void> run_all(admin::Context& context, std::vector<Json> requests,
+                   std::promise<Outcome>& done) {
     Outcome outcome = Json::object();
     for (auto& request : requests) {
         const auto method = request.value("method", "");
@@ -31,7 +32,8 @@ Task<void> run_all(admin::Context& context, std::vector<Json> requests, std::pro
 
 } // namespace
 
-Result<Json> run_offline(const std::string& folder, const std::string& hostname, std::vector<Json> requests) {
+Result<Json> run_offline(const std::string& folder, const std::string& hostname,
+                         std::vector<Json> requests) {
     server::Config config;
     config.data = folder;
     config.hostname = hostname;
@@ -39,7 +41,8 @@ Result<Json> run_offline(const std::string& folder, const std::string& hostname,
     config.loops = 1;
     MAILCORE_TRY(const auto server, server::Server::create(config));
     MAILCORE_TRY(server->start());
-    admin::Context context{server->store(), server->directory(), [](queue::QueueId, bool) {}, "mdctl", {}};
+    admin::Context context{
+        server->store(), server->directory(), [](queue::QueueId, bool) {}, "mdctl", {}};
     auto& scheduler = server->scheduler();
     std::unique_ptr<Scope> scope; // lives on the loop
     std::promise<Outcome> done;

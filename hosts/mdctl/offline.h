@@ -9,8 +9,8 @@
 
 namespace mdctl {
 
-/// Runs requests (as for `ask`) one after the other, up to the first that fails, and answers what the last
-/// one said. Conflict: a server has the store.
+/// Runs requests (as for `ask`) one after the other, up to the first that fails, and answers what
+/// the last one said. Conflict: a server has the store.
 mailcore::Result<nlohmann::json> run_offline(const std::string& folder, const std::string& hostname,
                                              std::vector<nlohmann::json> requests);
 

@@ -10,7 +10,9 @@ namespace mdctl {
 
 namespace {
 
-bool is_number(const std::string& cell) { return !cell.empty() && cell.front() >= '0' && cell.front() <= '9'; }
+bool is_number(const std::string& cell) {
+    return !cell.empty() && cell.front() >= '0' && cell.front() <= '9';
+}
 
 } // namespace
 

@@ -7,22 +7,23 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/socket.h>
-#include <cstdlib>
 #include <unistd.h>
 
 using namespace mailcore;
 
 namespace {
 
-constexpr const char* usage = R"(usage: mdserver run DIR        serve the data folder DIR until SIGTERM or Ctrl-C
+constexpr const char* usage =
+    R"(usage: mdserver run DIR        serve the data folder DIR until SIGTERM or Ctrl-C
        mdserver check DIR      read DIR/mdserver.toml and say what is wrong with it
        mdserver manual         print the reference of mdserver.toml (Markdown)
 
@@ -44,7 +45,8 @@ void notify(std::string_view state) {
     const int socket = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (socket < 0) return;
     const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
-    if (::sendto(socket, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address), size) < 0)
+    if (::sendto(socket, state.data(), state.size(), MSG_NOSIGNAL,
+                 reinterpret_cast<sockaddr*>(&address), size) < 0)
         say("cannot notify the service manager");
     ::close(socket);
 }
@@ -65,7 +67,8 @@ Result<void> drop_privileges(const server::Config& config) {
     if (config.user.empty() || ::geteuid() != 0) return {};
     const auto* user = ::getpwnam(config.user.c_str());
     if (!user) return fail(ErrorKind::NotFound, "server.user: no user " + config.user);
-    if (::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 || ::setuid(user->pw_uid) != 0)
+    if (::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 ||
+        ::setuid(user->pw_uid) != 0)
         return base::fail_errno(errno, "becoming the user", config.user);
     return {};
 }
@@ -84,7 +87,8 @@ int run(const std::string& folder) {
 
     std::unique_ptr<server::LogFile> log;
     if (!config->log_file.empty()) {
-        const auto path = config->log_file.starts_with('/') ? config->log_file : folder + "/" + config->log_file;
+        const auto path =
+            config->log_file.starts_with('/') ? config->log_file : folder + "/" + config->log_file;
         const auto slash = path.rfind('/');
         ::mkdir(path.substr(0, slash).c_str(), 0750);
         auto opened = server::LogFile::open({path, config->log_octets_max, config->log_files_max});
@@ -97,12 +101,16 @@ int run(const std::string& folder) {
     /// Events as text lines on standard error.
     class TextLog final : public base::LogSink {
       public:
-        void write(const base::LogEvent& event) override { fmt::print(stderr, "{}\n", base::to_text(event)); }
+        void write(const base::LogEvent& event) override {
+            fmt::print(stderr, "{}\n", base::to_text(event));
+        }
     };
     TextLog text_log;
 
-    auto created = server::Server::create(*config, {{}, log ? static_cast<base::LogSink*>(log.get()) : &text_log,
-                                                   [] { ::kill(::getpid(), SIGHUP); }});
+    auto created = server::Server::create(
+        *config, {{}, log ? static_cast<base::LogSink*>(log.get()) : &text_log, [] {
+                      ::kill(::getpid(), SIGHUP);
+                  }});
     if (!created) {
         say(created.error().detail);
         return 1;
@@ -117,10 +125,11 @@ int run(const std::string& folder) {
         return 1;
     }
     for (const auto& endpoint : server.endpoints()) {
-        if (!endpoint.path.empty()) say(fmt::format("{} on {}", to_string(endpoint.service), endpoint.path));
+        if (!endpoint.path.empty())
+            say(fmt::format("{} on {}", to_string(endpoint.service), endpoint.path));
         else
-            say(fmt::format("{} on {} port {}", to_string(endpoint.service), endpoint.bound.local_address.to_string(),
-                            endpoint.bound.local_port));
+            say(fmt::format("{} on {} port {}", to_string(endpoint.service),
+                            endpoint.bound.local_address.to_string(), endpoint.bound.local_port));
     }
     for (const auto& warning : server.warnings()) say("warning: " + warning);
     say("ready");

@@ -16,7 +16,8 @@ using store::WriteTransaction;
 
 Result<Address> parse_address(const std::string& text) {
     const auto address = Address::parse(text);
-    if (!address || address->domain.empty()) return fail(ErrorKind::Rejected, "not an address: " + text);
+    if (!address || address->domain.empty())
+        return fail(ErrorKind::Rejected, "not an address: " + text);
     return *address;
 }
 
@@ -39,7 +40,7 @@ Task<Result<Account>> account_of(Context& context, std::string text) {
     MAILCORE_CO_TRY(const auto address, ready(parse_address(text)));
     {
         auto awaited = context.store.read(
-        [address](ReadTransaction& txn) { return find_account(txn, address); });
+            [address](ReadTransaction& txn) { return find_account(txn, address); });
         co_return co_await std::move(awaited);
     }
 }
@@ -76,7 +77,8 @@ Task<Result<std::string>> account_add(Context& context, std::string text) {
     Secret password{request.text("password")};
     account.name = request.text_or("name", "");
     account.administrator = request.flag("administrator");
-    store::QuotaLimits limits{request.number_or("quota_octets", 0), request.number_or("quota_messages", 0)};
+    store::QuotaLimits limits{request.number_or("quota_octets", 0),
+                              request.number_or("quota_messages", 0)};
     if (auto error = request.finish()) co_return std::unexpected(std::move(*error));
     MAILCORE_CO_TRY(account.address, ready(parse_address(address_text)));
     MAILCORE_CO_TRY(const auto id, context.store.write([account, limits](WriteTransaction& txn) {
@@ -138,17 +140,22 @@ Task<Result<std::string>> account_status(Context& context, std::string text) {
     const auto status = request.text("status");
     if (auto error = request.finish()) co_return std::unexpected(std::move(*error));
     MAILCORE_CO_TRY(auto account, account_of(context, address));
-    if (status == "active") account.status = accounts::AccountStatus::Active;
-    else if (status == "frozen") account.status = accounts::AccountStatus::Frozen;
-    else if (status == "disabled") account.status = accounts::AccountStatus::Disabled;
-    else co_return fail(ErrorKind::Rejected, "status: expected active, frozen or disabled");
+    if (status == "active")
+        account.status = accounts::AccountStatus::Active;
+    else if (status == "frozen")
+        account.status = accounts::AccountStatus::Frozen;
+    else if (status == "disabled")
+        account.status = accounts::AccountStatus::Disabled;
+    else
+        co_return fail(ErrorKind::Rejected, "status: expected active, frozen or disabled");
     MAILCORE_CO_TRY(context.store.write(
         [account](WriteTransaction& txn) { return accounts::set_account(txn, account); }));
     co_return std::string("{}");
 }
 
 namespace {
-TxnTask<Result<void>> change_quota(WriteTransaction& txn, store::AccountId id, store::QuotaLimits limits) {
+TxnTask<Result<void>> change_quota(WriteTransaction& txn, store::AccountId id,
+                                   store::QuotaLimits limits) {
     store::AccountEdit edit(txn, store::Access::owner(id), id);
     MAILCORE_CO_TRY(edit.begin());
     MAILCORE_CO_TRY(store::set_quota(edit, limits));
@@ -160,11 +167,13 @@ TxnTask<Result<void>> change_quota(WriteTransaction& txn, store::AccountId id, s
 Task<Result<std::string>> account_quota(Context& context, std::string text) {
     Request request(text);
     const auto address = request.text("address");
-    const store::QuotaLimits limits{request.number_or("quota_octets", 0), request.number_or("quota_messages", 0)};
+    const store::QuotaLimits limits{request.number_or("quota_octets", 0),
+                                    request.number_or("quota_messages", 0)};
     if (auto error = request.finish()) co_return std::unexpected(std::move(*error));
     MAILCORE_CO_TRY(const auto account, account_of(context, address));
-    MAILCORE_CO_TRY(context.store.write(
-        [id = account.id, limits](WriteTransaction& txn) { return change_quota(txn, id, limits); }));
+    MAILCORE_CO_TRY(context.store.write([id = account.id, limits](WriteTransaction& txn) {
+        return change_quota(txn, id, limits);
+    }));
     co_return std::string("{}");
 }
 
@@ -177,9 +186,10 @@ Task<Result<std::string>> account_remove(Context& context, std::string text) {
         [id = account.id](WriteTransaction& txn) { return accounts::remove_account(txn, id); }));
     // Its mail goes in bounded steps, so that nobody waits behind one large transaction.
     for (bool more = true; more;) {
-        MAILCORE_CO_TRY(more, context.store.write(
-                                  [](WriteTransaction& txn) { return accounts::reclaim_accounts(txn); },
-                                  store::Urgency::Reclaim));
+        MAILCORE_CO_TRY(more,
+                        context.store.write(
+                            [](WriteTransaction& txn) { return accounts::reclaim_accounts(txn); },
+                            store::Urgency::Reclaim));
     }
     co_return std::string("{}");
 }
@@ -199,8 +209,9 @@ Task<Result<std::string>> domain_add(Context& context, std::string text) {
         if (!found) co_return fail(ErrorKind::NotFound, "no domain " + alias_of);
         domain.alias_of = found->id;
     }
-    MAILCORE_CO_TRY(const auto id, context.store.write(
-                                       [domain](WriteTransaction& txn) { return accounts::add_domain(txn, domain); }));
+    MAILCORE_CO_TRY(const auto id, context.store.write([domain](WriteTransaction& txn) {
+        return accounts::add_domain(txn, domain);
+    }));
     co_return text_of(Json{{"id", id.value}, {"name", domain.name}});
 }
 
@@ -215,8 +226,11 @@ Task<Result<std::string>> domain_list(Context& context, std::string text) {
         }));
         if (batch.empty()) break;
         for (const auto& domain : batch)
-            list.push_back(Json{{"id", domain.id.value}, {"name", domain.name}, {"disabled", domain.disabled},
-                                {"alias_of", domain.alias_of.value}, {"catch_all", domain.catch_all},
+            list.push_back(Json{{"id", domain.id.value},
+                                {"name", domain.name},
+                                {"disabled", domain.disabled},
+                                {"alias_of", domain.alias_of.value},
+                                {"catch_all", domain.catch_all},
                                 {"separators", domain.detail_separators}});
         after = batch.back().name;
     }
@@ -282,14 +296,16 @@ Task<Result<std::string>> alias_list(Context& context, std::string text) {
     for (const auto& domain : domains) {
         std::string after;
         while (true) {
-            MAILCORE_CO_TRY(const auto batch, context.store.read([id = domain.id, after](ReadTransaction& txn) {
-                return accounts::list_aliases(txn, id, after, 256);
-            }));
+            MAILCORE_CO_TRY(const auto batch,
+                            context.store.read([id = domain.id, after](ReadTransaction& txn) {
+                                return accounts::list_aliases(txn, id, after, 256);
+                            }));
             if (batch.empty()) break;
             for (const auto& alias : batch) {
                 Json targets = Json::array();
                 for (const auto& target : alias.targets) targets.push_back(target.to_string());
-                list.push_back(Json{{"address", alias.address.to_string()}, {"targets", targets},
+                list.push_back(Json{{"address", alias.address.to_string()},
+                                    {"targets", targets},
                                     {"description", alias.description}});
             }
             after = batch.back().address.local;

@@ -29,7 +29,7 @@ enum class Permission : std::uint8_t { Look, Change };
 
 /// One operation. Requests and answers are JSON objects, as the C ABI's events are.
 struct Operation {
-    std::string_view method;  ///< "account.add"
+    std::string_view method; ///< "account.add"
     Permission permission;
     std::string_view request; ///< its fields, for people: "address, password, name?, quota?"
     std::string_view summary;
@@ -39,8 +39,9 @@ struct Operation {
 /// All of them, by name. Immutable.
 [[nodiscard]] std::span<const Operation> operations();
 
-/// Runs one and writes its audit event. NotFound: no such operation. Rejected: the request's fields are not
-/// what the operation wants, or what it wants is not allowed; the text says what. `context` outlives it.
+/// Runs one and writes its audit event. NotFound: no such operation. Rejected: the request's fields
+/// are not what the operation wants, or what it wants is not allowed; the text says what. `context`
+/// outlives it.
 Task<Result<std::string>> run(Context& context, std::string method, std::string request);
 
 } // namespace mailcore::admin

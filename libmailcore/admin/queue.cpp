@@ -18,27 +18,22 @@ using store::TxnTask;
 using store::WriteTransaction;
 
 Json to_json(const Recipient& recipient) {
-    return Json{{"address", recipient.address},
-                {"route", queue::to_string(recipient.route)},
-                {"destination", recipient.destination},
-                {"state", queue::to_string(recipient.state)},
-                {"attempts", recipient.attempts},
-                {"next_try", mime::format_utc(recipient.next_try)},
-                {"status", recipient.status},
-                {"reply", recipient.reply},
-                {"host", recipient.remote_host}};
+    return Json{
+        {"address", recipient.address},         {"route", queue::to_string(recipient.route)},
+        {"destination", recipient.destination}, {"state", queue::to_string(recipient.state)},
+        {"attempts", recipient.attempts},       {"next_try", mime::format_utc(recipient.next_try)},
+        {"status", recipient.status},           {"reply", recipient.reply},
+        {"host", recipient.remote_host}};
 }
 
 Json to_json(const Message& message, const std::vector<Recipient>& recipients) {
     Json list = Json::array();
     for (const auto& recipient : recipients) list.push_back(to_json(recipient));
-    return Json{{"id", message.id.value},
-                {"trace", fmt::format("{:016x}", message.trace.value)},
-                {"sender", message.sender},
-                {"account", message.account},
-                {"size", message.size},
-                {"arrived", mime::format_utc(message.arrived)},
-                {"recipients", std::move(list)}};
+    return Json{
+        {"id", message.id.value},       {"trace", fmt::format("{:016x}", message.trace.value)},
+        {"sender", message.sender},     {"account", message.account},
+        {"size", message.size},         {"arrived", mime::format_utc(message.arrived)},
+        {"recipients", std::move(list)}};
 }
 
 /// The messages a request names: by id, or all.
@@ -47,7 +42,8 @@ Task<Result<std::vector<QueueId>>> named(Context& context, Request& request) {
     const auto id = request.number_or("id", 0);
     const bool all = request.flag("all");
     if (auto error = request.finish()) co_return std::unexpected(std::move(*error));
-    if (id == 0 && !all) co_return fail(ErrorKind::Rejected, "name a message by its id, or say all");
+    if (id == 0 && !all)
+        co_return fail(ErrorKind::Rejected, "name a message by its id, or say all");
     if (!all) {
         ids.push_back(QueueId{id});
         co_return ids;
@@ -69,7 +65,8 @@ enum class Change : std::uint8_t { Retry, Hold, Release, Remove };
 /// One message's recipients, all in one transaction.
 TxnTask<Result<std::uint64_t>> change(WriteTransaction& txn, QueueId id, Change what) {
     MAILCORE_CO_TRY(queue::read_message(txn, id));
-    MAILCORE_CO_TRY(const auto recipients, queue::read_recipients(txn, id, 0, queue::recipients_max));
+    MAILCORE_CO_TRY(const auto recipients,
+                    queue::read_recipients(txn, id, 0, queue::recipients_max));
     std::uint64_t changed = 0;
     for (auto recipient : recipients) {
         using State = queue::State;
@@ -147,8 +144,9 @@ Answer queue_show(Context& context, std::string text) {
     Request request(text);
     const QueueId id{request.number_or("id", 0)};
     if (auto error = request.finish()) co_return std::unexpected(std::move(*error));
-    MAILCORE_CO_TRY(const auto message, context.store.read(
-                                            [id](ReadTransaction& txn) { return queue::read_message(txn, id); }));
+    MAILCORE_CO_TRY(const auto message, context.store.read([id](ReadTransaction& txn) {
+        return queue::read_message(txn, id);
+    }));
     MAILCORE_CO_TRY(const auto recipients, context.store.read([id](ReadTransaction& txn) {
         return queue::read_recipients(txn, id, 0, queue::recipients_max);
     }));

@@ -22,11 +22,12 @@ std::string destination_of(const Recipient& recipient) {
     return recipient.route == Route::Local ? local_destination : recipient.destination;
 }
 
-/// Takes recipients out of the queue, writes down what others wait for, and puts a report in, in one
-/// transaction: neither a report without its reason nor a loss without its report.
-TxnTask<Result<std::optional<queue::QueueId>>>
-write_down(WriteTransaction& txn, queue::QueueId id, std::vector<std::uint32_t> removed,
-           std::vector<Recipient> updated, PreparedReport report) {
+/// Takes recipients out of the queue, writes down what others wait for, and puts a report in, in
+/// one transaction: neither a report without its reason nor a loss without its report.
+TxnTask<Result<std::optional<queue::QueueId>>> write_down(WriteTransaction& txn, queue::QueueId id,
+                                                          std::vector<std::uint32_t> removed,
+                                                          std::vector<Recipient> updated,
+                                                          PreparedReport report) {
     for (const auto index : removed) {
         MAILCORE_CO_TRY(queue::remove_recipient(txn, id, index));
     }
@@ -38,11 +39,12 @@ write_down(WriteTransaction& txn, queue::QueueId id, std::vector<std::uint32_t> 
 
 } // namespace
 
-Courier::Courier(Scheduler& scheduler, store::Store& store, LocalDelivery& local, Reporter& reporter,
-                 RemoteTransport& transport, CourierOptions options, Random& random, Log log)
-    : scheduler_(scheduler), store_(store), local_(local), reporter_(reporter), transport_(transport),
-      options_(std::move(options)), random_(random), log_(log), schedule_(options_.limits),
-      planning_(scheduler), connections_(scheduler) {}
+Courier::Courier(Scheduler& scheduler, store::Store& store, LocalDelivery& local,
+                 Reporter& reporter, RemoteTransport& transport, CourierOptions options,
+                 Random& random, Log log)
+    : scheduler_(scheduler), store_(store), local_(local), reporter_(reporter),
+      transport_(transport), options_(std::move(options)), random_(random), log_(log),
+      schedule_(options_.limits), planning_(scheduler), connections_(scheduler) {}
 
 void Courier::start() {
     if (!loading_) planning_.spawn(load());
@@ -68,7 +70,8 @@ void Courier::stop() {
 void Courier::add(const queue::Message& message, const Recipient& recipient) {
     if (recipient.state != State::Waiting) return schedule_.forget(message.id, recipient.index);
     const auto& sender = message.account.empty() ? message.sender : message.account;
-    schedule_.add(queue::Due{recipient.next_try, message.id, recipient.index}, destination_of(recipient), sender);
+    schedule_.add(queue::Due{recipient.next_try, message.id, recipient.index},
+                  destination_of(recipient), sender);
 }
 
 /// Reads the due index up to the horizon, again and again.
@@ -108,12 +111,14 @@ Task<void> Courier::load() {
 }
 
 Task<void> Courier::plan(queue::QueueId id, bool now) {
-    auto message_awaited = store_.read([id](ReadTransaction& txn) { return queue::read_message(txn, id); });
+    auto message_awaited =
+        store_.read([id](ReadTransaction& txn) { return queue::read_message(txn, id); });
     auto message = co_await std::move(message_awaited);
     if (!message) co_return;
     for (std::uint32_t from = 0;;) {
-        auto recipients_awaited = store_.read(
-            [id, from](ReadTransaction& txn) { return queue::read_recipients(txn, id, from, 256); });
+        auto recipients_awaited = store_.read([id, from](ReadTransaction& txn) {
+            return queue::read_recipients(txn, id, from, 256);
+        });
         auto recipients = co_await std::move(recipients_awaited);
         if (!recipients || recipients->empty()) break;
         for (auto& recipient : *recipients) {
@@ -137,8 +142,8 @@ void Courier::pump() {
     const auto now = scheduler_.wall_now();
     if (const auto at = schedule_.next_time(now)) {
         // The time of day may jump: look again now and then, whatever was planned.
-        const auto wait = std::clamp<std::chrono::microseconds>(*at - now, std::chrono::milliseconds{10},
-                                                                std::chrono::minutes{1});
+        const auto wait = std::clamp<std::chrono::microseconds>(
+            *at - now, std::chrono::milliseconds{10}, std::chrono::minutes{1});
         timer_ = scheduler_.start_timer(scheduler_.now() + wait, [this] {
             timer_.reset();
             pump();
@@ -158,7 +163,8 @@ Task<Result<Courier::Work>> Courier::read(queue::Job job) {
             return queue::read_recipient(txn, id, index);
         });
         auto recipient = co_await std::move(recipient_awaited);
-        if (recipient && recipient->state == State::Waiting) work.recipients.push_back(std::move(*recipient));
+        if (recipient && recipient->state == State::Waiting)
+            work.recipients.push_back(std::move(*recipient));
     }
     co_return work;
 }
@@ -188,7 +194,8 @@ Task<void> Courier::run_local(queue::Job job) {
         if (outcome.kind == Outcome::Kind::Delivered) outcome = Outcome::gone();
         outcomes.push_back(std::move(outcome));
     }
-    co_await settle(job, std::move(work->message), std::move(work->recipients), std::move(outcomes));
+    co_await settle(job, std::move(work->message), std::move(work->recipients),
+                    std::move(outcomes));
 }
 
 /// True if the other side spoke with us.
@@ -214,7 +221,8 @@ Task<bool> Courier::run_remote(const std::string& destination, queue::Job job) {
             schedule_.done(*next);
         } else {
             auto outcomes = co_await connection->send(work->message, work->recipients);
-            co_await settle(*next, std::move(work->message), std::move(work->recipients), std::move(outcomes));
+            co_await settle(*next, std::move(work->message), std::move(work->recipients),
+                            std::move(outcomes));
         }
         next.reset();
         if (!stopped_ && connection->usable() && ++jobs < options_.limits.jobs_per_connection_max)
@@ -226,11 +234,12 @@ Task<bool> Courier::run_remote(const std::string& destination, queue::Job job) {
 
 // Writing down what became of it
 
-Task<void> Courier::settle(const queue::Job& job, queue::Message message, std::vector<Recipient> recipients,
-                           std::vector<Outcome> outcomes) {
+Task<void> Courier::settle(const queue::Job& job, queue::Message message,
+                           std::vector<Recipient> recipients, std::vector<Outcome> outcomes) {
     using Action = mime::RecipientReport::Action;
     const auto now = scheduler_.wall_now();
-    const auto lifetime = message.sender.empty() ? options_.retry.lifetime_null_sender : options_.retry.lifetime;
+    const auto lifetime =
+        message.sender.empty() ? options_.retry.lifetime_null_sender : options_.retry.lifetime;
     const auto expires = message.arrived + lifetime;
     std::vector<std::uint32_t> removed;
     std::vector<Recipient> updated;
@@ -248,11 +257,14 @@ Task<void> Courier::settle(const queue::Job& job, queue::Message message, std::v
             recipient.status = "4.4.7"; // delivery time expired; the last reply says why
         }
         MAILCORE_LOG(log_, Info, "delivery.attempt",
-                     {{"queue_id", message.id}, {"recipient", recipient.address},
+                     {{"queue_id", message.id},
+                      {"recipient", recipient.address},
                       {"outcome", outcome.kind == Outcome::Kind::Delivered ? "delivered"
                                   : outcome.kind == Outcome::Kind::Failed  ? "failed"
                                                                            : "deferred"},
-                      {"host", outcome.remote_host}, {"status", outcome.status}, {"text", outcome.text}},
+                      {"host", outcome.remote_host},
+                      {"status", outcome.status},
+                      {"text", outcome.text}},
                      message.trace);
         switch (outcome.kind) {
         case Outcome::Kind::Delivered:
@@ -262,13 +274,17 @@ Task<void> Courier::settle(const queue::Job& job, queue::Message message, std::v
             break;
         case Outcome::Kind::Failed:
             removed.push_back(recipient.index);
-            if (recipient.notify.failure) failed.push_back({recipient, Action::Failed, std::nullopt});
+            if (recipient.notify.failure)
+                failed.push_back({recipient, Action::Failed, std::nullopt});
             break;
         default:
-            recipient.next_try = std::min(now + options_.retry.wait_after(recipient.attempts, random_), expires);
-            if (!recipient.delay_reported && now - message.arrived >= options_.retry.delay_report_after) {
+            recipient.next_try =
+                std::min(now + options_.retry.wait_after(recipient.attempts, random_), expires);
+            if (!recipient.delay_reported &&
+                now - message.arrived >= options_.retry.delay_report_after) {
                 recipient.delay_reported = true;
-                if (recipient.notify.delay) delayed.push_back({recipient, Action::Delayed, expires});
+                if (recipient.notify.delay)
+                    delayed.push_back({recipient, Action::Delayed, expires});
             }
             updated.push_back(std::move(recipient));
         }
@@ -289,7 +305,9 @@ Task<void> Courier::settle(const queue::Job& job, queue::Message message, std::v
     Result<void> written;
     if (!delivered.empty() && !failed.empty()) {
         const auto indexes = indexes_of(delivered);
-        std::erase_if(removed, [&](auto index) { return std::ranges::find(indexes, index) != indexes.end(); });
+        std::erase_if(removed, [&](auto index) {
+            return std::ranges::find(indexes, index) != indexes.end();
+        });
         auto written_awaited = report(message, std::move(delivered), indexes, {});
         written = co_await std::move(written_awaited);
         delivered.clear();
@@ -305,9 +323,10 @@ Task<void> Courier::settle(const queue::Job& job, queue::Message message, std::v
         written = co_await report(message, std::move(reported), removed, updated);
     }
     if (!written && written.error().kind != ErrorKind::NotFound) {
-        // Nothing was written down: the same again a little later. Mail that was handed over may then go
-        // twice, which is the lesser evil.
-        MAILCORE_LOG(log_, Error, "queue.unwritable", {{"error", written.error().detail}}, message.trace);
+        // Nothing was written down: the same again a little later. Mail that was handed over may
+        // then go twice, which is the lesser evil.
+        MAILCORE_LOG(log_, Error, "queue.unwritable", {{"error", written.error().detail}},
+                     message.trace);
         for (auto& recipient : recipients) {
             recipient.next_try = now + std::chrono::minutes{1};
             add(message, recipient);
@@ -318,7 +337,8 @@ Task<void> Courier::settle(const queue::Job& job, queue::Message message, std::v
 }
 
 Task<Result<void>> Courier::report(queue::Message message, std::vector<Reported> reported,
-                                   std::vector<std::uint32_t> removed, std::vector<Recipient> updated) {
+                                   std::vector<std::uint32_t> removed,
+                                   std::vector<Recipient> updated) {
     const auto id = message.id;
     const auto trace = message.trace;
     MAILCORE_CO_TRY(auto prepared, reporter_.prepare(std::move(message), std::move(reported)));
@@ -331,7 +351,8 @@ Task<Result<void>> Courier::report(queue::Message message, std::vector<Reported>
     auto written = co_await std::move(written_awaited);
     if (!written) co_return std::unexpected(written.error());
     if (*written) {
-        MAILCORE_LOG(log_, Info, "delivery.reported", {{"queue_id", id}, {"report", **written}}, trace);
+        MAILCORE_LOG(log_, Info, "delivery.reported", {{"queue_id", id}, {"report", **written}},
+                     trace);
         planning_.spawn(plan(**written, false));
     }
     co_return Result<void>{};

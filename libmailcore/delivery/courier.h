@@ -19,8 +19,8 @@ namespace mailcore::delivery {
 struct CourierOptions {
     queue::ScheduleLimits limits;
     queue::RetrySchedule retry;
-    std::size_t items_max = 100'000;               ///< recipients planned in memory; the rest waits in rows
-    std::chrono::seconds horizon{600};             ///< how far ahead is planned
+    std::size_t items_max = 100'000;   ///< recipients planned in memory; the rest waits in rows
+    std::chrono::seconds horizon{600}; ///< how far ahead is planned
 };
 
 /// One a store. Every step it takes is a transaction, so it may stop at any moment: what it had not
@@ -36,7 +36,9 @@ class Courier {
     void notice(queue::QueueId id);
     /// The same, and tries them now, whatever their waits are.
     void retry_now(queue::QueueId id);
-    void set_pipeline(std::shared_ptr<const filter::Pipeline> pipeline) { pipeline_ = std::move(pipeline); }
+    void set_pipeline(std::shared_ptr<const filter::Pipeline> pipeline) {
+        pipeline_ = std::move(pipeline);
+    }
     /// Begins nothing new; `under_way` goes to zero.
     void stop();
     [[nodiscard]] std::size_t under_way() const { return connections_.size(); }

@@ -17,8 +17,10 @@ store::TxnTask<Result<queue::Message>> take(store::WriteTransaction& txn, queue:
     message.pieces.clear();
     // The first piece is always what we add on top, so that the rest can be parsed by itself.
     message.pieces.push_back(store::Piece::of(std::move(trace_header)));
-    if (!edited_header.empty()) message.pieces.push_back(store::Piece::of(std::move(edited_header)));
-    else header_octets = 0;
+    if (!edited_header.empty())
+        message.pieces.push_back(store::Piece::of(std::move(edited_header)));
+    else
+        header_octets = 0;
     message.pieces.push_back(store::Piece::of(id, header_octets, blob->size() - header_octets));
     message.size = 0;
     for (const auto& piece : message.pieces) message.size += piece.length;
@@ -45,17 +47,20 @@ Task<Result<queue::QueueId>> Intake::accept(Incoming incoming) {
         analysis = std::make_shared<const Analysis>(
             analyse(*incoming.structure, incoming.trace_header.size()));
 
-    auto message_awaited = store_.write(
-        [message = std::move(incoming.message), blob = incoming.blob, above = std::move(incoming.trace_header),
-         header = std::move(incoming.edited_header), octets = incoming.header_octets,
-         recipients = incoming.recipients](store::WriteTransaction& txn) {
+    auto message_awaited =
+        store_.write([message = std::move(incoming.message), blob = incoming.blob,
+                      above = std::move(incoming.trace_header),
+                      header = std::move(incoming.edited_header), octets = incoming.header_octets,
+                      recipients = incoming.recipients](store::WriteTransaction& txn) {
             return take(txn, message, blob, above, header, octets, recipients);
         });
     auto message = co_await std::move(message_awaited);
     if (!message) co_return std::unexpected(std::move(message).error());
     const auto id = message->id;
     MAILCORE_LOG(log_, Info, "queue.accepted",
-                 {{"queue_id", id}, {"sender", message->sender}, {"recipients", message->recipients},
+                 {{"queue_id", id},
+                  {"sender", message->sender},
+                  {"recipients", message->recipients},
                   {"size", message->size}},
                  message->trace);
     if (incoming.held) co_return id;
@@ -65,7 +70,8 @@ Task<Result<queue::QueueId>> Intake::accept(Incoming incoming) {
         if (recipient.route == queue::Route::Local) local.push_back(std::move(recipient));
     const bool others = local.size() < incoming.recipients.size();
     if (others) remote_(id);
-    if (!local.empty()) scope_.spawn(file(std::move(*message), std::move(local), std::move(analysis), !others));
+    if (!local.empty())
+        scope_.spawn(file(std::move(*message), std::move(local), std::move(analysis), !others));
     co_return id;
 }
 
@@ -73,11 +79,14 @@ Task<void> Intake::file(queue::Message message, std::vector<queue::Recipient> re
                         std::shared_ptr<const Analysis> analysis, bool tell_remote) {
     bool left = false;
     // One after the other: their transactions wait for the same writer anyway, and a message to ten
-    // thousand must not hold ten thousand frames. The courier cares for what could not be filed now.
+    // thousand must not hold ten thousand frames. The courier cares for what could not be filed
+    // now.
     for (auto& recipient : recipients) {
-        const auto outcome = co_await local_.deliver(message, std::move(recipient), analysis, pipeline_);
+        const auto outcome =
+            co_await local_.deliver(message, std::move(recipient), analysis, pipeline_);
         if (outcome.report) remote_(*outcome.report);
-        left = left || outcome.kind == Outcome::Kind::Failed || outcome.kind == Outcome::Kind::Deferred;
+        left = left || outcome.kind == Outcome::Kind::Failed ||
+               outcome.kind == Outcome::Kind::Deferred;
     }
     if (left && tell_remote) remote_(message.id);
 }

@@ -14,35 +14,42 @@ namespace mailcore::delivery {
 
 /// A message that was taken and not yet accepted.
 struct Incoming {
-    queue::Message message; ///< sender, flags, trace, account; id, pieces and counts are filled in here
-    std::string trace_header; ///< fields with CRLFs that go above: Received, Authentication-Results ...
-    store::NewBlobRef blob;   ///< as it came, or as rewritten by submission and the headers stage
-    /// Edited by a filter after the body was taken: takes the place of the blob's first `header_octets`
-    /// octets (fields and empty line). Empty: nothing was.
+    queue::Message
+        message; ///< sender, flags, trace, account; id, pieces and counts are filled in here
+    std::string
+        trace_header; ///< fields with CRLFs that go above: Received, Authentication-Results ...
+    store::NewBlobRef blob; ///< as it came, or as rewritten by submission and the headers stage
+    /// Edited by a filter after the body was taken: takes the place of the blob's first
+    /// `header_octets` octets (fields and empty line). Empty: nothing was.
     std::string edited_header;
     std::uint64_t header_octets = 0;
-    std::shared_ptr<const mime::Structure> structure; ///< of the blob; absent: it will be parsed when filed
+    std::shared_ptr<const mime::Structure>
+        structure; ///< of the blob; absent: it will be parsed when filed
     std::vector<queue::Recipient> recipients;
     bool held = false;
 };
 
-/// Accepts mail, files what is local at once, and tells the courier of the rest. One scheduler's thread.
+/// Accepts mail, files what is local at once, and tells the courier of the rest. One scheduler's
+/// thread.
 class Intake {
   public:
-    /// `remote` is told of each message that has recipients the courier must care for; it is called on this
-    /// scheduler and posts to the courier's.
+    /// `remote` is told of each message that has recipients the courier must care for; it is called
+    /// on this scheduler and posts to the courier's.
     Intake(Scheduler& scheduler, store::Store& store, LocalDelivery& local,
            std::function<void(queue::QueueId)> remote, Log log);
 
     /// Filters of the deliver stage; replaced by a reload.
-    void set_pipeline(std::shared_ptr<const filter::Pipeline> pipeline) { pipeline_ = std::move(pipeline); }
+    void set_pipeline(std::shared_ptr<const filter::Pipeline> pipeline) {
+        pipeline_ = std::move(pipeline);
+    }
 
-    /// One durable transaction: body and queue rows. When it answers, the peer may be told 250. Local
-    /// recipients are filed behind it without being waited for.
-    /// LimitExceeded: the disk is full. Unavailable: the store takes no writes.
+    /// One durable transaction: body and queue rows. When it answers, the peer may be told 250.
+    /// Local recipients are filed behind it without being waited for. LimitExceeded: the disk is
+    /// full. Unavailable: the store takes no writes.
     Task<Result<queue::QueueId>> accept(Incoming incoming);
 
-    /// Local filings under way; a drain waits until there are none. What is left then is in the queue.
+    /// Local filings under way; a drain waits until there are none. What is left then is in the
+    /// queue.
     [[nodiscard]] std::size_t under_way() const { return scope_.size(); }
 
   private:

@@ -20,10 +20,12 @@ using store::WriteTransaction;
 TxnTask<Result<store::MailboxId>> find_folder(WriteTransaction& txn, store::AccountId account,
                                               std::string folder) {
     if (!folder.empty()) {
-        auto found_awaited = store::find_mailbox(txn, store::Access::owner(account), account, folder);
+        auto found_awaited =
+            store::find_mailbox(txn, store::Access::owner(account), account, folder);
         auto found = co_await std::move(found_awaited);
         if (found && found->selectable) co_return found->id;
-        if (!found && found.error().kind != ErrorKind::NotFound && found.error().kind != ErrorKind::Rejected)
+        if (!found && found.error().kind != ErrorKind::NotFound &&
+            found.error().kind != ErrorKind::Rejected)
             co_return std::unexpected(found.error());
     }
     MAILCORE_CO_TRY(const auto state, store::account_state(txn, account));
@@ -55,7 +57,8 @@ TxnTask<Result<Done>> file(WriteTransaction& txn, queue::QueueId id, queue::Reci
 /// A queued message as filters of the deliver stage read it.
 class PieceOctets final : public filter::MessageOctets {
   public:
-    PieceOctets(store::Store& store, const queue::Message& message) : store_(store), message_(message) {}
+    PieceOctets(store::Store& store, const queue::Message& message)
+        : store_(store), message_(message) {}
     std::uint64_t size() const override { return message_.size; }
     Task<Result<std::string>> read(std::uint64_t offset, std::size_t octets) override {
         return read_octets(store_, message_, offset, octets);
@@ -124,12 +127,12 @@ Task<Outcome> LocalDelivery::deliver(queue::Message message, queue::Recipient re
         if (context.folder) recipient.folder = *context.folder;
         switch (verdict.kind) {
         case filter::Verdict::Kind::Reject:
-            co_return Outcome::failed(verdict.enhanced.empty() ? "5.7.1" : verdict.enhanced, verdict.text);
+            co_return Outcome::failed(verdict.enhanced.empty() ? "5.7.1" : verdict.enhanced,
+                                      verdict.text);
         case filter::Verdict::Kind::Defer:
-            co_return Outcome::deferred(verdict.enhanced.empty() ? "4.7.1" : verdict.enhanced, verdict.text);
-        case filter::Verdict::Kind::Quarantine:
-            recipient.folder = "Junk";
-            break;
+            co_return Outcome::deferred(verdict.enhanced.empty() ? "4.7.1" : verdict.enhanced,
+                                        verdict.text);
+        case filter::Verdict::Kind::Quarantine: recipient.folder = "Junk"; break;
         case filter::Verdict::Kind::Discard: {
             const auto id = message.id;
             const auto index = recipient.index;
@@ -145,7 +148,8 @@ Task<Outcome> LocalDelivery::deliver(queue::Message message, queue::Recipient re
     }
     if (!analysis) {
         auto read = co_await read_and_analyse(message);
-        if (!read) co_return Outcome::deferred("4.3.0", "message cannot be read: " + read.error().detail);
+        if (!read)
+            co_return Outcome::deferred("4.3.0", "message cannot be read: " + read.error().detail);
         analysis = std::move(*read);
     }
 
@@ -176,15 +180,19 @@ Task<Outcome> LocalDelivery::deliver(queue::Message message, queue::Recipient re
         if (!prepared) co_return Outcome::deferred("4.3.0", prepared.error().detail);
         report = std::move(*prepared);
     }
-    auto filed_awaited = store_.write([id = message.id, recipient, email = std::move(email), received,
-                                       report = std::move(report)](WriteTransaction& txn) {
-        return file(txn, id, recipient, email, received, report);
-    });
+    auto filed_awaited =
+        store_.write([id = message.id, recipient, email = std::move(email), received,
+                      report = std::move(report)](WriteTransaction& txn) {
+            return file(txn, id, recipient, email, received, report);
+        });
     auto filed = co_await std::move(filed_awaited);
     if (filed) {
         MAILCORE_LOG(log_, Info, "delivery.filed",
-                     {{"recipient", recipient.address}, {"account", recipient.account},
-                      {"mailbox", filed->filed.mailbox}, {"uid", filed->filed.uid.value}, {"size", message.size}},
+                     {{"recipient", recipient.address},
+                      {"account", recipient.account},
+                      {"mailbox", filed->filed.mailbox},
+                      {"uid", filed->filed.uid.value},
+                      {"size", message.size}},
                      message.trace);
         auto outcome = Outcome::delivered("filed");
         outcome.report = filed->report;
@@ -196,8 +204,9 @@ Task<Outcome> LocalDelivery::deliver(queue::Message message, queue::Recipient re
         // The row is gone, or the account: only in the first case is there nothing left to do.
         const auto id = message.id;
         const auto index = recipient.index;
-        auto row_awaited = store_.read(
-            [id, index](store::ReadTransaction& txn) { return queue::read_recipient(txn, id, index); });
+        auto row_awaited = store_.read([id, index](store::ReadTransaction& txn) {
+            return queue::read_recipient(txn, id, index);
+        });
         auto row = co_await std::move(row_awaited);
         if (!row && row.error().kind == ErrorKind::NotFound) co_return Outcome::gone();
         co_return Outcome::failed("5.1.1", "no such mailbox here");

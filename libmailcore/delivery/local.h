@@ -14,15 +14,17 @@
 namespace mailcore::delivery {
 
 struct LocalOptions {
-    bool delivered_to = true;   ///< adds Delivered-To with the address that led there
-    bool over_quota_fails = false; ///< false: mail for a full mailbox waits (4.2.2); true: returned (5.2.2)
-    std::uint64_t parse_octets_max = 256 * 1024 * 1024; ///< of a message that has to be parsed again
+    bool delivered_to = true; ///< adds Delivered-To with the address that led there
+    bool over_quota_fails =
+        false; ///< false: mail for a full mailbox waits (4.2.2); true: returned (5.2.2)
+    std::uint64_t parse_octets_max =
+        256 * 1024 * 1024; ///< of a message that has to be parsed again
 };
 
 /// What is known of a message's octets, computed once. Immutable; shared by its recipients.
 struct Analysis {
-    std::string structure;        ///< mime::Structure::encoded
-    std::uint64_t offset = 0;     ///< octets before those it describes
+    std::string structure;                ///< mime::Structure::encoded
+    std::uint64_t offset = 0;             ///< octets before those it describes
     std::vector<std::string> message_ids; ///< as store::NewEmail wants them
     std::string base_subject;
 };
@@ -34,9 +36,9 @@ class LocalDelivery {
     LocalDelivery(store::Store& store, Reporter& reporter, LocalOptions options, Log log)
         : store_(store), reporter_(reporter), options_(options), log_(log) {}
 
-    /// Asks the deliver stage, files, and takes the recipient out of the queue, both in one transaction; a
-    /// report of success (RFC 3461 §4.1), where one is wished, goes into the queue with them.
-    /// `analysis`: absent after a restart; the message is then read and parsed again.
+    /// Asks the deliver stage, files, and takes the recipient out of the queue, both in one
+    /// transaction; a report of success (RFC 3461 §4.1), where one is wished, goes into the queue
+    /// with them. `analysis`: absent after a restart; the message is then read and parsed again.
     Task<Outcome> deliver(queue::Message message, queue::Recipient recipient,
                           std::shared_ptr<const Analysis> analysis,
                           std::shared_ptr<const filter::Pipeline> pipeline);

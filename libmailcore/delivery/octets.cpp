@@ -12,12 +12,13 @@ Task<Result<std::string>> read_octets(store::Store& store, const queue::Message&
             offset -= piece.length;
             continue;
         }
-        const auto wanted =
-            static_cast<std::size_t>(std::min<std::uint64_t>(octets - out.size(), piece.length - offset));
+        const auto wanted = static_cast<std::size_t>(
+            std::min<std::uint64_t>(octets - out.size(), piece.length - offset));
         if (piece.blob.value == 0) {
             out += std::string_view(piece.octets).substr(static_cast<std::size_t>(offset), wanted);
         } else {
-            MAILCORE_CO_TRY(const auto got, store.read_blob(piece.blob, piece.offset + offset, wanted));
+            MAILCORE_CO_TRY(const auto got,
+                            store.read_blob(piece.blob, piece.offset + offset, wanted));
             out += got;
         }
         offset = 0;

@@ -54,7 +54,7 @@ class ClientDialogue final : public base::Dialogue {
     }
     Scheduler& scheduler_;
     smtp::ClientEngine engine_;
-    std::deque<ClientEvent> events_; // the engine has a few under way
+    std::deque<ClientEvent> events_;                          // the engine has a few under way
     std::optional<base::Completion<bool>::Completer> waiter_; // absent: nobody waits
     bool ended_ = false;
 };
@@ -87,8 +87,10 @@ Outcome outcome_of(const smtp::RecipientResult& result, const std::string& host)
     const auto text = smtp::to_string(*result.reply);
     // 552 to RCPT once meant "too many recipients" (RFC 5321 §4.5.3.1.10).
     const bool crowded = result.stage == smtp::Stage::Rcpt && result.reply->code == 552;
-    if (result.reply->is_permanent() && !crowded) return Outcome::failed(status_of(*result.reply), text, host);
-    return Outcome::deferred(result.reply->is_transient() ? status_of(*result.reply) : "4.0.0", text, host);
+    if (result.reply->is_permanent() && !crowded)
+        return Outcome::failed(status_of(*result.reply), text, host);
+    return Outcome::deferred(result.reply->is_transient() ? status_of(*result.reply) : "4.0.0",
+                             text, host);
 }
 
 Outcome outcome_of(const smtp::Ended& ended, const std::string& host) {
@@ -111,11 +113,13 @@ class SmtpConnection final : public RemoteConnection {
         auto envelope = envelope_of(message, recipients);
         std::vector<Outcome> outcomes;
         if (!envelope) {
-            outcomes.assign(recipients.size(), Outcome::failed("5.1.3", "address cannot be written", host_));
+            outcomes.assign(recipients.size(),
+                            Outcome::failed("5.1.3", "address cannot be written", host_));
             co_return outcomes;
         }
         if (!usable()) {
-            outcomes.assign(recipients.size(), Outcome::deferred("4.4.2", "connection is lost", host_));
+            outcomes.assign(recipients.size(),
+                            Outcome::deferred("4.4.2", "connection is lost", host_));
             co_return outcomes;
         }
         auto& client = dialogue_->client();
@@ -159,8 +163,8 @@ class SmtpConnection final : public RemoteConnection {
     }
 
   private:
-    static std::optional<smtp::Envelope> envelope_of(const queue::Message& message,
-                                                     const std::vector<queue::Recipient>& recipients) {
+    static std::optional<smtp::Envelope>
+    envelope_of(const queue::Message& message, const std::vector<queue::Recipient>& recipients) {
         smtp::Envelope envelope;
         const auto sender = smtp::parse_path("<" + message.sender + ">", codec::Utf8::Allowed);
         if (!sender) return std::nullopt;
@@ -178,11 +182,12 @@ class SmtpConnection final : public RemoteConnection {
             smtp::Envelope::Recipient to;
             to.path = *path;
             if (recipient.notify != queue::Notify{})
-                to.parameters.notify = smtp::Notify{recipient.notify.success, recipient.notify.failure,
-                                                    recipient.notify.delay};
+                to.parameters.notify = smtp::Notify{
+                    recipient.notify.success, recipient.notify.failure, recipient.notify.delay};
             if (const auto semicolon = recipient.original.find(';'); semicolon != std::string::npos)
-                to.parameters.original_recipient = smtp::OriginalRecipient{
-                    recipient.original.substr(0, semicolon), recipient.original.substr(semicolon + 1)};
+                to.parameters.original_recipient =
+                    smtp::OriginalRecipient{recipient.original.substr(0, semicolon),
+                                            recipient.original.substr(semicolon + 1)};
             envelope.recipients.push_back(std::move(to));
         }
         return envelope;
@@ -195,8 +200,9 @@ class SmtpConnection final : public RemoteConnection {
 };
 
 /// AUTH with a user's name; the refusal if it fails.
-Task<std::optional<Outcome>> log_in(ClientDialogue& dialogue, base::Connection& connection, std::string user,
-                                    Secret password, bool private_channel, std::string host, Random& random) {
+Task<std::optional<Outcome>> log_in(ClientDialogue& dialogue, base::Connection& connection,
+                                    std::string user, Secret password, bool private_channel,
+                                    std::string host, Random& random) {
     auto& client = dialogue.client();
     std::vector<sasl::Mechanism> offered;
     for (const auto& name : client.capabilities().mechanisms)
@@ -208,16 +214,20 @@ Task<std::optional<Outcome>> log_in(ClientDialogue& dialogue, base::Connection& 
     credentials.authcid = std::move(user);
     credentials.password = std::move(password);
     sasl::ClientOptions options;
-    auto exchange = sasl::ClientExchange::create(*mechanism, std::move(credentials), std::move(options), random);
+    auto exchange = sasl::ClientExchange::create(*mechanism, std::move(credentials),
+                                                 std::move(options), random);
     if (!exchange) co_return Outcome::deferred("4.7.0", exchange.error().detail, host);
-    const auto id = client.authenticate(sasl::to_string(*mechanism), (*exchange)->initial_response());
+    const auto id =
+        client.authenticate(sasl::to_string(*mechanism), (*exchange)->initial_response());
     connection.wake();
     while (true) {
         auto event = co_await dialogue.next();
         if (const auto* challenge = std::get_if<smtp::AuthChallenge>(&event)) {
             auto response = (*exchange)->respond(challenge->octets.reveal());
-            if (response) client.respond(id, *response);
-            else client.cancel(id);
+            if (response)
+                client.respond(id, *response);
+            else
+                client.cancel(id);
             connection.wake();
         } else if (const auto* done = std::get_if<smtp::AuthDone>(&event)) {
             if (!done->reply.is_positive())
@@ -285,19 +295,23 @@ SmtpTransport::find_hosts(std::string destination) {
         co_return hosts;
     }
     const auto name = dns::Name::parse_unicode(destination);
-    if (!name) co_return std::unexpected(Outcome::failed("5.1.2", "not a domain name: " + destination));
+    if (!name)
+        co_return std::unexpected(Outcome::failed("5.1.2", "not a domain name: " + destination));
     auto exchangers = co_await dns::lookup_mail_exchangers(resolver_, random_, *name);
     if (!exchangers)
-        co_return std::unexpected(
-            Outcome::deferred("4.4.3", "DNS cannot answer for " + destination + ": " + exchangers.error().detail));
+        co_return std::unexpected(Outcome::deferred(
+            "4.4.3", "DNS cannot answer for " + destination + ": " + exchangers.error().detail));
     using Status = dns::MailExchangers::Status;
     switch (exchangers->status) {
     case Status::NullMx:
-        co_return std::unexpected(Outcome::failed("5.1.10", "domain " + destination + " takes no mail (null MX)"));
+        co_return std::unexpected(
+            Outcome::failed("5.1.10", "domain " + destination + " takes no mail (null MX)"));
     case Status::NxDomain:
-        co_return std::unexpected(Outcome::failed("5.1.2", "domain " + destination + " does not exist"));
+        co_return std::unexpected(
+            Outcome::failed("5.1.2", "domain " + destination + " does not exist"));
     case Status::Unusable:
-        co_return std::unexpected(Outcome::failed("5.4.4", "domain " + destination + " has no usable MX"));
+        co_return std::unexpected(
+            Outcome::failed("5.4.4", "domain " + destination + " has no usable MX"));
     case Status::Implicit:
         host.name = name->to_string();
         hosts.push_back(host);
@@ -314,7 +328,8 @@ SmtpTransport::find_hosts(std::string destination) {
             break;
         }
     if (usable == 0)
-        co_return std::unexpected(Outcome::failed("5.4.6", "mail for " + destination + " loops back to us"));
+        co_return std::unexpected(
+            Outcome::failed("5.4.6", "mail for " + destination + " loops back to us"));
     for (std::size_t i = 0; i < usable; ++i) {
         host.name = exchangers->hosts[i].host.to_string();
         hosts.push_back(host);
@@ -322,7 +337,8 @@ SmtpTransport::find_hosts(std::string destination) {
     co_return hosts;
 }
 
-Task<std::expected<std::unique_ptr<RemoteConnection>, Outcome>> SmtpTransport::open(std::string destination) {
+Task<std::expected<std::unique_ptr<RemoteConnection>, Outcome>>
+SmtpTransport::open(std::string destination) {
     auto hosts = co_await find_hosts(destination);
     if (!hosts) co_return std::unexpected(std::move(hosts).error());
     auto last = Outcome::deferred("4.4.4", "no host of " + destination + " has an address");
@@ -340,7 +356,8 @@ Task<std::expected<std::unique_ptr<RemoteConnection>, Outcome>> SmtpTransport::o
             auto found = co_await dns::lookup_addresses(resolver_, *name, options_.families);
             if (!found) {
                 dns_failed = true;
-                last = Outcome::deferred("4.4.3", "DNS cannot answer for " + host.name + ": " + found.error().detail);
+                last = Outcome::deferred("4.4.3", "DNS cannot answer for " + host.name + ": " +
+                                                      found.error().detail);
                 continue;
             }
             addresses = std::move(found->addresses);
@@ -358,11 +375,14 @@ Task<std::expected<std::unique_ptr<RemoteConnection>, Outcome>> SmtpTransport::o
             last = std::move(opened).error();
             all_refuse = all_refuse && last.kind == Outcome::Kind::Failed;
             MAILCORE_LOG(log_, Info, "delivery.host_failed",
-                         {{"destination", destination}, {"host", host.name}, {"address", address.to_string()},
+                         {{"destination", destination},
+                          {"host", host.name},
+                          {"address", address.to_string()},
                           {"text", last.text}});
         }
     }
-    // One host's refusal is final only if every other said the same (RFC 5321 §5.1 wants all tried).
+    // One host's refusal is final only if every other said the same (RFC 5321 §5.1 wants all
+    // tried).
     if (any_address && !all_refuse && last.kind == Outcome::Kind::Failed)
         last = Outcome::deferred("4.4.1", last.text, last.remote_host);
     if (!any_address && !dns_failed)
@@ -403,11 +423,12 @@ SmtpTransport::open_address(Host host, IpAddress address, HopTls tls) {
     if (!host.user.empty()) {
         const auto& peer = dialogue->client().peer();
         const bool private_channel = peer.tls.has_value() || address.is_loopback();
-        auto refused = co_await log_in(*dialogue, *connection, host.user, host.password, private_channel,
-                                       host.name, random_);
+        auto refused = co_await log_in(*dialogue, *connection, host.user, host.password,
+                                       private_channel, host.name, random_);
         if (refused) co_return std::unexpected(std::move(*refused));
     }
-    co_return std::make_unique<SmtpConnection>(store_, host.name, std::move(dialogue), std::move(connection));
+    co_return std::make_unique<SmtpConnection>(store_, host.name, std::move(dialogue),
+                                               std::move(connection));
 }
 
 } // namespace mailcore::delivery

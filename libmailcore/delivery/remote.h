@@ -1,4 +1,5 @@
-// Mail to other hosts over SMTP: finding them (RFC 5321 §5.1), reaching one, and handing messages over.
+// Mail to other hosts over SMTP: finding them (RFC 5321 §5.1), reaching one, and handing messages
+// over.
 #pragma once
 
 #include "libmailcore/base/connector.h"
@@ -26,18 +27,18 @@ enum class HopTls : std::uint8_t {
 
 /// Where mail for a domain goes instead of where the DNS says: a smart host, a gateway, a test.
 struct HostRoute {
-    std::string domain;      ///< lower case A-labels; "*": all that have no route of their own
-    std::string host;        ///< a name (its addresses are used, not its MX) or an address
+    std::string domain; ///< lower case A-labels; "*": all that have no route of their own
+    std::string host;   ///< a name (its addresses are used, not its MX) or an address
     std::uint16_t port = 25;
     bool implicit_tls = false; ///< TLS from the first octet on (submissions, port 465)
     HopTls tls = HopTls::Opportunistic;
-    std::string user;        ///< AUTH; empty: none. Never without TLS, but on this machine
+    std::string user; ///< AUTH; empty: none. Never without TLS, but on this machine
     Secret password;
 };
 
 struct RemoteOptions {
-    std::string hostname;      ///< for EHLO, and to know ourselves in an MX list
-    std::uint16_t port = 25;   ///< of hosts that the DNS names
+    std::string hostname;               ///< for EHLO, and to know ourselves in an MX list
+    std::uint16_t port = 25;            ///< of hosts that the DNS names
     HopTls tls = HopTls::Opportunistic; ///< to hosts that the DNS names
     dns::Families families = dns::Families::Both;
     std::vector<HostRoute> routes;
@@ -49,12 +50,13 @@ struct RemoteOptions {
 /// The courier's port to the world. Loop thread only.
 class SmtpTransport final : public RemoteTransport {
   public:
-    SmtpTransport(Scheduler& scheduler, Connector& connector, dns::Resolver& resolver, store::Store& store,
-                  RemoteOptions options, Random& random, Log log)
+    SmtpTransport(Scheduler& scheduler, Connector& connector, dns::Resolver& resolver,
+                  store::Store& store, RemoteOptions options, Random& random, Log log)
         : scheduler_(scheduler), connector_(connector), resolver_(resolver), store_(store),
           options_(std::move(options)), random_(random), log_(log) {}
 
-    Task<std::expected<std::unique_ptr<RemoteConnection>, Outcome>> open(std::string destination) override;
+    Task<std::expected<std::unique_ptr<RemoteConnection>, Outcome>>
+    open(std::string destination) override;
 
     /// Takes effect with the next `open`. Loop thread only.
     void set_options(RemoteOptions options) { options_ = std::move(options); }
@@ -71,8 +73,8 @@ class SmtpTransport final : public RemoteTransport {
     };
     Task<std::expected<std::vector<Host>, Outcome>> find_hosts(std::string destination);
     [[nodiscard]] const HostRoute* route_for(const std::string& domain) const;
-    Task<std::expected<std::unique_ptr<RemoteConnection>, Outcome>> open_address(Host host, IpAddress address,
-                                                                                 HopTls tls);
+    Task<std::expected<std::unique_ptr<RemoteConnection>, Outcome>>
+    open_address(Host host, IpAddress address, HopTls tls);
 
     Scheduler& scheduler_;
     Connector& connector_;

@@ -25,21 +25,23 @@ std::string_view introduction(Action action) {
     switch (action) {
     case Action::Failed: return "Your message could not be delivered to these recipients:";
     case Action::Delayed:
-        return "Your message could not be delivered yet to these recipients. Nothing has to be done: it is "
+        return "Your message could not be delivered yet to these recipients. Nothing has to be "
+               "done: it is "
                "tried again.";
     default: return "Your message was delivered to these recipients:";
     }
 }
 
 std::string text(const ReportOptions& options, const std::vector<Reported>& reported) {
-    std::string out = fmt::format("This is the mail system at {}.\r\n\r\n{}\r\n\r\n", options.hostname,
-                                  introduction(reported.front().action));
+    std::string out = fmt::format("This is the mail system at {}.\r\n\r\n{}\r\n\r\n",
+                                  options.hostname, introduction(reported.front().action));
     for (const auto& [recipient, action, until] : reported) {
         fmt::format_to(std::back_inserter(out), "<{}>", recipient.address);
         if (!recipient.reply.empty())
-            fmt::format_to(std::back_inserter(out), ": {}{}{}",
-                           recipient.remote_host.empty() ? "" : "host " + recipient.remote_host + " said: ",
-                           recipient.reply, "");
+            fmt::format_to(
+                std::back_inserter(out), ": {}{}{}",
+                recipient.remote_host.empty() ? "" : "host " + recipient.remote_host + " said: ",
+                recipient.reply, "");
         out += "\r\n";
     }
     return out;
@@ -93,11 +95,13 @@ store::TxnTask<Result<std::optional<queue::QueueId>>> enqueue(store::WriteTransa
     co_return id;
 }
 
-Task<Result<PreparedReport>> Reporter::prepare(queue::Message message, std::vector<Reported> reported) {
+Task<Result<PreparedReport>> Reporter::prepare(queue::Message message,
+                                               std::vector<Reported> reported) {
     PreparedReport prepared;
     if (reported.empty() || message.sender.empty()) co_return prepared;
     auto routing = co_await router_.route(message.sender);
-    if (!routing && routing.error().kind == ErrorKind::Unavailable) co_return std::unexpected(routing.error());
+    if (!routing && routing.error().kind == ErrorKind::Unavailable)
+        co_return std::unexpected(routing.error());
     if (!routing || routing->recipients.empty()) co_return prepared;
     const bool failure = reported.front().action == mime::RecipientReport::Action::Failed;
     const bool full = failure && message.returns != queue::Return::Headers &&
@@ -107,19 +111,21 @@ Task<Result<PreparedReport>> Reporter::prepare(queue::Message message, std::vect
         const auto end = original.find("\r\n\r\n");
         if (end != std::string::npos) original.resize(end + 2);
     }
-    const auto text =
-        write_report(options_, message, reported, std::move(original),
-                     full ? mime::DeliveryReport::Return::Full : mime::DeliveryReport::Return::Headers,
-                     scheduler_.wall_now(), random_);
+    const auto text = write_report(options_, message, reported, std::move(original),
+                                   full ? mime::DeliveryReport::Return::Full
+                                        : mime::DeliveryReport::Return::Headers,
+                                   scheduler_.wall_now(), random_);
     const auto writer = store_.new_blob(scheduler_, text.size());
     MAILCORE_CO_TRY(writer->append(text));
     MAILCORE_CO_TRY(prepared.blob, writer->finish());
     prepared.envelope.trace = message.trace;
     prepared.envelope.smtputf8 = message.smtputf8;
     prepared.envelope.auto_submitted = true;
-    prepared.envelope.eight_bit = std::ranges::any_of(text, [](char c) { return static_cast<signed char>(c) < 0; });
+    prepared.envelope.eight_bit =
+        std::ranges::any_of(text, [](char c) { return static_cast<signed char>(c) < 0; });
     prepared.recipients = std::move(routing->recipients);
-    for (auto& recipient : prepared.recipients) recipient.notify = queue::Notify{false, false, false};
+    for (auto& recipient : prepared.recipients)
+        recipient.notify = queue::Notify{false, false, false};
     co_return prepared;
 }
 

@@ -29,14 +29,19 @@ Task<Result<Routing>> Router::route(std::string text) {
         recipient.address = local.original.to_string();
         recipient.route = queue::Route::Local;
         recipient.account = local.account;
-        if (local.detail_folder == accounts::DetailFolder::IfExists) recipient.folder = local.detail;
+        if (local.detail_folder == accounts::DetailFolder::IfExists)
+            recipient.folder = local.detail;
         routing.recipients.push_back(std::move(recipient));
     }
     for (const auto& target : expansion.remote) to_remote(target);
-    if (expansion.cut) routing.kind = Routing::Kind::Broken;
-    else if (!routing.recipients.empty()) routing.kind = Routing::Kind::Known;
-    else if (!expansion.disabled.empty()) routing.kind = Routing::Kind::Disabled;
-    else routing.kind = Routing::Kind::Unknown;
+    if (expansion.cut)
+        routing.kind = Routing::Kind::Broken;
+    else if (!routing.recipients.empty())
+        routing.kind = Routing::Kind::Known;
+    else if (!expansion.disabled.empty())
+        routing.kind = Routing::Kind::Disabled;
+    else
+        routing.kind = Routing::Kind::Unknown;
     co_return routing;
 }
 

@@ -12,12 +12,14 @@
 
 namespace mailcore::delivery {
 
-/// A connection to a host of a destination, ready for messages one after the other. Loop thread only.
+/// A connection to a host of a destination, ready for messages one after the other. Loop thread
+/// only.
 class RemoteConnection {
   public:
     virtual ~RemoteConnection() = default;
     /// Hands a message over for these recipients; an outcome for each, in their order. Never fails
-    /// otherwise: what breaks on the way is an outcome. `message` and `recipients` must outlive the task.
+    /// otherwise: what breaks on the way is an outcome. `message` and `recipients` must outlive the
+    /// task.
     virtual Task<std::vector<Outcome>> send(const queue::Message& message,
                                             const std::vector<queue::Recipient>& recipients) = 0;
     /// True if another message may be sent.
@@ -30,8 +32,8 @@ class RemoteConnection {
 class RemoteTransport {
   public:
     virtual ~RemoteTransport() = default;
-    /// `destination`: as in queue::Recipient. The unexpected outcome holds for all its recipients: Failed
-    /// (no such domain, null MX) or Deferred (nobody answers).
+    /// `destination`: as in queue::Recipient. The unexpected outcome holds for all its recipients:
+    /// Failed (no such domain, null MX) or Deferred (nobody answers).
     virtual Task<std::expected<std::unique_ptr<RemoteConnection>, Outcome>>
     open(std::string destination) = 0;
 };

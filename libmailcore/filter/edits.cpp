@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::size_t line_octets_wanted = 78;
 
-/// Where the field that starts at `at` ends: behind its last line's CRLF, or at the end of the block.
+/// Where the field that starts at `at` ends: behind its last line's CRLF, or at the end of the
+/// block.
 std::size_t field_end(std::string_view header, std::size_t at) {
     while (true) {
         const auto end = header.find("\r\n", at);
@@ -58,9 +59,8 @@ std::string cleaned(std::string_view value) {
 } // namespace
 
 bool is_header_name(std::string_view name) {
-    return !name.empty() && name.size() <= 76 && std::ranges::all_of(name, [](char c) {
-        return codec::is_visible(c) && c != ':';
-    });
+    return !name.empty() && name.size() <= 76 &&
+           std::ranges::all_of(name, [](char c) { return codec::is_visible(c) && c != ':'; });
 }
 
 std::string apply_edits(std::string_view header, const std::vector<HeaderEdit>& edits) {
@@ -74,7 +74,8 @@ std::string apply_edits(std::string_view header, const std::vector<HeaderEdit>& 
     for (const auto& edit : std::span(edits).first(std::min(edits.size(), header_edits_max)))
         std::visit(overloaded{
                        [&](const AddHeader& add) {
-                           fields.insert(add.where == AddHeader::Where::Top ? fields.begin() : fields.end(),
+                           fields.insert(add.where == AddHeader::Where::Top ? fields.begin()
+                                                                            : fields.end(),
                                          written(add.name, cleaned(add.value)));
                        },
                        [&](const RemoveHeader& remove) {
@@ -86,11 +87,14 @@ std::string apply_edits(std::string_view header, const std::vector<HeaderEdit>& 
                            });
                        },
                        [&](const ReplaceHeader& replace) {
-                           const auto found = std::ranges::find_if(
-                               fields, [&](const auto& field) { return is_named(field, replace.name); });
+                           const auto found = std::ranges::find_if(fields, [&](const auto& field) {
+                               return is_named(field, replace.name);
+                           });
                            auto text = written(replace.name, cleaned(replace.value));
-                           if (found == fields.end()) fields.push_back(std::move(text));
-                           else *found = std::move(text);
+                           if (found == fields.end())
+                               fields.push_back(std::move(text));
+                           else
+                               *found = std::move(text);
                        },
                    },
                    edit);

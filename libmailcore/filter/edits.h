@@ -28,15 +28,17 @@ struct ReplaceHeader {
 };
 using HeaderEdit = std::variant<AddHeader, RemoveHeader, ReplaceHeader>;
 
-inline constexpr std::size_t header_edits_max = 200;      ///< of one message, all filters together
+inline constexpr std::size_t header_edits_max = 200; ///< of one message, all filters together
 inline constexpr std::size_t header_value_octets_max = 16 * 1024;
 
 /// True for one or more of 0x21 to 0x7E without a colon (RFC 5322 §2.2).
 [[nodiscard]] bool is_header_name(std::string_view name);
 
-/// A header block (fields with their CRLFs, without the empty line) with `edits` made in their order. What
-/// is not edited stays octet for octet. Line ends and NUL in values become spaces, so that a value can
-/// never begin a field of its own; lines are folded at white space near 78 octets (RFC 5322 §2.1.1).
-[[nodiscard]] std::string apply_edits(std::string_view header, const std::vector<HeaderEdit>& edits);
+/// A header block (fields with their CRLFs, without the empty line) with `edits` made in their
+/// order. What is not edited stays octet for octet. Line ends and NUL in values become spaces, so
+/// that a value can never begin a field of its own; lines are folded at white space near 78 octets
+/// (RFC 5322 §2.1.1).
+[[nodiscard]] std::string apply_edits(std::string_view header,
+                                      const std::vector<HeaderEdit>& edits);
 
 } // namespace mailcore::filter

@@ -22,8 +22,8 @@ class Structure;
 
 namespace mailcore::filter {
 
-/// Where in a message's life a filter is asked. Verdicts up to Message come before the `250`, so that
-/// refused mail is refused and never bounced.
+/// Where in a message's life a filter is asked. Verdicts up to Message come before the `250`, so
+/// that refused mail is refused and never bounced.
 enum class Stage : std::uint8_t {
     Connect, ///< a peer has connected
     Helo,    ///< it has said its name
@@ -62,21 +62,22 @@ class MessageOctets {
     virtual Task<Result<std::string>> read(std::uint64_t offset, std::size_t octets) = 0;
 };
 
-/// What is known so far; grows from stage to stage. Filters change it only through the edits at its end.
+/// What is known so far; grows from stage to stage. Filters change it only through the edits at its
+/// end.
 struct Context {
     PeerInfo peer;
-    std::string peer_name;      ///< of the reverse lookup, verified; empty: none
-    std::string helo;           ///< as the peer said it
-    std::string account;        ///< address of the authenticated account; empty: nobody
-    bool submission = false;    ///< on a submission port: a user's client, not another server
+    std::string peer_name;   ///< of the reverse lookup, verified; empty: none
+    std::string helo;        ///< as the peer said it
+    std::string account;     ///< address of the authenticated account; empty: nobody
+    bool submission = false; ///< on a submission port: a user's client, not another server
     TraceId trace;
 
-    std::string sender;         ///< MAIL FROM without brackets; empty: the null path
+    std::string sender;                  ///< MAIL FROM without brackets; empty: the null path
     std::vector<std::string> recipients; ///< accepted so far, as given
-    std::string recipient;      ///< Rcpt, Deliver, Sent: the one in question
+    std::string recipient;               ///< Rcpt, Deliver, Sent: the one in question
 
-    std::string header;         ///< from Headers on: the block, without the empty line
-    std::uint64_t size = 0;     ///< from Message on: octets of the whole message
+    std::string header;     ///< from Headers on: the block, without the empty line
+    std::uint64_t size = 0; ///< from Message on: octets of the whole message
     const mime::Structure* structure = nullptr; ///< from Message on; absent before
     MessageOctets* octets = nullptr;            ///< from Message on; absent before
 
@@ -101,8 +102,8 @@ class Filter {
     /// For configuration, log and trace: lower case, unique in a pipeline.
     [[nodiscard]] virtual std::string_view name() const = 0;
     [[nodiscard]] virtual StageSet stages() const = 0;
-    /// May wait. An Error means that the filter could not judge (a rule failed, DNS is down); what then
-    /// happens is the pipeline's `OnFailure`, never the filter's.
+    /// May wait. An Error means that the filter could not judge (a rule failed, DNS is down); what
+    /// then happens is the pipeline's `OnFailure`, never the filter's.
     virtual Task<Result<Verdict>> judge(Stage stage, Context& context) = 0;
 };
 

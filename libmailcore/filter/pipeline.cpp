@@ -50,7 +50,8 @@ struct Edits {
 
     void restore(Context& context) const {
         const auto cut = [](auto& list, std::size_t size) {
-            if (list.size() > size) list.erase(list.begin() + static_cast<std::ptrdiff_t>(size), list.end());
+            if (list.size() > size)
+                list.erase(list.begin() + static_cast<std::ptrdiff_t>(size), list.end());
         };
         cut(context.header_edits, header_edits);
         cut(context.added_recipients, added);
@@ -68,8 +69,10 @@ Verdict checked(Verdict verdict, std::string_view filter) {
         if (codec::is_control(octet)) octet = ' ';
     constexpr std::size_t text_octets_max = 400; // a reply line has 512 (RFC 5321 §4.5.3.1.5)
     if (verdict.text.size() > text_octets_max) verdict.text.resize(text_octets_max);
-    if (verdict.kind == Verdict::Kind::Reject && (verdict.code < 500 || verdict.code > 599)) verdict.code = 550;
-    if (verdict.kind == Verdict::Kind::Defer && (verdict.code < 400 || verdict.code > 499)) verdict.code = 451;
+    if (verdict.kind == Verdict::Kind::Reject && (verdict.code < 500 || verdict.code > 599))
+        verdict.code = 550;
+    if (verdict.kind == Verdict::Kind::Defer && (verdict.code < 400 || verdict.code > 499))
+        verdict.code = 451;
     return verdict;
 }
 
@@ -79,8 +82,8 @@ Pipeline::Pipeline(std::vector<PipelineEntry> entries, Log log)
     : entries_(std::move(entries)), log_(log) {}
 
 bool Pipeline::wants(Stage stage) const {
-    return std::ranges::any_of(entries_,
-                               [&](const auto& entry) { return entry.filter->stages().has(stage); });
+    return std::ranges::any_of(
+        entries_, [&](const auto& entry) { return entry.filter->stages().has(stage); });
 }
 
 Task<Verdict> Pipeline::judge(Stage stage, Context& context) const {
@@ -89,7 +92,8 @@ Task<Verdict> Pipeline::judge(Stage stage, Context& context) const {
         if (!entry.filter->stages().has(stage)) continue;
         const Edits before(context);
         const auto began = scheduler.now();
-        auto answer_awaited = base::with_deadline(entry.filter->judge(stage, context), began + entry.time_max);
+        auto answer_awaited =
+            base::with_deadline(entry.filter->judge(stage, context), began + entry.time_max);
         auto answer = co_await std::move(answer_awaited);
         if (answer && *answer) {
             auto verdict = checked(std::move(**answer), entry.filter->name());

@@ -15,8 +15,8 @@ struct PipelineEntry {
     std::chrono::milliseconds time_max{10'000}; ///< of one judgement; then it counts as failed
 };
 
-/// Asks the filters of a stage one after the other. Immutable: a reload makes a new one and swaps the
-/// pointer; who is under way keeps the old. Loop thread only, as its filters.
+/// Asks the filters of a stage one after the other. Immutable: a reload makes a new one and swaps
+/// the pointer; who is under way keeps the old. Loop thread only, as its filters.
 class Pipeline {
   public:
     Pipeline() = default;
@@ -24,8 +24,9 @@ class Pipeline {
 
     /// True if anybody wants to be asked: lets a caller skip preparing a context.
     [[nodiscard]] bool wants(Stage stage) const;
-    /// The first verdict that is not Continue, with the name of who said it; Continue if there is none.
-    /// `context` must outlive the task. Edits of a filter that failed or ran out of time are undone.
+    /// The first verdict that is not Continue, with the name of who said it; Continue if there is
+    /// none. `context` must outlive the task. Edits of a filter that failed or ran out of time are
+    /// undone.
     Task<Verdict> judge(Stage stage, Context& context) const;
 
   private:

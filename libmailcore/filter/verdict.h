@@ -20,11 +20,11 @@ struct Verdict {
         Hold,       ///< accepted and kept in the queue until somebody releases it
     };
     Kind kind = Kind::Continue;
-    std::uint16_t code = 0;     ///< SMTP reply code; Reject and Defer only
-    std::string enhanced;       ///< enhanced status "5.7.1" (RFC 3463); Reject and Defer only
-    std::string text;           ///< for the peer; one line of printable UTF-8
-    std::string target;         ///< Redirect: an address
-    std::string filter;         ///< who said it: set by the pipeline, for log and trace
+    std::uint16_t code = 0; ///< SMTP reply code; Reject and Defer only
+    std::string enhanced;   ///< enhanced status "5.7.1" (RFC 3463); Reject and Defer only
+    std::string text;       ///< for the peer; one line of printable UTF-8
+    std::string target;     ///< Redirect: an address
+    std::string filter;     ///< who said it: set by the pipeline, for log and trace
 
     [[nodiscard]] static Verdict go_on() { return {}; }
     [[nodiscard]] static Verdict accept() { return of(Kind::Accept); }

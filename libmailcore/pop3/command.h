@@ -27,8 +27,9 @@ struct CommandRow {
     std::string_view verb;
     std::string_view states; ///< "A", "T" or "AT"
     std::uint8_t words_min;
-    std::uint8_t words_max; ///< 255: the rest of the line is one argument (a password may hold spaces)
-    bool closes_plaintext;  ///< refused where plaintext login is not allowed
+    std::uint8_t
+        words_max; ///< 255: the rest of the line is one argument (a password may hold spaces)
+    bool closes_plaintext; ///< refused where plaintext login is not allowed
     void (ServerEngine::*run)(const Arguments&);
     std::string_view source;
 };

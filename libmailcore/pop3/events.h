@@ -21,7 +21,7 @@ using MessageNumber = base::Strong<struct MessageNumberTag, std::uint32_t>;
 /// One message of the maildrop as it is at login; nothing of it changes during the session.
 struct Message {
     std::uint64_t octets = 0; ///< exactly what RETR sends, without the stuffed dots
-    std::string unique_id;    ///< 1 to 70 octets of 0x21 to 0x7E, never used for another (RFC 1939 §7)
+    std::string unique_id; ///< 1 to 70 octets of 0x21 to 0x7E, never used for another (RFC 1939 §7)
 };
 
 /// USER and PASS. Owed: `log_in` or `refuse`.
@@ -74,7 +74,8 @@ struct Commit {
     std::vector<MessageNumber> deleted;
 };
 
-using Event = std::variant<Login, AuthBegin, AuthData, AuthEnd, Retrieve, NeedBody, BodyEnough, Commit>;
+using Event =
+    std::variant<Login, AuthBegin, AuthData, AuthEnd, Retrieve, NeedBody, BodyEnough, Commit>;
 
 /// Why a command is refused, as the response codes of RFC 2449 §8 and RFC 3206 tell it.
 enum class Refusal : std::uint8_t {

@@ -10,7 +10,7 @@ namespace mailcore::pop3 {
 
 namespace {
 
-constexpr std::size_t command_line_octets_max = 255; // RFC 2449 §4, with CRLF
+constexpr std::size_t command_line_octets_max = 255;      // RFC 2449 §4, with CRLF
 constexpr std::uint64_t swallowed_octets_max = 64 * 1024; // of one endless line, then we close
 
 std::string_view response_code(Refusal why) {
@@ -90,10 +90,12 @@ void ServerEngine::run(std::string_view line) {
         if (!row.states.contains(now_in))
             return bad_command(now_in == 'A' ? "log in first" : "not after login");
         const auto words = command->arguments.words.size();
-        if (words < row.words_min || words > row.words_max) return bad_command("wrong number of arguments");
+        if (words < row.words_min || words > row.words_max)
+            return bad_command("wrong number of arguments");
         if (row.closes_plaintext && !plaintext_allowed())
-            return err(Refusal::Permanent, options_.starttls ? "plaintext login needs TLS: STLS first"
-                                                             : "plaintext login needs TLS");
+            return err(Refusal::Permanent, options_.starttls
+                                               ? "plaintext login needs TLS: STLS first"
+                                               : "plaintext login needs TLS");
         return (this->*row.run)(command->arguments);
     }
     bad_command("unknown command");
@@ -161,8 +163,10 @@ void ServerEngine::refuse(CommandId id, Refusal why, std::string_view text) {
 
 void ServerEngine::committed(CommandId id, bool all) {
     check_open(id, Doing::Committing);
-    if (all) ok("bye");
-    else err("some deleted messages not removed"); // RFC 1939 §6
+    if (all)
+        ok("bye");
+    else
+        err("some deleted messages not removed"); // RFC 1939 §6
     finish();
     next_ = Next::CloseFlushed;
 }
@@ -177,7 +181,8 @@ void ServerEngine::begin_body(CommandId id) {
 }
 
 void ServerEngine::ask_for_body() {
-    if (doing_ != Doing::SendingBody || body_asked_ || output_.size() >= options_.output_octets_max) return;
+    if (doing_ != Doing::SendingBody || body_asked_ || output_.size() >= options_.output_octets_max)
+        return;
     body_asked_ = true;
     events_.push_back(NeedBody{last_id_, options_.output_octets_max - output_.size()});
 }
@@ -192,8 +197,10 @@ void ServerEngine::body(CommandId id, std::string_view octets, bool last) {
         while (wanted < octets.size() && !enough) {
             const char octet = octets[wanted++];
             if (octet == '\n' && body_.cr) {
-                if (body_.in_header) body_.in_header = !body_.line_empty;
-                else --body_.lines_left;
+                if (body_.in_header)
+                    body_.in_header = !body_.line_empty;
+                else
+                    --body_.lines_left;
                 enough = !body_.in_header && body_.lines_left == 0;
                 body_.line_empty = true;
             } else if (octet != '\r') {
@@ -245,7 +252,8 @@ std::optional<Instant> ServerEngine::deadline() const {
     std::optional<Instant> first;
     const auto by = [&](Instant at) { first = first ? std::min(*first, at) : at; };
     if (state_ == State::Authorization) by(connected_ + options_.login_time);
-    if (!output_.empty()) by(stalled_since_.value_or(last_progress_) + options_.progress_time);
+    if (!output_.empty())
+        by(stalled_since_.value_or(last_progress_) + options_.progress_time);
     else if (doing_ == Doing::Nothing || doing_ == Doing::AwaitingAuthLine)
         by(last_command_ + options_.idle_time);
     return first;
@@ -261,7 +269,8 @@ void ServerEngine::expire(Instant now) {
         stalled_since_ = now;
         return;
     }
-    // RFC 1939 §3: closed without a word and without deleting anything. A peer that takes nothing is cut.
+    // RFC 1939 §3: closed without a word and without deleting anything. A peer that takes nothing
+    // is cut.
     next_ = output_.empty() ? Next::CloseFlushed : Next::Abort;
 }
 

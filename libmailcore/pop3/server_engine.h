@@ -17,23 +17,24 @@ namespace mailcore::pop3 {
 
 /// What one connection may do; immutable while it lasts.
 struct Options {
-    std::string greeting = "POP3 ready";  ///< after "+OK "; US-ASCII
-    std::vector<std::string> mechanisms;  ///< SASL, upper case; those that show a password need TLS
-    bool starttls = false;                ///< STLS is offered where TLS does not stand yet
-    bool plaintext_without_tls = false;   ///< USER/PASS, PLAIN and LOGIN are allowed without TLS
-    std::uint32_t bad_commands_max = 20;  ///< then the connection is closed
+    std::string greeting = "POP3 ready"; ///< after "+OK "; US-ASCII
+    std::vector<std::string> mechanisms; ///< SASL, upper case; those that show a password need TLS
+    bool starttls = false;               ///< STLS is offered where TLS does not stand yet
+    bool plaintext_without_tls = false;  ///< USER/PASS, PLAIN and LOGIN are allowed without TLS
+    std::uint32_t bad_commands_max = 20; ///< then the connection is closed
     std::size_t output_octets_max = 64 * 1024; ///< above this nothing is read or asked for
 
-    std::chrono::seconds login_time{120};   ///< from the greeting to a successful login
-    std::chrono::seconds idle_time{600};    ///< between commands (RFC 1939 §3: at least 10 minutes)
+    std::chrono::seconds login_time{120}; ///< from the greeting to a successful login
+    std::chrono::seconds idle_time{600};  ///< between commands (RFC 1939 §3: at least 10 minutes)
     std::chrono::seconds progress_time{300}; ///< the client takes nothing of what is sent
 };
 
-/// Deterministic function of its calls; see base::Engine. Its owner takes events with `next_event` and
-/// answers each as events.h says; an answer that cites no open command asserts.
+/// Deterministic function of its calls; see base::Engine. Its owner takes events with `next_event`
+/// and answers each as events.h says; an answer that cites no open command asserts.
 ///
-/// The maildrop is a snapshot taken at login. STAT, LIST, UIDL, DELE, RSET, NOOP and CAPA are answered
-/// here; the owner is asked for what only it has: who may log in, bodies, and the deletion at QUIT.
+/// The maildrop is a snapshot taken at login. STAT, LIST, UIDL, DELE, RSET, NOOP and CAPA are
+/// answered here; the owner is asked for what only it has: who may log in, bodies, and the deletion
+/// at QUIT.
 class ServerEngine final : public base::Engine {
   public:
     ServerEngine(Options options, const PeerInfo& peer, Instant now);
@@ -47,7 +48,8 @@ class ServerEngine final : public base::Engine {
     void begin_body(CommandId id);
     /// At most `NeedBody::room` octets; `last`: the message ends here.
     void body(CommandId id, std::string_view octets, bool last);
-    /// The octets cannot be had after all: the connection is aborted, since a half text has no other end.
+    /// The octets cannot be had after all: the connection is aborted, since a half text has no
+    /// other end.
     void body_failed(CommandId id);
     /// All was deleted that could be; false: something is left (RFC 1939 §6).
     void committed(CommandId id, bool all);
@@ -118,9 +120,9 @@ class ServerEngine final : public base::Engine {
     Doing doing_ = Doing::Nothing;
     bool starting_tls_ = false;
     bool utf8_ = false;
-    bool ended_ = false;        // the client sends no more
+    bool ended_ = false; // the client sends no more
     bool shutting_down_ = false;
-    bool body_asked_ = false;   // a NeedBody is unanswered
+    bool body_asked_ = false; // a NeedBody is unanswered
     std::uint32_t bad_commands_ = 0;
     CommandId last_id_;
 
@@ -133,7 +135,7 @@ class ServerEngine final : public base::Engine {
 
     codec::DotStuffer stuffer_;
     struct {
-        bool limited = false;       // TOP: only so many lines of the body
+        bool limited = false; // TOP: only so many lines of the body
         std::uint64_t lines_left = 0;
         bool in_header = true;
         bool line_empty = true;

@@ -8,7 +8,8 @@ std::chrono::seconds RetrySchedule::wait_after(std::uint32_t attempts, Random& r
     if (waits.empty()) return std::chrono::minutes{30};
     const auto index = std::min<std::size_t>(attempts > 0 ? attempts - 1 : 0, waits.size() - 1);
     const auto wait = waits[index];
-    return wait + std::chrono::seconds{random.below(static_cast<std::uint64_t>(wait.count()) / 8 + 1)};
+    return wait +
+           std::chrono::seconds{random.below(static_cast<std::uint64_t>(wait.count()) / 8 + 1)};
 }
 
 } // namespace mailcore::queue

@@ -36,7 +36,8 @@ std::string recipient_key(QueueId id, std::uint32_t index) {
 }
 std::string due_key(const Due& due) {
     // Times before 1970 do not occur; the offset keeps the order anyway.
-    const auto at = static_cast<std::uint64_t>(due.at.time_since_epoch().count()) ^ (std::uint64_t{1} << 63);
+    const auto at =
+        static_cast<std::uint64_t>(due.at.time_since_epoch().count()) ^ (std::uint64_t{1} << 63);
     return Key(Space::Queue).u8(due_table).u64(at).id(due.id).u32(due.index).str();
 }
 Due parse_due(std::string_view key) {
@@ -67,8 +68,10 @@ std::string encode(const Message& message) {
         .varint(message.pieces.size());
     for (const auto& piece : message.pieces) {
         writer.varint(piece.blob.value);
-        if (piece.blob.value == 0) writer.text(piece.octets);
-        else writer.varint(piece.offset).varint(piece.length);
+        if (piece.blob.value == 0)
+            writer.text(piece.octets);
+        else
+            writer.varint(piece.offset).varint(piece.length);
     }
     return row;
 }
@@ -77,7 +80,8 @@ Result<Message> decode_message(QueueId id, std::string_view row) {
     codec::Reader reader(row);
     Message message;
     message.id = id;
-    if (reader.varint() != row_version) return fail(ErrorKind::Corrupt, "a queued message's row has an unknown version");
+    if (reader.varint() != row_version)
+        return fail(ErrorKind::Corrupt, "a queued message's row has an unknown version");
     message.trace = TraceId{reader.u64be()};
     message.arrived = WallTime{std::chrono::microseconds{reader.svarint()}};
     message.sender = reader.text();
@@ -90,7 +94,8 @@ Result<Message> decode_message(QueueId id, std::string_view row) {
     message.size = reader.varint();
     message.account = reader.text();
     message.recipients = static_cast<std::uint32_t>(reader.varint());
-    for (auto count = std::min<std::uint64_t>(reader.varint(), store::pieces_max); count > 0; --count) {
+    for (auto count = std::min<std::uint64_t>(reader.varint(), store::pieces_max); count > 0;
+         --count) {
         const store::BlobId blob{reader.varint()};
         if (blob.value == 0) {
             message.pieces.push_back(store::Piece::of(std::string(reader.text())));
@@ -105,8 +110,9 @@ Result<Message> decode_message(QueueId id, std::string_view row) {
 
 std::string encode(const Recipient& recipient) {
     std::string row;
-    const auto notify = (recipient.notify.success ? 1u : 0u) | (recipient.notify.failure ? 2u : 0u) |
-                        (recipient.notify.delay ? 4u : 0u) | (recipient.delay_reported ? 8u : 0u);
+    const auto notify = (recipient.notify.success ? 1u : 0u) |
+                        (recipient.notify.failure ? 2u : 0u) | (recipient.notify.delay ? 4u : 0u) |
+                        (recipient.delay_reported ? 8u : 0u);
     codec::Writer(row)
         .varint(row_version)
         .text(recipient.address)
@@ -129,7 +135,8 @@ Result<Recipient> decode_recipient(std::uint32_t index, std::string_view row) {
     codec::Reader reader(row);
     Recipient recipient;
     recipient.index = index;
-    if (reader.varint() != row_version) return fail(ErrorKind::Corrupt, "a queued recipient's row has an unknown version");
+    if (reader.varint() != row_version)
+        return fail(ErrorKind::Corrupt, "a queued recipient's row has an unknown version");
     recipient.address = reader.text();
     recipient.original = reader.text();
     const auto notify = reader.u8();
@@ -153,7 +160,8 @@ Result<Recipient> decode_recipient(std::uint32_t index, std::string_view row) {
 std::vector<store::BlobId> blobs(const Message& message) {
     std::vector<store::BlobId> ids;
     for (const auto& piece : message.pieces)
-        if (piece.blob.value != 0 && std::ranges::find(ids, piece.blob) == ids.end()) ids.push_back(piece.blob);
+        if (piece.blob.value != 0 && std::ranges::find(ids, piece.blob) == ids.end())
+            ids.push_back(piece.blob);
     return ids;
 }
 
@@ -162,7 +170,8 @@ std::vector<store::BlobId> blobs(const Message& message) {
 TxnTask<Result<QueueId>> enqueue(WriteTransaction& txn, Message message,
                                  std::vector<Recipient> recipients) {
     if (recipients.empty() || recipients.size() > recipients_max)
-        co_return fail(ErrorKind::LimitExceeded, "a message has 1 to " + std::to_string(recipients_max) + " recipients");
+        co_return fail(ErrorKind::LimitExceeded,
+                       "a message has 1 to " + std::to_string(recipients_max) + " recipients");
     message.id = QueueId{txn.next_id()};
     message.recipients = static_cast<std::uint32_t>(recipients.size());
     for (std::uint32_t index = 0; index < recipients.size(); ++index) {
@@ -176,7 +185,9 @@ TxnTask<Result<QueueId>> enqueue(WriteTransaction& txn, Message message,
     const auto needed = blobs(message);
     for (const auto blob : needed) {
         MAILCORE_CO_TRY(const bool known, txn.refer(blob, key));
-        if (!known) co_return fail(ErrorKind::NotFound, "a queued message names a body that does not exist");
+        if (!known)
+            co_return fail(ErrorKind::NotFound,
+                           "a queued message names a body that does not exist");
     }
     txn.put(key, encode(message));
     co_return message.id;
@@ -200,7 +211,8 @@ TxnTask<Result<std::vector<Recipient>>> read_recipients(ReadTransaction& txn, Qu
     MAILCORE_CO_TRY(const auto rows, txn.range(recipient_key(id, from), end, count_max));
     std::vector<Recipient> recipients;
     for (const auto& row : rows) {
-        const auto index = codec::Reader(std::string_view(row.key).substr(row.key.size() - 4)).u32be();
+        const auto index =
+            codec::Reader(std::string_view(row.key).substr(row.key.size() - 4)).u32be();
         auto recipient = decode_recipient(index, row.value);
         if (!recipient) co_return std::unexpected(recipient.error());
         recipients.push_back(std::move(*recipient));
@@ -237,7 +249,8 @@ TxnTask<Result<void>> update_recipient(WriteTransaction& txn, QueueId id, Recipi
     auto old = co_await read_recipient(txn, id, recipient.index);
     if (!old) co_return std::unexpected(old.error());
     if (old->state == State::Waiting) txn.erase(due_key({old->next_try, id, recipient.index}));
-    if (recipient.state == State::Waiting) txn.put(due_key({recipient.next_try, id, recipient.index}), {});
+    if (recipient.state == State::Waiting)
+        txn.put(due_key({recipient.next_try, id, recipient.index}), {});
     txn.put(recipient_key(id, recipient.index), encode(recipient));
     co_return Result<void>{};
 }
@@ -274,9 +287,12 @@ TxnTask<Result<QueueCounts>> count(ReadTransaction& txn, std::size_t messages_ma
             auto recipients = co_await read_recipients(txn, message.id, 0, recipients_max);
             if (!recipients) co_return std::unexpected(recipients.error());
             for (const auto& recipient : *recipients) {
-                if (recipient.state == State::Waiting) ++counts.waiting;
-                else if (recipient.state == State::Held) ++counts.held;
-                else ++counts.bad;
+                if (recipient.state == State::Waiting)
+                    ++counts.waiting;
+                else if (recipient.state == State::Held)
+                    ++counts.held;
+                else
+                    ++counts.bad;
             }
         }
         from = QueueId{messages->back().id.value + 1};

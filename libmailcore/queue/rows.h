@@ -14,10 +14,10 @@ using store::ReadTransaction;
 using store::TxnTask;
 using store::WriteTransaction;
 
-/// Puts a message under way: rows of message, recipients and due times, and references to its blobs.
-/// `message.id` and `recipients[].index` are given here. Together with `add_blob` in one transaction this is
-/// the acceptance: when it is durable, the peer may be told 250.
-/// LimitExceeded: no recipient, or more than `recipients_max`.
+/// Puts a message under way: rows of message, recipients and due times, and references to its
+/// blobs. `message.id` and `recipients[].index` are given here. Together with `add_blob` in one
+/// transaction this is the acceptance: when it is durable, the peer may be told 250. LimitExceeded:
+/// no recipient, or more than `recipients_max`.
 TxnTask<Result<QueueId>> enqueue(WriteTransaction& txn, Message message,
                                  std::vector<Recipient> recipients);
 
@@ -45,8 +45,9 @@ TxnTask<Result<std::vector<Due>>> list_due(ReadTransaction& txn, std::optional<D
 /// Writes a changed recipient: state, next try, what was said. Its place in the due index follows.
 /// NotFound: it is gone meanwhile, and stays so.
 TxnTask<Result<void>> update_recipient(WriteTransaction& txn, QueueId id, Recipient recipient);
-/// Delivered, bounced or given up: the recipient leaves the queue; the last one takes the message and its
-/// references with it. NotFound: somebody else did it, so whatever goes with it must not be done twice.
+/// Delivered, bounced or given up: the recipient leaves the queue; the last one takes the message
+/// and its references with it. NotFound: somebody else did it, so whatever goes with it must not be
+/// done twice.
 TxnTask<Result<void>> remove_recipient(WriteTransaction& txn, QueueId id, std::uint32_t index);
 
 struct QueueCounts {

@@ -10,7 +10,8 @@ void Schedule::add(const Due& due, const std::string& destination, const std::st
     const ItemId id{due.id, due.index};
     if (const auto found = items_.find(id); found != items_.end()) {
         if (found->second.under_way) return;
-        destinations_[found->second.destination].due.erase(Due{found->second.at, due.id, due.index});
+        destinations_[found->second.destination].due.erase(
+            Due{found->second.at, due.id, due.index});
         tidy(found->second.destination);
     }
     items_[id] = Item{due.at, destination, sender, false};
@@ -26,10 +27,11 @@ void Schedule::forget(QueueId id, std::uint32_t index) {
     tidy(name);
 }
 
-/// What of a destination goes next: of the senders that wait, the one served least; of his, the oldest
-/// message, with all its recipients here that are due.
+/// What of a destination goes next: of the senders that wait, the one served least; of his, the
+/// oldest message, with all its recipients here that are due.
 std::optional<Job> Schedule::take(Destination& destination, WallTime now) {
-    constexpr std::size_t looked_at_max = 500; // bounded work: a sender with a million waits is seen as one
+    constexpr std::size_t looked_at_max =
+        500; // bounded work: a sender with a million waits is seen as one
     std::map<std::string_view, Due> first_of;
     std::size_t looked_at = 0;
     for (const auto& due : destination.due) {
@@ -108,12 +110,14 @@ void Schedule::connection_closed(const std::string& name, bool reached, WallTime
         destination.not_before = {};
     } else {
         auto wait = limits_.backoff_first;
-        for (std::size_t i = 0; i < destination.failures && wait < limits_.backoff_max; ++i) wait *= 2;
+        for (std::size_t i = 0; i < destination.failures && wait < limits_.backoff_max; ++i)
+            wait *= 2;
         ++destination.failures;
         destination.not_before = now + std::min(wait, limits_.backoff_max);
     }
     tidy(name);
-    // Failures of destinations that nobody writes to any more are forgotten when their wait is over.
+    // Failures of destinations that nobody writes to any more are forgotten when their wait is
+    // over.
     constexpr std::size_t destinations_wanted = 1'000;
     if (destinations_.size() > destinations_wanted)
         std::erase_if(destinations_, [&](const auto& entry) {
@@ -126,7 +130,8 @@ std::optional<WallTime> Schedule::next_time(WallTime) const {
     std::optional<WallTime> first;
     if (connections_ >= limits_.connections_max) return std::nullopt;
     for (const auto& [name, destination] : destinations_) {
-        if (destination.due.empty() || destination.connections >= limits_.destination_connections_max ||
+        if (destination.due.empty() ||
+            destination.connections >= limits_.destination_connections_max ||
             (destination.failures > 0 && destination.connections > 0))
             continue;
         const auto at = std::max(destination.due.begin()->at, destination.not_before);
@@ -145,8 +150,8 @@ void Schedule::forgive(const std::string& name) {
 /// A destination without mail, connection or back-off is nothing to remember.
 void Schedule::tidy(const std::string& name) {
     const auto found = destinations_.find(name);
-    if (found != destinations_.end() && found->second.due.empty() && found->second.connections == 0 &&
-        found->second.failures == 0)
+    if (found != destinations_.end() && found->second.due.empty() &&
+        found->second.connections == 0 && found->second.failures == 0)
         destinations_.erase(found);
 }
 

@@ -1,4 +1,5 @@
-// Which recipient is tried next: due times, destinations that have had enough, fairness between senders.
+// Which recipient is tried next: due times, destinations that have had enough, fairness between
+// senders.
 #pragma once
 
 #include "libmailcore/base/clock.h"
@@ -19,7 +20,8 @@ namespace mailcore::queue {
 struct ScheduleLimits {
     std::size_t connections_max = 200;            ///< to all destinations together
     std::size_t destination_connections_max = 10; ///< to one
-    std::size_t recipients_per_job_max = 100;     ///< of one message, in one transaction (RFC 5321 §4.5.3.1.8)
+    std::size_t recipients_per_job_max =
+        100; ///< of one message, in one transaction (RFC 5321 §4.5.3.1.8)
     std::size_t jobs_per_connection_max = 100;
     /// Waits after a destination could not be reached at all, doubling up to the second.
     std::chrono::seconds backoff_first{60};
@@ -32,9 +34,9 @@ struct Job {
     std::vector<std::uint32_t> indexes; ///< ascending
 };
 
-/// The queue's plan in memory: rows say what is due, this says what is done next and what not yet. Holds
-/// what is due up to a horizon; the owner feeds it from `list_due` and from new mail. Deterministic: time
-/// comes in with each call. One scheduler's thread.
+/// The queue's plan in memory: rows say what is due, this says what is done next and what not yet.
+/// Holds what is due up to a horizon; the owner feeds it from `list_due` and from new mail.
+/// Deterministic: time comes in with each call. One scheduler's thread.
 class Schedule {
   public:
     explicit Schedule(ScheduleLimits limits) : limits_(limits) {}
@@ -45,22 +47,24 @@ class Schedule {
     /// Held, removed or delivered by somebody else. One that is under way is left alone.
     void forget(QueueId id, std::uint32_t index);
 
-    /// The next job to open a connection for; nothing: none may begin now. Its destination counts one
-    /// connection more until `connection_closed`.
+    /// The next job to open a connection for; nothing: none may begin now. Its destination counts
+    /// one connection more until `connection_closed`.
     struct Begin {
         std::string destination;
         Job job;
     };
     [[nodiscard]] std::optional<Begin> next(WallTime now);
-    /// One more job for a connection that stands, nothing if the destination has no more that is due.
+    /// One more job for a connection that stands, nothing if the destination has no more that is
+    /// due.
     [[nodiscard]] std::optional<Job> next_for(const std::string& destination, WallTime now);
     /// The job's recipients are no longer under way: the owner has removed them or adds them again.
     void done(const Job& job);
-    /// A connection begun by `next` is over. `reached`: the other side spoke SMTP with us; otherwise the
-    /// destination is left alone for a while, longer each time.
+    /// A connection begun by `next` is over. `reached`: the other side spoke SMTP with us;
+    /// otherwise the destination is left alone for a while, longer each time.
     void connection_closed(const std::string& destination, bool reached, WallTime now);
 
-    /// When `next` may have something to say again; nothing: not before something is added or closed.
+    /// When `next` may have something to say again; nothing: not before something is added or
+    /// closed.
     [[nodiscard]] std::optional<WallTime> next_time(WallTime now) const;
     /// Forgets a destination's back-off ("queue retry").
     void forgive(const std::string& destination);

@@ -25,13 +25,14 @@ enum class ServiceKind : std::uint8_t {
 [[nodiscard]] std::string_view to_string(ServiceKind kind);
 [[nodiscard]] std::uint16_t default_port(ServiceKind kind); ///< 24 for LMTP
 
-/// One endpoint. Either `path` (a UNIX socket, relative to the data folder) or addresses and a port.
+/// One endpoint. Either `path` (a UNIX socket, relative to the data folder) or addresses and a
+/// port.
 struct ListenConfig {
     ServiceKind service = ServiceKind::Smtp;
     std::vector<std::string> addresses; ///< IPv4 or IPv6; empty: all of this machine
     std::uint16_t port = 0;             ///< 0: any free one, told by Server::endpoints
     std::string path;
-    bool proxy_header = false;          ///< PROXY protocol v1 or v2 in front of every connection
+    bool proxy_header = false; ///< PROXY protocol v1 or v2 in front of every connection
 };
 
 /// A certificate chain and its key, PEM files relative to the data folder.
@@ -50,8 +51,8 @@ struct RouteConfig {
     std::string password_file; ///< relative to the data folder
 };
 
-/// What each field means, its unit and its default stand in the key table (config_keys.cpp), from which
-/// the manual and the file that `mdctl init` writes are made.
+/// What each field means, its unit and its default stand in the key table (config_keys.cpp), from
+/// which the manual and the file that `mdctl init` writes are made.
 struct Config {
     std::string data = ".";
     bool in_memory = false; ///< keep nothing: for tests and embedders; not a key of the file

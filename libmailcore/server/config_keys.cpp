@@ -82,12 +82,19 @@ std::string written(const std::vector<T>& list) {
 
 template <class T>
 std::string type_of(const T&) {
-    if constexpr (std::is_same_v<T, std::string>) return "text";
-    else if constexpr (std::is_same_v<T, bool>) return "true/false";
-    else if constexpr (std::is_same_v<T, Seconds>) return "seconds";
-    else if constexpr (std::is_same_v<T, Milliseconds>) return "milliseconds";
-    else if constexpr (std::is_unsigned_v<T>) return "whole number";
-    else return "list of " + type_of(typename T::value_type{}) + (std::is_same_v<T, std::vector<std::string>> ? "s" : "");
+    if constexpr (std::is_same_v<T, std::string>)
+        return "text";
+    else if constexpr (std::is_same_v<T, bool>)
+        return "true/false";
+    else if constexpr (std::is_same_v<T, Seconds>)
+        return "seconds";
+    else if constexpr (std::is_same_v<T, Milliseconds>)
+        return "milliseconds";
+    else if constexpr (std::is_unsigned_v<T>)
+        return "whole number";
+    else
+        return "list of " + type_of(typename T::value_type{}) +
+               (std::is_same_v<T, std::vector<std::string>> ? "s" : "");
 }
 
 /// One row of the table.
@@ -125,36 +132,47 @@ Key key(std::string section, std::string name, T Config::*field, std::string mea
 
 /// The table: what stands here is the manual.
 const std::vector<Key>& keys() {
-    static const std::vector<std::string> tls_choices{"never", "opportunistic", "encrypted", "verified"};
+    static const std::vector<std::string> tls_choices{"never", "opportunistic", "encrypted",
+                                                      "verified"};
     static const std::vector<Key> table{
         key("server", "hostname", &Config::hostname,
-            "Name of this host: in greetings, trace fields and reports. Must have an address record that leads here."),
+            "Name of this host: in greetings, trace fields and reports. Must have an address "
+            "record that leads here."),
         key("server", "default_domain", &Config::default_domain,
-            "Domain of user names that are given without \"@\" at login. Empty: such names are refused."),
+            "Domain of user names that are given without \"@\" at login. Empty: such names are "
+            "refused."),
         key("server", "user", &Config::user,
-            "User to become once the ports are bound. Empty: stay who we are. Only root can change."),
+            "User to become once the ports are bound. Empty: stay who we are. Only root can "
+            "change."),
         key("server", "loops", &Config::loops, "Event loops, one thread each. 0: one a core."),
         key("server", "workers", &Config::workers,
             "Threads for what may block, such as password hashes. 0: one a core, at least 2."),
         key("server", "connections_max", &Config::connections_max,
-            "Connections at a time, all services together. What comes above is told to come later."),
+            "Connections at a time, all services together. What comes above is told to come "
+            "later."),
         key("server", "connections_per_address_max", &Config::connections_per_address_max,
             "Connections at a time from one IPv4 address or one IPv6 /64."),
         key("server", "memory_max", &Config::memory_max,
-            "Octets of anonymous memory above which no new connection is taken. 0: no limit of our own."),
+            "Octets of anonymous memory above which no new connection is taken. 0: no limit of our "
+            "own."),
         key("server", "drain_time", &Config::drain_time,
             "How long what is under way may take when the server stops."),
         key("server", "control_socket", &Config::control_socket,
-            "UNIX socket for mdctl, relative to the data folder. Who may open it administers the server."),
+            "UNIX socket for mdctl, relative to the data folder. Who may open it administers the "
+            "server."),
 
-        key("log", "level", &Config::log_level, "What is written to the log.", {"debug", "info", "warning", "error"}),
+        key("log", "level", &Config::log_level, "What is written to the log.",
+            {"debug", "info", "warning", "error"}),
         key("log", "file", &Config::log_file,
-            "Log as JSON lines, relative to the data folder; `mdctl trace` reads it. Empty: standard output."),
-        key("log", "octets_max", &Config::log_octets_max, "Octets of one log file before the next is begun."),
+            "Log as JSON lines, relative to the data folder; `mdctl trace` reads it. Empty: "
+            "standard output."),
+        key("log", "octets_max", &Config::log_octets_max,
+            "Octets of one log file before the next is begun."),
         key("log", "files_max", &Config::log_files_max, "Log files that are kept."),
 
         key("tls", "ciphers", &Config::tls_ciphers,
-            "modern: AEAD with forward secrecy. compatible: also CBC suites for old peers.", {"modern", "compatible"}),
+            "modern: AEAD with forward secrecy. compatible: also CBC suites for old peers.",
+            {"modern", "compatible"}),
         key("tls", "ca_file", &Config::ca_file,
             "Certification authorities for hops that must be verified; read when first needed."),
 
@@ -164,30 +182,44 @@ const std::vector<Key>& keys() {
         key("login", "plaintext_from_anywhere", &Config::plaintext_from_anywhere,
             "... from anywhere. Everybody on the way can then read passwords."),
 
-        key("smtp", "message_octets_max", &Config::message_octets_max, "Octets of one message (SIZE). 0: no limit."),
-        key("smtp", "recipients_max", &Config::recipients_max, "Recipients of one message; at least 100."),
+        key("smtp", "message_octets_max", &Config::message_octets_max,
+            "Octets of one message (SIZE). 0: no limit."),
+        key("smtp", "recipients_max", &Config::recipients_max,
+            "Recipients of one message; at least 100."),
         key("smtp", "relay_networks", &Config::relay_networks,
-            "Networks from which mail to anywhere is taken without login, such as [\"192.0.2.0/28\"]. Whoever is there "
+            "Networks from which mail to anywhere is taken without login, such as "
+            "[\"192.0.2.0/28\"]. Whoever is there "
             "can send in anybody's name."),
-        key("smtp", "received_max", &Config::received_max, "Received fields above which a message is a loop."),
-        key("smtp", "senders_own_address", &Config::senders_own_address, "Users who log in may send as themselves only."),
+        key("smtp", "received_max", &Config::received_max,
+            "Received fields above which a message is a loop."),
+        key("smtp", "senders_own_address", &Config::senders_own_address,
+            "Users who log in may send as themselves only."),
         key("smtp", "reverse_lookup", &Config::reverse_lookup,
-            "Look up the names of hosts that deliver here, for trace fields and rules. Nobody waits for it."),
+            "Look up the names of hosts that deliver here, for trace fields and rules. Nobody "
+            "waits for it."),
 
-        key("imap", "idle_time", &Config::imap_idle_time, "Silence before an IMAP connection is closed; at least 1800."),
-        key("pop3", "idle_time", &Config::pop3_idle_time, "Silence before a POP3 connection is closed; at least 600."),
+        key("imap", "idle_time", &Config::imap_idle_time,
+            "Silence before an IMAP connection is closed; at least 1800."),
+        key("pop3", "idle_time", &Config::pop3_idle_time,
+            "Silence before a POP3 connection is closed; at least 600."),
 
         key("delivery", "port", &Config::delivery_port, "Port of hosts that the DNS names."),
         key("delivery", "tls", &Config::delivery_tls,
-            "TLS to hosts that the DNS names. opportunistic: where it is offered, unchecked.", tls_choices),
-        key("delivery", "families", &Config::delivery_families, "Addresses that are used.", {"both", "v4", "v6"}),
-        key("delivery", "connections_max", &Config::delivery_connections_max, "Outgoing connections at a time."),
+            "TLS to hosts that the DNS names. opportunistic: where it is offered, unchecked.",
+            tls_choices),
+        key("delivery", "families", &Config::delivery_families, "Addresses that are used.",
+            {"both", "v4", "v6"}),
+        key("delivery", "connections_max", &Config::delivery_connections_max,
+            "Outgoing connections at a time."),
         key("delivery", "destination_connections_max", &Config::destination_connections_max,
             "Outgoing connections at a time to one destination."),
-        key("delivery", "connect_time", &Config::connect_time, "How long a host may take to take a connection."),
+        key("delivery", "connect_time", &Config::connect_time,
+            "How long a host may take to take a connection."),
         key("delivery", "retry_waits", &Config::retry_waits,
-            "Waits between attempts, the last one repeated. Empty: 60, 300, 900, 1800, 3600, 7200, 14400."),
-        key("delivery", "delay_report_after", &Config::delay_report_after, "When a sender is told that mail is late."),
+            "Waits between attempts, the last one repeated. Empty: 60, 300, 900, 1800, 3600, 7200, "
+            "14400."),
+        key("delivery", "delay_report_after", &Config::delay_report_after,
+            "When a sender is told that mail is late."),
         key("delivery", "queue_lifetime", &Config::queue_lifetime,
             "How long mail that cannot be delivered is tried before it is returned."),
         key("delivery", "backoff_first", &Config::backoff_first,
@@ -196,16 +228,20 @@ const std::vector<Key>& keys() {
             "Mail for a full mailbox is returned at once instead of waiting."),
 
         key("dns", "servers", &Config::dns_servers,
-            "Recursive name servers, \"address\" or \"address:port\" (IPv6 in brackets). Empty: those of /etc/resolv.conf."),
+            "Recursive name servers, \"address\" or \"address:port\" (IPv6 in brackets). Empty: "
+            "those of /etc/resolv.conf."),
         key("dns", "trust_ad", &Config::dns_trust_ad,
-            "Whose word that an answer was validated by DNSSEC counts. loopback: of servers on this machine.",
+            "Whose word that an answer was validated by DNSSEC counts. loopback: of servers on "
+            "this machine.",
             {"loopback", "always", "never"}),
-        key("dns", "timeout", &Config::dns_timeout, "Of the first try at a server; doubles each round."),
+        key("dns", "timeout", &Config::dns_timeout,
+            "Of the first try at a server; doubles each round."),
         key("dns", "tries", &Config::dns_tries, "Rounds over all servers."),
 
         key("store", "checkpoint_time", &Config::checkpoint_time,
             "How long changes stay in the journal alone before the index takes them."),
-        key("store", "checkpoint_octets", &Config::checkpoint_octets, "Octets of changes after which it does so at once."),
+        key("store", "checkpoint_octets", &Config::checkpoint_octets,
+            "Octets of changes after which it does so at once."),
         key("store", "index_octets_max", &Config::index_octets_max,
             "Address space reserved for the index; not disk, not memory."),
     };
@@ -213,9 +249,14 @@ const std::vector<Key>& keys() {
 }
 
 constexpr std::pair<std::string_view, ServiceKind> services[] = {
-    {"smtp", ServiceKind::Smtp},   {"submission", ServiceKind::Submission}, {"submissions", ServiceKind::Submissions},
-    {"lmtp", ServiceKind::Lmtp},   {"imap", ServiceKind::Imap},             {"imaps", ServiceKind::Imaps},
-    {"pop3", ServiceKind::Pop3},   {"pop3s", ServiceKind::Pop3s},
+    {"smtp", ServiceKind::Smtp},
+    {"submission", ServiceKind::Submission},
+    {"submissions", ServiceKind::Submissions},
+    {"lmtp", ServiceKind::Lmtp},
+    {"imap", ServiceKind::Imap},
+    {"imaps", ServiceKind::Imaps},
+    {"pop3", ServiceKind::Pop3},
+    {"pop3s", ServiceKind::Pop3s},
 };
 
 ConfigError error_at(const toml::node& node, std::string text) {
@@ -225,7 +266,8 @@ ConfigError error_at(const toml::node& node, std::string text) {
 /// Reads a table of an array: its keys are few and have no defaults worth a row in the table above.
 class Fields {
   public:
-    Fields(const toml::node& node, std::string name) : node_(node), table_(node.as_table()), name_(std::move(name)) {
+    Fields(const toml::node& node, std::string name)
+        : node_(node), table_(node.as_table()), name_(std::move(name)) {
         if (!table_) error_ = error_at(node, name_ + ": expected a table [[" + name_ + "]]");
     }
     template <class T>
@@ -238,7 +280,8 @@ class Fields {
         return *this;
     }
     Fields& require(bool condition, std::string_view expected) {
-        if (!error_ && !condition) error_ = error_at(node_, fmt::format("{}: expected {}", name_, expected));
+        if (!error_ && !condition)
+            error_ = error_at(node_, fmt::format("{}: expected {}", name_, expected));
         return *this;
     }
     std::optional<ConfigError> finish() {
@@ -265,24 +308,28 @@ std::optional<ConfigError> read_listen(const toml::node& node, Config& config) {
         ListenConfig listen;
         std::string service;
         std::uint64_t port = 65536;
-        auto error = Fields(each, "listen")
-                         .take("service", service)
-                         .take("addresses", listen.addresses)
-                         .take("port", port)
-                         .take("path", listen.path)
-                         .take("proxy_header", listen.proxy_header)
-                         .require(std::ranges::any_of(services, [&](auto& s) { return s.first == service; }),
-                                  "service = one of smtp, submission, submissions, lmtp, imap, imaps, pop3, pop3s")
-                         .require(port <= 65535 || (port == 65536), "port = 0 to 65535")
-                         .require(listen.path.empty() || (port == 65536 && listen.addresses.empty()),
-                                  "either path, or addresses and port")
-                         .finish();
+        auto error =
+            Fields(each, "listen")
+                .take("service", service)
+                .take("addresses", listen.addresses)
+                .take("port", port)
+                .take("path", listen.path)
+                .take("proxy_header", listen.proxy_header)
+                .require(std::ranges::any_of(services, [&](auto& s) { return s.first == service; }),
+                         "service = one of smtp, submission, submissions, lmtp, imap, imaps, pop3, "
+                         "pop3s")
+                .require(port <= 65535 || (port == 65536), "port = 0 to 65535")
+                .require(listen.path.empty() || (port == 65536 && listen.addresses.empty()),
+                         "either path, or addresses and port")
+                .finish();
         if (error) return error;
         for (const auto& [name, kind] : services)
             if (name == service) listen.service = kind;
-        listen.port = port == 65536 ? default_port(listen.service) : static_cast<std::uint16_t>(port);
+        listen.port =
+            port == 65536 ? default_port(listen.service) : static_cast<std::uint16_t>(port);
         for (const auto& address : listen.addresses)
-            if (!IpAddress::parse(address)) return error_at(each, "listen.addresses: expected IP addresses, not " + address);
+            if (!IpAddress::parse(address))
+                return error_at(each, "listen.addresses: expected IP addresses, not " + address);
         config.listen.push_back(std::move(listen));
     }
     return std::nullopt;
@@ -296,7 +343,8 @@ std::optional<ConfigError> read_certificates(const toml::node& node, Config& con
         auto error = Fields(each, "certificate")
                          .take("file", certificate.certificate)
                          .take("key", certificate.key)
-                         .require(!certificate.certificate.empty() && !certificate.key.empty(), "file and key")
+                         .require(!certificate.certificate.empty() && !certificate.key.empty(),
+                                  "file and key")
                          .finish();
         if (error) return error;
         config.certificates.push_back(std::move(certificate));
@@ -309,18 +357,20 @@ std::optional<ConfigError> read_routes(const toml::node& node, Config& config) {
     if (!array) return error_at(node, "route: expected [[route]] tables");
     for (const auto& each : *array) {
         RouteConfig route;
-        static constexpr std::string_view modes[] = {"never", "opportunistic", "encrypted", "verified", "implicit"};
-        auto error = Fields(each, "route")
-                         .take("domain", route.domain)
-                         .take("host", route.host)
-                         .take("port", route.port)
-                         .take("tls", route.tls)
-                         .take("user", route.user)
-                         .take("password_file", route.password_file)
-                         .require(!route.domain.empty() && !route.host.empty(), "domain and host")
-                         .require(std::ranges::find(modes, route.tls) != std::end(modes),
-                                  "tls = one of never, opportunistic, encrypted, verified, implicit")
-                         .finish();
+        static constexpr std::string_view modes[] = {"never", "opportunistic", "encrypted",
+                                                     "verified", "implicit"};
+        auto error =
+            Fields(each, "route")
+                .take("domain", route.domain)
+                .take("host", route.host)
+                .take("port", route.port)
+                .take("tls", route.tls)
+                .take("user", route.user)
+                .take("password_file", route.password_file)
+                .require(!route.domain.empty() && !route.host.empty(), "domain and host")
+                .require(std::ranges::find(modes, route.tls) != std::end(modes),
+                         "tls = one of never, opportunistic, encrypted, verified, implicit")
+                .finish();
         if (error) return error;
         config.routes.push_back(std::move(route));
     }
@@ -337,13 +387,18 @@ std::optional<ConfigError> check(const Config& config, const toml::table& table)
         }
         return error;
     };
-    if (config.hostname.empty()) return wrong("server", "hostname", "expected the name of this host");
+    if (config.hostname.empty())
+        return wrong("server", "hostname", "expected the name of this host");
     for (const auto& network : config.relay_networks)
         if (!IpNetwork::parse(network))
-            return wrong("smtp", "relay_networks", "expected networks like 192.0.2.0/24, not " + network);
-    if (config.recipients_max < 100) return wrong("smtp", "recipients_max", "expected 100 or more (RFC 5321)");
-    if (config.imap_idle_time < Seconds{1800}) return wrong("imap", "idle_time", "expected 1800 or more (RFC 9051)");
-    if (config.pop3_idle_time < Seconds{600}) return wrong("pop3", "idle_time", "expected 600 or more (RFC 1939)");
+            return wrong("smtp", "relay_networks",
+                         "expected networks like 192.0.2.0/24, not " + network);
+    if (config.recipients_max < 100)
+        return wrong("smtp", "recipients_max", "expected 100 or more (RFC 5321)");
+    if (config.imap_idle_time < Seconds{1800})
+        return wrong("imap", "idle_time", "expected 1800 or more (RFC 9051)");
+    if (config.pop3_idle_time < Seconds{600})
+        return wrong("pop3", "idle_time", "expected 600 or more (RFC 1939)");
     return std::nullopt;
 }
 
@@ -387,21 +442,27 @@ std::expected<Config, ConfigError> parse_config(std::string_view text) {
     for (const auto& [name, node] : table) {
         const std::string section(name.str());
         std::optional<ConfigError> error;
-        if (section == "listen") error = read_listen(node, config);
-        else if (section == "certificate") error = read_certificates(node, config);
-        else if (section == "route") error = read_routes(node, config);
+        if (section == "listen")
+            error = read_listen(node, config);
+        else if (section == "certificate")
+            error = read_certificates(node, config);
+        else if (section == "route")
+            error = read_routes(node, config);
         else if (!sections.contains(section))
-            error = ConfigError{name.source().begin.line, name.source().begin.column, section + ": no such section"};
+            error = ConfigError{name.source().begin.line, name.source().begin.column,
+                                section + ": no such section"};
         else if (const auto* fields = node.as_table()) {
             for (const auto& [key_name, value] : *fields) {
-                const auto row = std::ranges::find_if(
-                    keys(), [&](const auto& each) { return each.section == section && each.name == key_name.str(); });
+                const auto row = std::ranges::find_if(keys(), [&](const auto& each) {
+                    return each.section == section && each.name == key_name.str();
+                });
                 if (row == keys().end())
-                    return std::unexpected(ConfigError{key_name.source().begin.line, key_name.source().begin.column,
-                                                       fmt::format("{}.{}: no such key", section, key_name.str())});
-                if (auto expected = row->read_into(value, config))
                     return std::unexpected(
-                        error_at(value, fmt::format("{}.{}: expected {}", section, row->name, *expected)));
+                        ConfigError{key_name.source().begin.line, key_name.source().begin.column,
+                                    fmt::format("{}.{}: no such key", section, key_name.str())});
+                if (auto expected = row->read_into(value, config))
+                    return std::unexpected(error_at(
+                        value, fmt::format("{}.{}: expected {}", section, row->name, *expected)));
             }
         } else {
             error = error_at(node, section + ": expected a section [" + section + "]");
@@ -428,8 +489,10 @@ std::vector<KeyFacts> config_keys() {
 }
 
 std::string documented_config(const Config& config) {
-    std::string out = "# Settings of mdserver. A line that begins with # shows a default. `mdctl reload` applies changes\n"
-                      "# without dropping a connection; with a mistake in here the old settings stay in force.\n";
+    std::string out =
+        "# Settings of mdserver. A line that begins with # shows a default. `mdctl reload` applies "
+        "changes\n"
+        "# without dropping a connection; with a mistake in here the old settings stay in force.\n";
     const Config defaults;
     std::string section;
     for (const auto& row : keys()) {
@@ -451,48 +514,64 @@ std::string documented_config(const Config& config) {
             at = end + 1;
         }
         while (line.ends_with(' ')) line.pop_back();
-        out += line + (row.type == "text" || row.type == "true/false" ? "" : " (" + row.type + ")") + "\n";
+        out += line +
+               (row.type == "text" || row.type == "true/false" ? "" : " (" + row.type + ")") + "\n";
         const auto value = row.write(config);
         out += (value == row.write(defaults) ? "#" : "") + row.name + " = " + value + "\n";
     }
-    out += "\n# What is listened on: a service with addresses (none: all of this machine) and a port, or a path.\n";
+    out += "\n# What is listened on: a service with addresses (none: all of this machine) and a "
+           "port, or a path.\n";
     for (const auto& listen : config.listen) {
         out += fmt::format("\n[[listen]]\nservice = \"{}\"\n", to_string(listen.service));
         if (!listen.addresses.empty()) out += "addresses = " + written(listen.addresses) + "\n";
-        if (!listen.path.empty()) out += "path = " + written(listen.path) + "\n";
-        else out += fmt::format("port = {}\n", listen.port);
+        if (!listen.path.empty())
+            out += "path = " + written(listen.path) + "\n";
+        else
+            out += fmt::format("port = {}\n", listen.port);
         if (listen.proxy_header) out += "proxy_header = true\n";
     }
-    out += "\n# Certificate chains with their keys (PEM), relative to the data folder; chosen by the name that a client asks for.\n";
+    out += "\n# Certificate chains with their keys (PEM), relative to the data folder; chosen by "
+           "the name that a client asks for.\n";
     for (const auto& certificate : config.certificates)
-        out += "\n[[certificate]]\nfile = " + written(certificate.certificate) + "\nkey = " + written(certificate.key) + "\n";
-    out += "\n# Mail for a domain (\"*\": for all others) goes to a host instead of where the DNS says.\n"
-           "#[[route]]\n#domain = \"*\"\n#host = \"relay.example.net\"\n#port = 587\n#tls = \"verified\"\n"
+        out += "\n[[certificate]]\nfile = " + written(certificate.certificate) +
+               "\nkey = " + written(certificate.key) + "\n";
+    out += "\n# Mail for a domain (\"*\": for all others) goes to a host instead of where the DNS "
+           "says.\n"
+           "#[[route]]\n#domain = \"*\"\n#host = \"relay.example.net\"\n#port = 587\n#tls = "
+           "\"verified\"\n"
            "#user = \"me\"\n#password_file = \"relay.password\"\n";
     for (const auto& route : config.routes)
-        out += fmt::format("\n[[route]]\ndomain = {}\nhost = {}\nport = {}\ntls = {}\n{}", written(route.domain),
-                           written(route.host), route.port, written(route.tls),
-                           route.user.empty() ? ""
-                                              : fmt::format("user = {}\npassword_file = {}\n", written(route.user),
-                                                            written(route.password_file)));
+        out += fmt::format(
+            "\n[[route]]\ndomain = {}\nhost = {}\nport = {}\ntls = {}\n{}", written(route.domain),
+            written(route.host), route.port, written(route.tls),
+            route.user.empty() ? ""
+                               : fmt::format("user = {}\npassword_file = {}\n", written(route.user),
+                                             written(route.password_file)));
     return out;
 }
 
 std::string config_manual() {
-    std::string out = "# mdserver.toml\n\nEvery key with its type, default and meaning. Paths are relative to the data folder.\n";
+    std::string out = "# mdserver.toml\n\nEvery key with its type, default and meaning. Paths are "
+                      "relative to the data folder.\n";
     std::string section;
     for (const auto& facts : config_keys()) {
         if (facts.section != section) {
             section = facts.section;
-            out += "\n## [" + section + "]\n\n| key | type | default | meaning |\n|---|---|---|---|\n";
+            out +=
+                "\n## [" + section + "]\n\n| key | type | default | meaning |\n|---|---|---|---|\n";
         }
-        out += fmt::format("| `{}` | {} | `{}` | {} |\n", facts.key, facts.type, facts.default_value, facts.meaning);
+        out += fmt::format("| `{}` | {} | `{}` | {} |\n", facts.key, facts.type,
+                           facts.default_value, facts.meaning);
     }
-    out += "\n## [[listen]]\n\nAny number. `service`: smtp, submission, submissions, lmtp, imap, imaps, pop3 or pop3s. `addresses`: a list of IP "
-           "addresses, all of this machine if missing; `port`: the service's own if missing, 0 for any free one. Or `path`: a UNIX "
+    out += "\n## [[listen]]\n\nAny number. `service`: smtp, submission, submissions, lmtp, imap, "
+           "imaps, pop3 or pop3s. `addresses`: a list of IP "
+           "addresses, all of this machine if missing; `port`: the service's own if missing, 0 for "
+           "any free one. Or `path`: a UNIX "
            "socket. `proxy_header = true`: connections begin with a PROXY header.\n"
-           "\n## [[certificate]]\n\nAny number. `file`: the chain, leaf first; `key`: its private key; both PEM. Without any, TLS is not offered.\n"
-           "\n## [[route]]\n\nAny number. `domain` (\"*\": all that have no route of their own), `host` (a name or address), `port` (25), `tls` (never, "
+           "\n## [[certificate]]\n\nAny number. `file`: the chain, leaf first; `key`: its private "
+           "key; both PEM. Without any, TLS is not offered.\n"
+           "\n## [[route]]\n\nAny number. `domain` (\"*\": all that have no route of their own), "
+           "`host` (a name or address), `port` (25), `tls` (never, "
            "opportunistic, encrypted, verified, implicit), `user` and `password_file` for AUTH.\n";
     return out;
 }

@@ -20,8 +20,8 @@ struct ConfigError {
     [[nodiscard]] std::string to_string(std::string_view file) const;
 };
 
-/// Reads the text of mdserver.toml. Unknown keys, wrong types and values out of range are mistakes: the
-/// first one is told.
+/// Reads the text of mdserver.toml. Unknown keys, wrong types and values out of range are mistakes:
+/// the first one is told.
 [[nodiscard]] std::expected<Config, ConfigError> parse_config(std::string_view text);
 
 /// One key, for manuals.
@@ -34,7 +34,8 @@ struct KeyFacts {
 };
 [[nodiscard]] std::vector<KeyFacts> config_keys();
 
-/// A file with every key explained; those with a default stand there as comments. `values` replaces keys:
+/// A file with every key explained; those with a default stand there as comments. `values` replaces
+/// keys:
 /// {"server.hostname", "\"mx.example.test\""}; `listen` and `certificates` come from `config`.
 [[nodiscard]] std::string documented_config(const Config& config);
 /// The reference in Markdown.

@@ -86,14 +86,19 @@ class ControlEngine final : public base::Engine {
     Instant last_;
 };
 
-std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string text_of(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 class ControlDialogue final : public base::Dialogue {
   public:
     ControlDialogue(ControlTarget& target, Scheduler& scheduler, base::Waker& waker, Log log)
-        : target_(target), scheduler_(scheduler), waker_(waker), log_(log), engine_(scheduler.now()),
-          context_{target.store(), target.directory(),
-                   [&target](queue::QueueId id, bool now) { target.queue_changed(id, now); }, "control", log},
+        : target_(target), scheduler_(scheduler), waker_(waker), log_(log),
+          engine_(scheduler.now()), context_{target.store(), target.directory(),
+                                             [&target](queue::QueueId id, bool now) {
+                                                 target.queue_changed(id, now);
+                                             },
+                                             "control", log},
           scope_(scheduler) {}
 
     base::Engine& engine() override { return engine_; }
@@ -109,14 +114,17 @@ class ControlDialogue final : public base::Dialogue {
         auto json = Json::parse(text, nullptr, false);
         std::string out;
         if (!json.is_object() || !json.contains("method") || !json["method"].is_string()) {
-            out = text_of(Json{{"error", "expected a JSON object with a method"}, {"kind", "rejected"}});
+            out = text_of(
+                Json{{"error", "expected a JSON object with a method"}, {"kind", "rejected"}});
         } else {
             const auto method = json["method"].get<std::string>();
             json.erase("method");
             auto result = co_await run(method, std::move(json));
-            if (result) out = "{\"ok\":" + *result + "}";
+            if (result)
+                out = "{\"ok\":" + *result + "}";
             else
-                out = text_of(Json{{"error", result.error().detail}, {"kind", to_string(result.error().kind)}});
+                out = text_of(Json{{"error", result.error().detail},
+                                   {"kind", to_string(result.error().kind)}});
         }
         if (!closed_) engine_.answer(out);
         waker_.wake();
@@ -124,7 +132,8 @@ class ControlDialogue final : public base::Dialogue {
 
     Task<Result<std::string>> run(std::string method, Json request) {
         if (method == "status") co_return co_await status();
-        if (method == "metrics") co_return text_of(Json{{"text", prometheus_text(target_.metrics())}});
+        if (method == "metrics")
+            co_return text_of(Json{{"text", prometheus_text(target_.metrics())}});
         if (method == "connections") co_return co_await connections();
         if (method == "trace") {
             auto awaited = trace(request.value("text", ""));
@@ -135,7 +144,8 @@ class ControlDialogue final : public base::Dialogue {
             co_return co_await std::move(awaited);
         }
         if (method == "reload") {
-            if (!target_.request_reload()) co_return fail(ErrorKind::Rejected, "this server has no settings file");
+            if (!target_.request_reload())
+                co_return fail(ErrorKind::Rejected, "this server has no settings file");
             co_return std::string("{}");
         }
         if (method == "store.check") co_return co_await check();
@@ -172,7 +182,9 @@ class ControlDialogue final : public base::Dialogue {
                    {"syncs", status.syncs},
                    {"damages", status.damages}}}};
         if (counts)
-            out["queue"] = {{"messages", counts->messages}, {"waiting", counts->waiting}, {"held", counts->held},
+            out["queue"] = {{"messages", counts->messages},
+                            {"waiting", counts->waiting},
+                            {"held", counts->held},
                             {"bad", counts->bad}};
         co_return text_of(out);
     }
@@ -181,18 +193,24 @@ class ControlDialogue final : public base::Dialogue {
         auto facts = co_await target_.connections();
         Json list = Json::array();
         for (const auto& each : facts)
-            list.push_back(Json{{"id", each.id.value}, {"service", each.service},
-                                {"address", each.peer.address.to_string()}, {"port", each.peer.port},
+            list.push_back(Json{{"id", each.id.value},
+                                {"service", each.service},
+                                {"address", each.peer.address.to_string()},
+                                {"port", each.peer.port},
                                 {"tls", each.peer.tls ? each.peer.tls->version : ""},
-                                {"since", mime::format_utc(each.since)}, {"received", each.received},
-                                {"sent", each.sent}, {"memory", each.memory}});
+                                {"since", mime::format_utc(each.since)},
+                                {"received", each.received},
+                                {"sent", each.sent},
+                                {"memory", each.memory}});
         co_return text_of(Json{{"connections", std::move(list)}});
     }
 
     /// Log lines that hold `text`, and all others of the messages they are about.
     Task<Result<std::string>> trace(std::string text) {
         const auto path = target_.log_file();
-        if (path.empty()) co_return fail(ErrorKind::NotFound, "the log goes to standard output: log.file is empty");
+        if (path.empty())
+            co_return fail(ErrorKind::NotFound,
+                           "the log goes to standard output: log.file is empty");
         auto lines_awaited = base::offload([path, text] { return trace_log(path, text); });
         auto lines = co_await std::move(lines_awaited);
         if (!lines) co_return std::unexpected(lines.error());
@@ -210,15 +228,19 @@ class ControlDialogue final : public base::Dialogue {
             auto report = co_await std::move(report_awaited);
             if (!report) co_return std::unexpected(report.error());
             for (const auto& problem : report->problems) problems.push_back(problem);
-            out = Json{{"frames", report->frames}, {"rows", report->rows}, {"bodies", report->bodies},
-                       {"references", report->references}, {"body_octets", report->body_octets}};
+            out = Json{{"frames", report->frames},
+                       {"rows", report->rows},
+                       {"bodies", report->bodies},
+                       {"references", report->references},
+                       {"body_octets", report->body_octets}};
         }
         MAILCORE_CO_TRY(const auto accounts, target_.store().read([](store::ReadTransaction& txn) {
             return store::list_accounts(txn);
         }));
         for (const auto account : accounts) {
-            auto found_awaited = target_.store().read(
-                [account](store::ReadTransaction& txn) { return store::check_account(txn, account); });
+            auto found_awaited = target_.store().read([account](store::ReadTransaction& txn) {
+                return store::check_account(txn, account);
+            });
             auto found = co_await std::move(found_awaited);
             if (!found) co_return std::unexpected(found.error());
             for (const auto& problem : *found)
@@ -231,7 +253,8 @@ class ControlDialogue final : public base::Dialogue {
 
     Task<Result<std::string>> rebuild() {
         auto* journal = dynamic_cast<store::JournalStore*>(&target_.store());
-        if (!journal) co_return fail(ErrorKind::Rejected, "a store in memory has no index to rebuild");
+        if (!journal)
+            co_return fail(ErrorKind::Rejected, "a store in memory has no index to rebuild");
         auto done_awaited = base::offload([journal] { return journal->rebuild(); });
         auto done = co_await std::move(done_awaited);
         if (!done) co_return std::unexpected(done.error());

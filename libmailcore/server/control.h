@@ -33,9 +33,10 @@ class ControlTarget {
     ~ControlTarget() = default;
 };
 
-/// Requests: {"method": "account.add", ...fields}. Answers: {"ok": {...}} or {"error": "...", "kind": "..."}.
-/// Methods: those of admin::operations, and status, metrics, connections, trace, reload, store.check, store.rebuild.
-/// Whoever can open the socket may do everything.
-[[nodiscard]] std::shared_ptr<net::DialogueFactory> make_control_factory(ControlTarget& target, Log log);
+/// Requests: {"method": "account.add", ...fields}. Answers: {"ok": {...}} or {"error": "...",
+/// "kind": "..."}. Methods: those of admin::operations, and status, metrics, connections, trace,
+/// reload, store.check, store.rebuild. Whoever can open the socket may do everything.
+[[nodiscard]] std::shared_ptr<net::DialogueFactory> make_control_factory(ControlTarget& target,
+                                                                         Log log);
 
 } // namespace mailcore::server

@@ -5,23 +5,16 @@ namespace mailcore::server {
 LoopParts::LoopParts(net::Loop& a_loop, store::Store& store, accounts::Directory& directory,
                      session::MaildropLocks& maildrops, const Secret& fake_salt_key,
                      const std::string& hostname, delivery::LocalOptions local_options,
-                     delivery::ReportOptions report_options, std::unique_ptr<net::Resolver> a_resolver, std::function<void(queue::QueueId)> remote,
-                     Random& random, Log log)
+                     delivery::ReportOptions report_options,
+                     std::unique_ptr<net::Resolver> a_resolver,
+                     std::function<void(queue::QueueId)> remote, Random& random, Log log)
     : loop(a_loop), resolver(std::move(a_resolver)), router(directory),
-      reporter(loop, store, router, std::move(report_options), random), local(store, reporter, local_options, log),
+      reporter(loop, store, router, std::move(report_options), random),
+      local(store, reporter, local_options, log),
       intake(loop, store, local, std::move(remote), log),
-      services{loop,
-               store,
-               directory,
-               maildrops,
-               router,
-               intake,
-               *resolver,
-               std::make_shared<const filter::Pipeline>(),
-               random,
-               log,
-               fake_salt_key,
-               hostname} {}
+      services{loop,   store,  directory,     maildrops,
+               router, intake, *resolver,     std::make_shared<const filter::Pipeline>(),
+               random, log,    fake_salt_key, hostname} {}
 
 namespace {
 
@@ -35,12 +28,14 @@ class Factory final : public net::DialogueFactory {
         auto& services = parts_.at(&scheduler)->services;
         const auto options = options_.get();
         const auto smtp = [&](const auto& session_options, const auto& engine_options) {
-            return std::make_unique<session::SmtpSession>(services, session_options, engine_options, peer, waker);
+            return std::make_unique<session::SmtpSession>(services, session_options, engine_options,
+                                                          peer, waker);
         };
         switch (kind_) {
         case ServiceKind::Smtp: return smtp(options->mx, options->mx_engine);
         case ServiceKind::Submission: return smtp(options->submission, options->submission_engine);
-        case ServiceKind::Submissions: return smtp(options->submissions, options->submissions_engine);
+        case ServiceKind::Submissions:
+            return smtp(options->submissions, options->submissions_engine);
         case ServiceKind::Lmtp: return smtp(options->lmtp, options->lmtp_engine);
         case ServiceKind::Imap:
         case ServiceKind::Imaps:
@@ -64,7 +59,7 @@ class Factory final : public net::DialogueFactory {
 
   private:
     ServiceKind kind_;
-    const PartsByLoop& parts_;       // the server's, as the next
+    const PartsByLoop& parts_; // the server's, as the next
     const CurrentOptions& options_;
 };
 

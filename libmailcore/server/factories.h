@@ -22,9 +22,9 @@ namespace mailcore::server {
 /// The parts of the server that live on one loop.
 struct LoopParts {
     LoopParts(net::Loop& a_loop, store::Store& store, accounts::Directory& directory,
-              session::MaildropLocks& maildrops, const Secret& fake_salt_key, const std::string& hostname,
-              delivery::LocalOptions local_options, delivery::ReportOptions report_options,
-              std::unique_ptr<net::Resolver> a_resolver,
+              session::MaildropLocks& maildrops, const Secret& fake_salt_key,
+              const std::string& hostname, delivery::LocalOptions local_options,
+              delivery::ReportOptions report_options, std::unique_ptr<net::Resolver> a_resolver,
               std::function<void(queue::QueueId)> remote, Random& random, Log log);
 
     net::Loop& loop;
@@ -39,7 +39,8 @@ struct LoopParts {
 /// Options of all services: replaced as a whole by a reload, kept by each connection as they were.
 struct ServiceOptions {
     std::shared_ptr<const session::SmtpOptions> mx, submission, submissions, lmtp;
-    std::shared_ptr<const smtp::ServerOptions> mx_engine, submission_engine, submissions_engine, lmtp_engine;
+    std::shared_ptr<const smtp::ServerOptions> mx_engine, submission_engine, submissions_engine,
+        lmtp_engine;
     session::ImapOptions imap;
     session::Pop3Options pop3;
 };

@@ -47,8 +47,8 @@ std::string to_json(const base::LogEvent& event, WallTime now) {
     const auto micros = now.time_since_epoch().count() % 1'000'000;
     auto time = mime::format_utc(now); // "2003-07-01T08:52:37Z"
     time.insert(time.size() - 1, fmt::format(".{:06}", micros < 0 ? 0 : micros));
-    fmt::format_to(std::back_inserter(out), "{{\"time\":\"{}\",\"level\":\"{}\",\"event\":\"{}\"", time,
-                   base::to_string(event.level), event.id);
+    fmt::format_to(std::back_inserter(out), "{{\"time\":\"{}\",\"level\":\"{}\",\"event\":\"{}\"",
+                   time, base::to_string(event.level), event.id);
     if (event.trace.value != 0)
         fmt::format_to(std::back_inserter(out), ",\"trace\":\"{:016x}\"", event.trace.value);
     for (const auto& field : event.fields) {
@@ -56,8 +56,9 @@ std::string to_json(const base::LogEvent& event, WallTime now) {
         out += field.name;
         out += "\":";
         std::visit(overloaded{[&](std::string_view text) {
-                                  append_string(out, codec::is_utf8(text) ? std::string(text)
-                                                                          : codec::sanitised_utf8(text));
+                                  append_string(out, codec::is_utf8(text)
+                                                         ? std::string(text)
+                                                         : codec::sanitised_utf8(text));
                               },
                               [&](bool flag) { out += flag ? "true" : "false"; },
                               [&](auto number) { out += std::to_string(number); }},
@@ -132,7 +133,8 @@ void LogFile::put(const std::string& lines) {
     octets_ += lines.size();
     if (octets_ < options_.octets_max) return;
     for (auto i = options_.files_max; i > 1; --i)
-        std::rename(fmt::format("{}.{}", options_.path, i - 1).c_str(), fmt::format("{}.{}", options_.path, i).c_str());
+        std::rename(fmt::format("{}.{}", options_.path, i - 1).c_str(),
+                    fmt::format("{}.{}", options_.path, i).c_str());
     std::rename(options_.path.c_str(), (options_.path + ".1").c_str());
     const int next = open_append(options_.path);
     if (next < 0) return;

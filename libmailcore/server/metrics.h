@@ -22,7 +22,8 @@ class CountingSink final : public base::LogSink {
   private:
     base::LogSink* next_; // absent: nobody listens
     mutable std::mutex mutex_;
-    std::map<std::string, std::uint64_t, std::less<>> counts_; // as many as there are kinds of events
+    std::map<std::string, std::uint64_t, std::less<>>
+        counts_; // as many as there are kinds of events
 };
 
 struct ProcessMemory {

@@ -73,7 +73,8 @@ delivery::CourierOptions courier_options(const Config& config) {
     if (!config.retry_waits.empty()) options.retry.waits = config.retry_waits;
     options.retry.delay_report_after = config.delay_report_after;
     options.retry.lifetime = config.queue_lifetime;
-    options.retry.lifetime_null_sender = std::min(options.retry.lifetime_null_sender, config.queue_lifetime);
+    options.retry.lifetime_null_sender =
+        std::min(options.retry.lifetime_null_sender, config.queue_lifetime);
     return options;
 }
 
@@ -83,7 +84,7 @@ Result<net::ResolverOptions> resolver_options(const Config& config) {
         net::NameServer server;
         std::string_view host = text;
         const auto bracket = host.starts_with('[') ? host.find(']') : std::string_view::npos;
-        const auto colon = bracket != std::string_view::npos ? host.find(':', bracket)
+        const auto colon = bracket != std::string_view::npos    ? host.find(':', bracket)
                            : std::ranges::count(host, ':') == 1 ? host.find(':')
                                                                 : std::string_view::npos;
         if (colon != std::string_view::npos) {
@@ -114,8 +115,8 @@ session::LoginOptions login_options(const Config& config) {
     return options;
 }
 
-std::shared_ptr<const ServiceOptions> service_options(const Config& config, const session::Services& services,
-                                                      bool has_tls) {
+std::shared_ptr<const ServiceOptions>
+service_options(const Config& config, const session::Services& services, bool has_tls) {
     auto options = std::make_shared<ServiceOptions>();
     session::SmtpOptions smtp;
     smtp.login = login_options(config);
@@ -134,8 +135,10 @@ std::shared_ptr<const ServiceOptions> service_options(const Config& config, cons
         engine = session::engine_options(services, smtp);
     };
     make(session::SmtpService::Mx, has_tls, options->mx, options->mx_engine);
-    make(session::SmtpService::Submission, has_tls, options->submission, options->submission_engine);
-    make(session::SmtpService::Submission, false, options->submissions, options->submissions_engine);
+    make(session::SmtpService::Submission, has_tls, options->submission,
+         options->submission_engine);
+    make(session::SmtpService::Submission, false, options->submissions,
+         options->submissions_engine);
     make(session::SmtpService::Lmtp, false, options->lmtp, options->lmtp_engine);
     options->imap.login = login_options(config);
     options->imap.starttls = has_tls;
@@ -148,7 +151,8 @@ std::shared_ptr<const ServiceOptions> service_options(const Config& config, cons
 }
 
 bool is_implicit(ServiceKind kind) {
-    return kind == ServiceKind::Imaps || kind == ServiceKind::Pop3s || kind == ServiceKind::Submissions;
+    return kind == ServiceKind::Imaps || kind == ServiceKind::Pop3s ||
+           kind == ServiceKind::Submissions;
 }
 
 tls::Alpn alpn(ServiceKind kind) {
@@ -256,16 +260,16 @@ Result<void> Server::Impl::bind() {
                 // A machine without IPv6 is no reason not to serve IPv4.
                 const bool second = anywhere && &endpoint == &endpoints.back();
                 if (second && socket.error().kind != ErrorKind::Conflict) continue;
-                return fail(socket.error().kind,
-                            fmt::format("{}: {}", to_string(listen.service), socket.error().detail));
+                return fail(socket.error().kind, fmt::format("{}: {}", to_string(listen.service),
+                                                             socket.error().detail));
             }
             bound.push_back({listen.service, socket->bound(), listen.path});
             sockets.emplace_back(listen, std::move(*socket));
         }
     }
     if (!config.control_socket.empty() && !config.in_memory) {
-        MAILCORE_TRY(auto socket, net::ListeningSocket::open(
-                                      net::UnixEndpoint{below(config.data, config.control_socket), 0600}));
+        MAILCORE_TRY(auto socket, net::ListeningSocket::open(net::UnixEndpoint{
+                                      below(config.data, config.control_socket), 0600}));
         control_socket = std::move(socket);
     }
     return {};
@@ -280,8 +284,8 @@ Result<void> Server::Impl::open_store() {
     options.checkpoint_interval = config.checkpoint_time;
     options.checkpoint_octets = config.checkpoint_octets;
     options.index_map_octets = config.index_octets_max;
-    MAILCORE_TRY(the_store,
-                 store::JournalStore::open(files, below(config.data, "store"), options, random, clock, log));
+    MAILCORE_TRY(the_store, store::JournalStore::open(files, below(config.data, "store"), options,
+                                                      random, clock, log));
     for (const auto& damage : the_store->status().damages)
         MAILCORE_LOG(log, Error, "store.damaged", {{"what", damage}});
     return {};
@@ -295,11 +299,13 @@ Server::Impl::load_certificates(const Config& from) {
         crypto::CertificateAndKey pair;
         MAILCORE_TRY(pair.certificate_pem,
                      base::read_file(files, below(from.data, certificate.certificate), octets_max));
-        MAILCORE_TRY(auto key, base::read_file(files, below(from.data, certificate.key), octets_max));
+        MAILCORE_TRY(auto key,
+                     base::read_file(files, below(from.data, certificate.key), octets_max));
         pair.private_key_pem = Secret{std::move(key)};
         options.certificates.push_back(std::move(pair));
     }
-    options.ciphers = from.tls_ciphers == "compatible" ? tls::Ciphers::Compatible : tls::Ciphers::Modern;
+    options.ciphers =
+        from.tls_ciphers == "compatible" ? tls::Ciphers::Compatible : tls::Ciphers::Modern;
     options.ticket_keys = ticket_keys;
     return tls::ServerCredentials::create(std::move(options), random);
 }
@@ -309,8 +315,8 @@ Result<void> Server::Impl::start() {
     MAILCORE_TRY(open_store());
     accounts::StoreDirectoryOptions directory_options;
     directory_options.default_domain = config.default_domain;
-    the_directory =
-        std::make_unique<accounts::StoreDirectory>(*the_store, random, std::move(directory_options), log);
+    the_directory = std::make_unique<accounts::StoreDirectory>(*the_store, random,
+                                                               std::move(directory_options), log);
     fake_salt_key = Secret{random.hex(16)};
     ticket_keys = std::make_shared<tls::TicketKeys>(random);
     if (!config.certificates.empty()) {
@@ -325,9 +331,9 @@ Result<void> Server::Impl::start() {
         delivery::ReportOptions report;
         report.hostname = config.hostname;
         auto to_courier = [this](queue::QueueId id) { queue_changed(id, false); };
-        loop_parts.push_back(std::make_unique<LoopParts>(*loop, *the_store, *the_directory, maildrops,
-                                                         fake_salt_key, config.hostname, local, report,
-                                                         std::move(resolver), std::move(to_courier), random, log));
+        loop_parts.push_back(std::make_unique<LoopParts>(
+            *loop, *the_store, *the_directory, maildrops, fake_salt_key, config.hostname, local,
+            report, std::move(resolver), std::move(to_courier), random, log));
         parts_by_loop[loop] = loop_parts.back().get();
     }
     current.set(service_options(config, loop_parts.front()->services, tls_server != nullptr));
@@ -335,21 +341,23 @@ Result<void> Server::Impl::start() {
 
     const auto ca_file = config.ca_file;
     tls::ClientOptions client;
-    client.authorities = std::make_shared<const tls::Authorities>([ca_file]() -> Result<std::string> {
-        base::PosixFileSystem system;
-        constexpr std::uint64_t octets_max = 16 * 1024 * 1024;
-        return base::read_file(system, ca_file, octets_max);
-    });
+    client.authorities =
+        std::make_shared<const tls::Authorities>([ca_file]() -> Result<std::string> {
+            base::PosixFileSystem system;
+            constexpr std::uint64_t octets_max = 16 * 1024 * 1024;
+            return base::read_file(system, ca_file, octets_max);
+        });
     MAILCORE_TRY(client_tls, tls::ClientContext::create(std::move(client), random));
     MAILCORE_TRY(auto remote, remote_options(files, config));
     auto& first = *loop_parts.front();
     net::ConnectorOptions connector_options;
     connector_options.tls = client_tls;
     connector = std::make_unique<net::Connector>(first.loop, std::move(connector_options), log);
-    transport = std::make_unique<delivery::SmtpTransport>(first.loop, *connector, *first.resolver, *the_store,
-                                                          std::move(remote), random, log);
-    courier = std::make_unique<delivery::Courier>(first.loop, *the_store, first.local, first.reporter, *transport,
-                                                  courier_options(config), random, log);
+    transport = std::make_unique<delivery::SmtpTransport>(
+        first.loop, *connector, *first.resolver, *the_store, std::move(remote), random, log);
+    courier =
+        std::make_unique<delivery::Courier>(first.loop, *the_store, first.local, first.reporter,
+                                            *transport, courier_options(config), random, log);
 
     net::AcceptorOptions ceilings;
     ceilings.connections_max = config.connections_max;
@@ -380,14 +388,17 @@ Result<void> Server::Impl::start() {
     loops->start();
     running = true;
     first.loop.post([this] { courier->start(); });
-    for (const auto& warning : warnings()) MAILCORE_LOG(log, Warning, "tls.certificate", {{"what", warning}});
-    MAILCORE_LOG(log, Info, "server.started", {{"hostname", config.hostname}, {"loops", loops->size()}});
+    for (const auto& warning : warnings())
+        MAILCORE_LOG(log, Warning, "tls.certificate", {{"what", warning}});
+    MAILCORE_LOG(log, Info, "server.started",
+                 {{"hostname", config.hostname}, {"loops", loops->size()}});
     return {};
 }
 
 void Server::Impl::set_pipelines() {
     for (const auto& each : loop_parts) {
-        auto entries = parts.filters ? parts.filters(each->loop) : std::vector<filter::PipelineEntry>{};
+        auto entries =
+            parts.filters ? parts.filters(each->loop) : std::vector<filter::PipelineEntry>{};
         auto pipeline = std::make_shared<const filter::Pipeline>(std::move(entries), log);
         each->services.pipeline = pipeline;
         each->intake.set_pipeline(pipeline);
@@ -429,8 +440,10 @@ void Server::Impl::stop() {
 
 void Server::Impl::queue_changed(queue::QueueId id, bool now) {
     loop_parts.front()->loop.post([this, id, now] {
-        if (now) courier->retry_now(id);
-        else courier->notice(id);
+        if (now)
+            courier->retry_now(id);
+        else
+            courier->notice(id);
     });
 }
 
@@ -456,8 +469,10 @@ Result<std::vector<std::string>> Server::Impl::reload(Config next) {
     keep(&Config::connections_max, "server.connections_max");
     keep(&Config::connections_per_address_max, "server.connections_per_address_max");
     keep(&Config::dns_servers, "dns.servers");
-    if (credentials && !tls_server) unchanged.push_back("the first [[certificate]] is used with the next start");
-    else if (credentials) tls_server->replace(std::move(credentials));
+    if (credentials && !tls_server)
+        unchanged.push_back("the first [[certificate]] is used with the next start");
+    else if (credentials)
+        tls_server->replace(std::move(credentials));
     config = std::move(next);
     current.set(service_options(config, loop_parts.front()->services, tls_server != nullptr));
     on_first_loop([this, &remote] { transport->set_options(std::move(remote)); });
@@ -465,7 +480,8 @@ Result<std::vector<std::string>> Server::Impl::reload(Config next) {
         std::promise<void> done;
         auto finished = done.get_future();
         each->loop.post([&] {
-            auto entries = parts.filters ? parts.filters(each->loop) : std::vector<filter::PipelineEntry>{};
+            auto entries =
+                parts.filters ? parts.filters(each->loop) : std::vector<filter::PipelineEntry>{};
             auto pipeline = std::make_shared<const filter::Pipeline>(std::move(entries), log);
             each->services.pipeline = pipeline;
             each->intake.set_pipeline(pipeline);
@@ -498,21 +514,32 @@ std::vector<Metric> Server::Impl::metrics() {
     const auto counter = [&](std::string name, std::string help, double value) {
         out.push_back({"mailcore_" + name, std::move(help), value, true});
     };
-    gauge("connections", "Connections that are open.", static_cast<double>(acceptor->connections()));
-    counter("connections_accepted_total", "Connections taken.", static_cast<double>(acceptor->accepted()));
-    counter("connections_shed_total", "Connections refused because of a ceiling.", static_cast<double>(acceptor->shed()));
+    gauge("connections", "Connections that are open.",
+          static_cast<double>(acceptor->connections()));
+    counter("connections_accepted_total", "Connections taken.",
+            static_cast<double>(acceptor->accepted()));
+    counter("connections_shed_total", "Connections refused because of a ceiling.",
+            static_cast<double>(acceptor->shed()));
     gauge("store_writable", "1 as long as the store takes writes.", status.writable ? 1 : 0);
-    gauge("store_free_octets", "Free octets of the disk below the store.", static_cast<double>(status.free_octets));
-    gauge("store_journal_octets", "Octets of the journal on disk.", static_cast<double>(status.journal_octets));
-    gauge("store_index_octets", "Octets of the index on disk.", static_cast<double>(status.index_octets));
-    gauge("store_overlay_octets", "Memory of changes that no checkpoint has taken.", static_cast<double>(status.overlay_octets));
-    counter("store_transactions_total", "Transactions committed.", static_cast<double>(status.transactions));
+    gauge("store_free_octets", "Free octets of the disk below the store.",
+          static_cast<double>(status.free_octets));
+    gauge("store_journal_octets", "Octets of the journal on disk.",
+          static_cast<double>(status.journal_octets));
+    gauge("store_index_octets", "Octets of the index on disk.",
+          static_cast<double>(status.index_octets));
+    gauge("store_overlay_octets", "Memory of changes that no checkpoint has taken.",
+          static_cast<double>(status.overlay_octets));
+    counter("store_transactions_total", "Transactions committed.",
+            static_cast<double>(status.transactions));
     counter("store_batches_total", "Batches written.", static_cast<double>(status.batches));
     counter("store_syncs_total", "Disk flushes.", static_cast<double>(status.syncs));
-    gauge("logins_cached", "Logins remembered.", static_cast<double>(the_directory->cached_logins()));
+    gauge("logins_cached", "Logins remembered.",
+          static_cast<double>(the_directory->cached_logins()));
     const auto memory = process_memory();
-    gauge("memory_anonymous_octets", "Anonymous memory of the process.", static_cast<double>(memory.anonymous));
-    gauge("memory_resident_octets", "Resident memory of the process, mapped files included.", static_cast<double>(memory.resident));
+    gauge("memory_anonymous_octets", "Anonymous memory of the process.",
+          static_cast<double>(memory.anonymous));
+    gauge("memory_resident_octets", "Resident memory of the process, mapped files included.",
+          static_cast<double>(memory.resident));
     return out;
 }
 
@@ -530,7 +557,9 @@ Result<std::unique_ptr<Server>> Server::create(Config config, Parts parts) {
 
 Result<void> Server::start() { return impl_->start(); }
 void Server::stop() { impl_->stop(); }
-Result<std::vector<std::string>> Server::reload(Config config) { return impl_->reload(std::move(config)); }
+Result<std::vector<std::string>> Server::reload(Config config) {
+    return impl_->reload(std::move(config));
+}
 std::vector<BoundEndpoint> Server::endpoints() const { return impl_->bound; }
 std::vector<Metric> Server::metrics() const { return impl_->metrics(); }
 store::Store& Server::store() { return impl_->store(); }

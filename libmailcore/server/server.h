@@ -37,34 +37,37 @@ struct Metric {
     bool counter = false; ///< only grows
 };
 
-/// Several may run in one process; nothing is global. `create`, `start`, `stop` and the destructor: one
-/// thread, which is none of the loops'. The rest: any thread.
+/// Several may run in one process; nothing is global. `create`, `start`, `stop` and the destructor:
+/// one thread, which is none of the loops'. The rest: any thread.
 class Server {
   public:
     struct Parts {
-        FilterFactory filters; ///< empty: none
+        FilterFactory filters;        ///< empty: none
         base::LogSink* log = nullptr; ///< absent: silent; outlives the server
-        /// Somebody asks over the control socket that the settings be read again: the host does that, on a
-        /// thread of its own, by `reload`. Empty: it cannot.
+        /// Somebody asks over the control socket that the settings be read again: the host does
+        /// that, on a thread of its own, by `reload`. Empty: it cannot.
         std::function<void()> request_reload;
     };
 
-    /// Binds every endpoint, the control socket included, and does nothing more: what follows may run with
-    /// fewer rights. Fails as the system says: a port in use is Conflict.
+    /// Binds every endpoint, the control socket included, and does nothing more: what follows may
+    /// run with fewer rights. Fails as the system says: a port in use is Conflict.
     static Result<std::unique_ptr<Server>> create(Config config, Parts parts);
-    static Result<std::unique_ptr<Server>> create(Config config) { return create(std::move(config), Parts{}); }
+    static Result<std::unique_ptr<Server>> create(Config config) {
+        return create(std::move(config), Parts{});
+    }
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
     /// Opens the store, reads certificates, starts the loops, the services and the queue.
     Result<void> start();
-    /// Takes no more connections, lets what is under way finish within `drain_time`, then ends. Blocks.
+    /// Takes no more connections, lets what is under way finish within `drain_time`, then ends.
+    /// Blocks.
     void stop();
 
-    /// Applies another configuration to new connections. What cannot change while running (data folder,
-    /// loops, endpoints) is named in the answer. Fails, with the old one in force, if certificates or
-    /// password files cannot be read. Blocks shortly.
+    /// Applies another configuration to new connections. What cannot change while running (data
+    /// folder, loops, endpoints) is named in the answer. Fails, with the old one in force, if
+    /// certificates or password files cannot be read. Blocks shortly.
     Result<std::vector<std::string>> reload(Config config);
 
     [[nodiscard]] std::vector<BoundEndpoint> endpoints() const;

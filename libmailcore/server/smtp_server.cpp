@@ -50,13 +50,20 @@ class Dialogue final : public base::Dialogue {
                            [&](smtp::BodyEnd& end) {
                                const auto verdict = handler_(message_);
                                if (verdict.refuses())
-                                   engine_.reply(end.id, {verdict.code, smtp::parse_enhanced_status(verdict.enhanced),
-                                                          verdict.text});
-                               else engine_.accept(end.id);
+                                   engine_.reply(end.id,
+                                                 {verdict.code,
+                                                  smtp::parse_enhanced_status(verdict.enhanced),
+                                                  verdict.text});
+                               else
+                                   engine_.accept(end.id);
                                clear();
                            },
-                           [&](smtp::AuthBegin& auth) { engine_.reply(auth.id, {504, std::nullopt, "not offered"}); },
-                           [&](smtp::AuthData& auth) { engine_.reply(auth.id, {504, std::nullopt, "not offered"}); },
+                           [&](smtp::AuthBegin& auth) {
+                               engine_.reply(auth.id, {504, std::nullopt, "not offered"});
+                           },
+                           [&](smtp::AuthData& auth) {
+                               engine_.reply(auth.id, {504, std::nullopt, "not offered"});
+                           },
                            [&](auto&) { clear(); },
                        },
                        *event);
@@ -76,8 +83,10 @@ class Dialogue final : public base::Dialogue {
 class Factory final : public net::DialogueFactory {
   public:
     Factory(MessageHandler handler, smtp::ServerOptions options)
-        : handler_(std::move(handler)), options_(std::make_shared<const smtp::ServerOptions>(std::move(options))) {}
-    std::unique_ptr<base::Dialogue> create(base::Scheduler& scheduler, const PeerInfo& peer, base::Waker&) override {
+        : handler_(std::move(handler)),
+          options_(std::make_shared<const smtp::ServerOptions>(std::move(options))) {}
+    std::unique_ptr<base::Dialogue> create(base::Scheduler& scheduler, const PeerInfo& peer,
+                                           base::Waker&) override {
         return std::make_unique<Dialogue>(handler_, options_, peer, scheduler.now());
     }
 
@@ -94,7 +103,8 @@ struct SmtpServer::Impl {
     std::uint16_t port = 0;
 };
 
-Result<std::unique_ptr<SmtpServer>> SmtpServer::start(MessageHandler handler, SmtpServerOptions options) {
+Result<std::unique_ptr<SmtpServer>> SmtpServer::start(MessageHandler handler,
+                                                      SmtpServerOptions options) {
     const auto address = IpAddress::parse(options.address);
     if (!address) return fail(ErrorKind::Rejected, "not an address: " + options.address);
     auto impl = std::make_unique<Impl>();
@@ -103,7 +113,8 @@ Result<std::unique_ptr<SmtpServer>> SmtpServer::start(MessageHandler handler, Sm
     auto service = std::make_shared<net::Service>();
     service->name = "smtp";
     service->factory = std::make_shared<Factory>(std::move(handler), std::move(options.engine));
-    MAILCORE_TRY(const auto listening, impl->acceptor->listen(net::TcpEndpoint{*address, options.port}, service));
+    MAILCORE_TRY(const auto listening,
+                 impl->acceptor->listen(net::TcpEndpoint{*address, options.port}, service));
     impl->port = listening.bound.local_port;
     impl->loops->start();
     return std::unique_ptr<SmtpServer>(new SmtpServer(std::move(impl)));

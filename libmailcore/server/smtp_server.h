@@ -22,23 +22,24 @@ struct ReceivedMessage {
     std::string helo;
 };
 
-/// Takes a message or refuses it. Called on the server's loop, one call at a time; what takes long should be
-/// handed to another thread.
+/// Takes a message or refuses it. Called on the server's loop, one call at a time; what takes long
+/// should be handed to another thread.
 using MessageHandler = std::function<filter::Verdict(const ReceivedMessage&)>;
 
 struct SmtpServerOptions {
     std::string address = "127.0.0.1";
-    std::uint16_t port = 0; ///< 0: any free one, told by `port()`
+    std::uint16_t port = 0;     ///< 0: any free one, told by `port()`
     smtp::ServerOptions engine; ///< limits and what is offered; no TLS and no AUTH here
 };
 
-/// Listens as long as it lives, on a thread of its own. Takes mail for anybody: what becomes of it is the
-/// handler's business. A message is held in memory, at most `engine.message_octets_max` octets.
-/// Several may live in one process.
+/// Listens as long as it lives, on a thread of its own. Takes mail for anybody: what becomes of it
+/// is the handler's business. A message is held in memory, at most `engine.message_octets_max`
+/// octets. Several may live in one process.
 class SmtpServer {
   public:
     /// Conflict: the port is in use.
-    static Result<std::unique_ptr<SmtpServer>> start(MessageHandler handler, SmtpServerOptions options);
+    static Result<std::unique_ptr<SmtpServer>> start(MessageHandler handler,
+                                                     SmtpServerOptions options);
     static Result<std::unique_ptr<SmtpServer>> start(MessageHandler handler) {
         return start(std::move(handler), SmtpServerOptions{});
     }

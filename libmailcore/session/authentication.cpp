@@ -85,8 +85,9 @@ Task<LoginStep> Authentication::go_on(sasl::ServerStep step) {
             scram_ = std::move(*begun);
             std::optional<sasl::ScramKeys> keys;
             if (known)
-                keys = sasl::ScramKeys{sasl::ScramHash::Sha256, scram_->keys.salt, scram_->keys.iterations,
-                                       scram_->keys.stored_key, scram_->keys.server_key};
+                keys = sasl::ScramKeys{sasl::ScramHash::Sha256, scram_->keys.salt,
+                                       scram_->keys.iterations, scram_->keys.stored_key,
+                                       scram_->keys.server_key};
             step = exchange_->answer_keys(std::move(keys));
             continue;
         }
@@ -100,8 +101,9 @@ Task<LoginStep> Authentication::go_on(sasl::ServerStep step) {
         if (scram_) {
             auto begun = std::move(*scram_);
             scram_.reset();
-            auto answer = co_await services_.directory.end_scram(
-                scram_login_, std::move(begun), success ? LoginOutcome::Accepted : LoginOutcome::Denied);
+            auto answer = co_await services_.directory.end_scram(scram_login_, std::move(begun),
+                                                                 success ? LoginOutcome::Accepted
+                                                                         : LoginOutcome::Denied);
             if (!answer) co_return LoginRefused{LoginRefused::Why::Unavailable};
             answer_ = *answer;
         }

@@ -30,8 +30,8 @@ struct LoginRefused {
 
 using LoginStep = std::variant<sasl::Challenge, LoggedIn, LoginRefused>;
 
-/// One login of one connection: by password (USER/PASS, LOGIN) or by SASL. Cancelling is destroying.
-/// One scheduler's thread.
+/// One login of one connection: by password (USER/PASS, LOGIN) or by SASL. Cancelling is
+/// destroying. One scheduler's thread.
 class Authentication {
   public:
     /// `service` is for logs and limits: "imap", "pop3", "smtp".
@@ -50,7 +50,8 @@ class Authentication {
     std::string service_;
     PeerInfo peer_;
     std::unique_ptr<sasl::ServerExchange> exchange_;
-    std::optional<accounts::ScramLogin> scram_; // keys were given and the end is owed to the directory
+    std::optional<accounts::ScramLogin>
+        scram_; // keys were given and the end is owed to the directory
     accounts::Login scram_login_;
     std::optional<accounts::LoginAnswer> answer_;
 };

@@ -15,7 +15,8 @@ using store::ReadTransaction;
 using store::TxnTask;
 using store::WriteTransaction;
 
-pop3::Options engine_options(const Services& services, const Pop3Options& options, const PeerInfo& peer) {
+pop3::Options engine_options(const Services& services, const Pop3Options& options,
+                             const PeerInfo& peer) {
     pop3::Options engine;
     engine.greeting = services.hostname + " POP3 ready";
     engine.mechanisms = options.login.mechanisms;
@@ -39,11 +40,12 @@ TxnTask<Result<Maildrop>> open_inbox(ReadTransaction& txn, store::Access access)
 }
 
 /// Removes messages for good; what is gone already is no fault. Answers what is left to be done.
-TxnTask<Result<store::UidSet>> remove(WriteTransaction& txn, store::Access access, store::MailboxRef inbox,
-                                      store::UidSet uids) {
+TxnTask<Result<store::UidSet>> remove(WriteTransaction& txn, store::Access access,
+                                      store::MailboxRef inbox, store::UidSet uids) {
     store::AccountEdit edit(txn, access, inbox.owner);
     MAILCORE_CO_TRY(edit.begin());
-    MAILCORE_CO_TRY(auto expunged, store::expunge(edit, inbox.mailbox, std::move(uids), store::Expunge::All));
+    MAILCORE_CO_TRY(auto expunged,
+                    store::expunge(edit, inbox.mailbox, std::move(uids), store::Expunge::All));
     MAILCORE_CO_TRY(edit.save());
     co_return std::move(expunged.left);
 }
@@ -75,13 +77,15 @@ Task<void> Pop3Session::answer(pop3::Event event) {
     if (auto* login = std::get_if<pop3::Login>(&event)) {
         authentication_ = std::make_unique<Authentication>(services_, "pop3", peer_);
         {
-            auto awaited = log_in(login->id, authentication_->by_password(login->user, std::move(login->password)));
+            auto awaited = log_in(
+                login->id, authentication_->by_password(login->user, std::move(login->password)));
             co_await std::move(awaited);
         }
     } else if (auto* begin = std::get_if<pop3::AuthBegin>(&event)) {
         authentication_ = std::make_unique<Authentication>(services_, "pop3", peer_);
         {
-            auto awaited = log_in(begin->id, authentication_->begin(begin->mechanism, std::move(begin->initial)));
+            auto awaited = log_in(
+                begin->id, authentication_->begin(begin->mechanism, std::move(begin->initial)));
             co_await std::move(awaited);
         }
     } else if (auto* data = std::get_if<pop3::AuthData>(&event)) {
@@ -101,9 +105,11 @@ void Pop3Session::refuse(pop3::CommandId id, const LoginRefused& refused) {
     case LoginRefused::Why::Credentials:
         return engine_.refuse(id, pop3::Refusal::Auth, "authentication failed");
     case LoginRefused::Why::Throttled:
-        return engine_.refuse(id, pop3::Refusal::LoginDelay, "too many failed attempts; try again later");
+        return engine_.refuse(id, pop3::Refusal::LoginDelay,
+                              "too many failed attempts; try again later");
     case LoginRefused::Why::Unavailable:
-        return engine_.refuse(id, pop3::Refusal::Temporary, "cannot authenticate now; try again later");
+        return engine_.refuse(id, pop3::Refusal::Temporary,
+                              "cannot authenticate now; try again later");
     case LoginRefused::Why::Malformed:
         return engine_.refuse(id, pop3::Refusal::Plain, "authentication exchange is malformed");
     }
@@ -135,13 +141,15 @@ Task<void> Pop3Session::open_maildrop(pop3::CommandId id, LoggedIn who) {
         co_return;
     }
     const store::Access access{who.account, who.rights};
-    auto maildrop_awaited = services_.store.read([access](ReadTransaction& txn) { return open_inbox(txn, access); });
+    auto maildrop_awaited =
+        services_.store.read([access](ReadTransaction& txn) { return open_inbox(txn, access); });
     auto maildrop = co_await std::move(maildrop_awaited);
     std::vector<pop3::Message> messages;
     std::optional<store::Uid> from = store::Uid{1};
     while (maildrop && from && messages.size() < options_.messages_max) {
-        auto batch_awaited = services_.store.read(
-            [access, inbox = maildrop->inbox, uids = maildrop->uids, at = *from](ReadTransaction& txn) {
+        auto batch_awaited =
+            services_.store.read([access, inbox = maildrop->inbox, uids = maildrop->uids,
+                                  at = *from](ReadTransaction& txn) {
                 return store::read_messages(txn, access, inbox, uids, at);
             });
         auto batch = co_await std::move(batch_awaited);
@@ -151,13 +159,15 @@ Task<void> Pop3Session::open_maildrop(pop3::CommandId id, LoggedIn who) {
         }
         for (const auto& message : batch->messages) {
             uids_.push_back(message.uid);
-            messages.push_back({message.size, fmt::format("{:08x}{:08x}", maildrop->uidvalidity.value,
-                                                          message.uid.value)});
+            messages.push_back(
+                {message.size,
+                 fmt::format("{:08x}{:08x}", maildrop->uidvalidity.value, message.uid.value)});
         }
         from = batch->next;
     }
     if (!maildrop) {
-        MAILCORE_LOG(services_.log, Error, "pop3.maildrop_unreadable", {{"error", maildrop.error().detail}});
+        MAILCORE_LOG(services_.log, Error, "pop3.maildrop_unreadable",
+                     {{"error", maildrop.error().detail}});
         lock_.reset();
         uids_.clear();
         engine_.refuse(id, pop3::Refusal::Temporary, "the maildrop cannot be read now");
@@ -166,8 +176,10 @@ Task<void> Pop3Session::open_maildrop(pop3::CommandId id, LoggedIn who) {
     inbox_ = maildrop->inbox;
     who_ = std::move(who);
     MAILCORE_LOG(services_.log, Info, "login.accepted",
-                 {{"service", "pop3"}, {"user", who_->address.to_string()},
-                  {"peer", peer_.address.to_string()}, {"messages", messages.size()}});
+                 {{"service", "pop3"},
+                  {"user", who_->address.to_string()},
+                  {"peer", peer_.address.to_string()},
+                  {"messages", messages.size()}});
     engine_.log_in(id, std::move(messages));
 }
 
@@ -212,7 +224,9 @@ Task<void> Pop3Session::commit(pop3::Commit event) {
     bool all = true;
     while (!uids.empty() && all) {
         auto left_awaited = services_.store.write(
-            [access, inbox = inbox_, uids](WriteTransaction& txn) { return remove(txn, access, inbox, uids); },
+            [access, inbox = inbox_, uids](WriteTransaction& txn) {
+                return remove(txn, access, inbox, uids);
+            },
             store::Urgency::Reclaim);
         auto left = co_await std::move(left_awaited);
         all = left.has_value();

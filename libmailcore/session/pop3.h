@@ -15,7 +15,8 @@ struct Pop3Options {
     LoginOptions login;
     bool starttls = false;
     std::chrono::seconds idle_time{600};
-    std::uint32_t messages_max = 1'000'000; ///< of a maildrop that may be opened: its list is held in memory
+    std::uint32_t messages_max =
+        1'000'000; ///< of a maildrop that may be opened: its list is held in memory
 };
 
 /// Owns the engine and answers its events out of store and directory. Loop thread only.

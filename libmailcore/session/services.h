@@ -58,7 +58,8 @@ struct Services {
     std::shared_ptr<const filter::Pipeline> pipeline;
     Random& random;
     Log log;
-    /// Of this installation: SCRAM exchanges for names that do not exist use it (sasl::ServerOptions).
+    /// Of this installation: SCRAM exchanges for names that do not exist use it
+    /// (sasl::ServerOptions).
     Secret fake_salt_key;
     std::string hostname;
 };

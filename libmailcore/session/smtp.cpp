@@ -36,8 +36,8 @@ void add_recipient(std::vector<queue::Recipient>& list, queue::Recipient recipie
 }
 
 /// RFC 6409 §8: what a user's client has left out.
-std::string added_fields(std::string_view header, WallTime now, Random& random, std::string_view hostname,
-                         std::string_view sender) {
+std::string added_fields(std::string_view header, WallTime now, Random& random,
+                         std::string_view hostname, std::string_view sender) {
     std::string fields;
     if (!mime::find_field(header, "Date")) fields += "Date: " + mime::format_date(now) + "\r\n";
     if (!mime::find_field(header, "From") && !sender.empty())
@@ -75,10 +75,11 @@ std::shared_ptr<const smtp::ServerOptions> engine_options(const Services& servic
 }
 
 SmtpSession::SmtpSession(Services& services, std::shared_ptr<const SmtpOptions> options,
-                         std::shared_ptr<const smtp::ServerOptions> engine_options, const PeerInfo& peer,
-                         base::Waker& waker)
+                         std::shared_ptr<const smtp::ServerOptions> engine_options,
+                         const PeerInfo& peer, base::Waker& waker)
     : services_(services), options_(std::move(options)), peer_(peer), waker_(waker),
-      engine_(std::move(engine_options), peer, services.scheduler.now()), scope_(services.scheduler) {
+      engine_(std::move(engine_options), peer, services.scheduler.now()),
+      scope_(services.scheduler) {
     if (options_->reverse_lookup && options_->service == SmtpService::Mx && !peer_.is_local())
         scope_.spawn(look_up_peer());
 }
@@ -137,8 +138,8 @@ Task<void> SmtpSession::handle(smtp::ServerEvent event) {
     } else if (auto* begin = std::get_if<smtp::AuthBegin>(&event)) {
         authentication_ = std::make_unique<Authentication>(services_, "smtp", peer_);
         {
-            auto awaited = authenticate(begin->id,
-                              authentication_->begin(begin->mechanism, std::move(begin->initial)));
+            auto awaited = authenticate(
+                begin->id, authentication_->begin(begin->mechanism, std::move(begin->initial)));
             co_await std::move(awaited);
         }
     } else if (auto* data = std::get_if<smtp::AuthData>(&event)) {
@@ -211,22 +212,25 @@ Task<void> SmtpSession::authenticate(smtp::CommandId id, Task<LoginStep> attempt
         context.submission = true;
         const auto verdict = co_await services_.pipeline->judge(Stage::Auth, context);
         if (verdict.refuses()) {
-            engine_.reply(id, verdict.kind == Verdict::Kind::Reject ? reply(535, "5.7.8", verdict.text)
-                                                                    : reply(454, "4.7.0", verdict.text));
+            engine_.reply(id, verdict.kind == Verdict::Kind::Reject
+                                  ? reply(535, "5.7.8", verdict.text)
+                                  : reply(454, "4.7.0", verdict.text));
             co_return;
         }
     }
     who_ = std::move(who);
     MAILCORE_LOG(services_.log, Info, "login.accepted",
-                 {{"service", "smtp"}, {"user", who_->address.to_string()},
+                 {{"service", "smtp"},
+                  {"user", who_->address.to_string()},
                   {"peer", peer_.address.to_string()}});
     engine_.reply(id, reply(235, "2.7.0", "authenticated"));
 }
 
 bool SmtpSession::may_relay() const {
     if (who_) return true;
-    return std::ranges::any_of(options_->relay_networks,
-                               [&](const auto& network) { return network.contains(peer_.address); });
+    return std::ranges::any_of(options_->relay_networks, [&](const auto& network) {
+        return network.contains(peer_.address);
+    });
 }
 
 // The envelope
@@ -275,8 +279,9 @@ Task<void> SmtpSession::mail(smtp::Mail event) {
 
 Task<void> SmtpSession::rcpt(smtp::Rcpt event) {
     auto& context = transaction_->context;
-    const auto address = event.forward_path.mailbox.domain.empty() ? event.forward_path.mailbox.local_part
-                                                                   : address_of(event.forward_path);
+    const auto address = event.forward_path.mailbox.domain.empty()
+                             ? event.forward_path.mailbox.local_part
+                             : address_of(event.forward_path);
     auto routing = co_await services_.router.route(address);
     if (!routing) {
         engine_.reply(event.id, routing.error().kind == ErrorKind::Rejected
@@ -293,8 +298,10 @@ Task<void> SmtpSession::rcpt(smtp::Rcpt event) {
         engine_.reply(event.id, smtp_reply_to(routing->kind));
         co_return;
     }
-    // Better told now than returned later: a mailbox that is full, if the address means just that one.
-    if (routing->recipients.size() == 1 && routing->recipients.front().route == queue::Route::Local) {
+    // Better told now than returned later: a mailbox that is full, if the address means just that
+    // one.
+    if (routing->recipients.size() == 1 &&
+        routing->recipients.front().route == queue::Route::Local) {
         const auto account = routing->recipients.front().account;
         auto quota_awaited = services_.store.read(
             [account](store::ReadTransaction& txn) { return store::quota(txn, account); });
@@ -317,7 +324,8 @@ Task<void> SmtpSession::rcpt(smtp::Rcpt event) {
     if (const auto& wanted = event.parameters.notify)
         notify = queue::Notify{wanted->success, wanted->failure, wanted->delay};
     std::string original;
-    if (const auto& given = event.parameters.original_recipient) original = given->type + ";" + given->address;
+    if (const auto& given = event.parameters.original_recipient)
+        original = given->type + ";" + given->address;
     for (auto& recipient : routing->recipients) {
         recipient.notify = notify;
         recipient.original = original;
@@ -347,7 +355,8 @@ Task<void> SmtpSession::headers(smtp::Headers event) {
     auto& context = transaction.context;
     std::string_view octets = event.octets;
     const auto end = mime::header_octets(octets);
-    const auto separated = octets.substr(0, end).ends_with("\r\n\r\n") || octets.starts_with("\r\n");
+    const auto separated =
+        octets.substr(0, end).ends_with("\r\n\r\n") || octets.starts_with("\r\n");
     context.header = octets.substr(0, separated ? end - 2 : end);
     const auto rest = octets.substr(end);
 
@@ -356,10 +365,11 @@ Task<void> SmtpSession::headers(smtp::Headers event) {
         co_return;
     }
     if (const auto field = mime::find_field(context.header, "Auto-Submitted"))
-        transaction.auto_submitted = !codec::starts_with_ignoring_case(codec::trim(field->value), "no");
+        transaction.auto_submitted =
+            !codec::starts_with_ignoring_case(codec::trim(field->value), "no");
     if (context.submission)
-        context.header = added_fields(context.header, services_.scheduler.wall_now(), services_.random,
-                                      services_.hostname, context.sender) +
+        context.header = added_fields(context.header, services_.scheduler.wall_now(),
+                                      services_.random, services_.hostname, context.sender) +
                          context.header;
     if (services_.pipeline->wants(Stage::Headers)) {
         const auto verdict = co_await services_.pipeline->judge(Stage::Headers, context);
@@ -382,7 +392,8 @@ Task<void> SmtpSession::headers(smtp::Headers event) {
     engine_.accept(id);
 }
 
-/// Octets of the message go to the store and through the parser. A store that fails is told at the end.
+/// Octets of the message go to the store and through the parser. A store that fails is told at the
+/// end.
 Task<void> SmtpSession::take(std::string octets) {
     auto& transaction = *transaction_;
     if (!transaction.failure.empty()) co_return;
@@ -430,13 +441,16 @@ Task<smtp::Reply> SmtpSession::deliver(const smtp::BodyEnd& event) {
         }
     }
     for (const auto& removed : context.removed_recipients)
-        std::erase_if(transaction.accepted, [&](const auto& each) { return each.address == removed; });
+        std::erase_if(transaction.accepted,
+                      [&](const auto& each) { return each.address == removed; });
     for (auto& each : transaction.accepted)
-        for (auto& recipient : each.recipients) add_recipient(incoming.recipients, std::move(recipient));
+        for (auto& recipient : each.recipients)
+            add_recipient(incoming.recipients, std::move(recipient));
     for (const auto& added : context.added_recipients) {
         auto routing = co_await services_.router.route(added);
         if (!routing) co_return smtp_reply_to(routing.error());
-        for (auto& recipient : routing->recipients) add_recipient(incoming.recipients, std::move(recipient));
+        for (auto& recipient : routing->recipients)
+            add_recipient(incoming.recipients, std::move(recipient));
     }
     if (incoming.recipients.empty()) co_return reply(250, "2.0.0", "accepted");
 

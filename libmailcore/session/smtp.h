@@ -25,10 +25,11 @@ enum class SmtpService : std::uint8_t {
 struct SmtpOptions {
     SmtpService service = SmtpService::Mx;
     LoginOptions login;
-    /// What engine and dialect are told; hostname, mechanisms and login rules are filled in from here.
+    /// What engine and dialect are told; hostname, mechanisms and login rules are filled in from
+    /// here.
     smtp::ServerOptions engine;
-    /// From these networks mail to anywhere is taken without login. Names its risk: whoever is there can
-    /// send in anybody's name. Empty by default, loopback included.
+    /// From these networks mail to anywhere is taken without login. Names its risk: whoever is
+    /// there can send in anybody's name. Empty by default, loopback included.
     std::vector<IpNetwork> relay_networks;
     bool senders_own_address = true; ///< who logs in sends as himself only (RFC 6409 §6.1)
     std::size_t received_max = 100;  ///< trace fields of a message; more is a loop (RFC 5321 §6.3)

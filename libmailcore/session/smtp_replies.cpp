@@ -11,7 +11,8 @@ smtp::Reply reply(std::uint16_t code, std::string_view status, std::string text)
 smtp::Reply smtp_reply_to(const Error& error) {
     switch (error.kind) {
     case ErrorKind::Rejected: return reply(550, "5.3.0", "refused");
-    case ErrorKind::LimitExceeded: return reply(452, "4.3.1", "no room for mail now; try again later");
+    case ErrorKind::LimitExceeded:
+        return reply(452, "4.3.1", "no room for mail now; try again later");
     case ErrorKind::NotFound: return reply(550, "5.1.1", "no such mailbox here");
     default: return reply(451, "4.3.0", "local trouble; try again later");
     }
@@ -22,8 +23,10 @@ smtp::Reply smtp_reply_to(const LoginRefused& refused) {
     case LoginRefused::Why::Credentials: return reply(535, "5.7.8", "authentication failed");
     case LoginRefused::Why::Throttled:
         return reply(454, "4.7.0", "too many failed attempts; try again later");
-    case LoginRefused::Why::Unavailable: return reply(454, "4.7.0", "cannot authenticate now; try again later");
-    case LoginRefused::Why::Malformed: return reply(501, "5.5.2", "authentication exchange is malformed");
+    case LoginRefused::Why::Unavailable:
+        return reply(454, "4.7.0", "cannot authenticate now; try again later");
+    case LoginRefused::Why::Malformed:
+        return reply(501, "5.5.2", "authentication exchange is malformed");
     }
     return reply(454, "4.7.0", "cannot authenticate now");
 }

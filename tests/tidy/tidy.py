@@ -115,9 +115,9 @@ for path in code:
         bare = without_comments_and_strings(line)
         if "co_await" not in bare or "operator co_await" in bare or bare.lstrip().startswith("#"):
             continue
-        if re.match(r"\s*co_await\b", bare) or re.search(r"\bco_return co_await\b", bare) or \
+        if re.match(r"\s*(\}?\s*(else )?(if|for|while) \(.*\) |\}?\s*else )?co_await\b", bare) or re.search(r"\bco_return co_await\b", bare) or \
                 re.search(r"=\s*co_await\b", bare) or re.match(r"\s*auto name = co_await", bare):
-            if re.search(r"\b(if|while|switch|for)\s*\(.*co_await|&&.*co_await|\?.*co_await", bare):
+            if re.search(r"\b(if|while|switch|for)\s*\(.*(?<!co_return )co_await|&&.*co_await|\?.*co_await", bare):
                 complain(path, number, "co_await in a condition: name a variable first (g++ 12)")
             continue
         complain(path, number, "co_await only as a statement, a whole initialiser or co_return co_await (g++ 12)")

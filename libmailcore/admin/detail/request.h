@@ -16,12 +16,17 @@ using Json = nlohmann::json;
 /// A request whose fields are taken one by one; what is wrong or left over is told by `finish`.
 class Request {
   public:
-    explicit Request(const std::string& text) : json_(Json::parse(text.empty() ? "{}" : text, nullptr, false)) {
+    explicit Request(const std::string& text)
+        : json_(Json::parse(text.empty() ? "{}" : text, nullptr, false)) {
         if (!json_.is_object()) wrong("the request is no JSON object");
     }
-    std::string text(const std::string& name) { return take<std::string>(name, "a text").value_or(""); }
+    std::string text(const std::string& name) {
+        return take<std::string>(name, "a text").value_or("");
+    }
     std::string text_or(const std::string& name, std::string fallback) {
-        return json_.is_object() && json_.contains(name) ? text(name) : std::move((known_.insert(name), fallback));
+        return json_.is_object() && json_.contains(name)
+                   ? text(name)
+                   : std::move((known_.insert(name), fallback));
     }
     std::uint64_t number_or(const std::string& name, std::uint64_t fallback) {
         if (!json_.is_object() || !json_.contains(name)) {
@@ -61,7 +66,9 @@ class Request {
         }
         return list;
     }
-    [[nodiscard]] bool has(const std::string& name) const { return json_.is_object() && json_.contains(name); }
+    [[nodiscard]] bool has(const std::string& name) const {
+        return json_.is_object() && json_.contains(name);
+    }
 
     /// What was wrong, if anything.
     [[nodiscard]] std::optional<Error> finish() {

@@ -5,11 +5,12 @@
 namespace mailcore::pop3 {
 
 namespace {
-constexpr std::size_t auth_line_octets_max = 12'288 + 2; // RFC 5034 §4: enough for any mechanism's line
+constexpr std::size_t auth_line_octets_max =
+    12'288 + 2; // RFC 5034 §4: enough for any mechanism's line
 }
 
-// AUTH mechanism [initial-response]; "=" is an empty one (RFC 5034 §4). Without arguments some clients
-// want the list of mechanisms, which is what CAPA is for.
+// AUTH mechanism [initial-response]; "=" is an empty one (RFC 5034 §4). Without arguments some
+// clients want the list of mechanisms, which is what CAPA is for.
 void ServerEngine::auth(const Arguments& arguments) {
     if (arguments.words.empty()) return bad_command("AUTH needs a mechanism; see CAPA");
     const auto mechanism = codec::upper(arguments.words[0]);

@@ -6,7 +6,8 @@ namespace mailcore::pop3 {
 void ServerEngine::capa(const Arguments&) {
     ok("capabilities follow");
     auto& out = output_.tail();
-    out += "TOP\r\nUIDL\r\nPIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nEXPIRE NEVER\r\nUTF8 USER\r\n";
+    out += "TOP\r\nUIDL\r\nPIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nEXPIRE NEVER\r\nUTF8 "
+           "USER\r\n";
     if (plaintext_allowed()) out += "USER\r\n";
     std::string mechanisms;
     for (const auto& mechanism : options_.mechanisms)

@@ -19,16 +19,19 @@ struct Target {
 
 TxnTask<Result<Target>> find_target(ReadTransaction& txn, store::Access access, std::string path) {
     Target target;
-    MAILCORE_CO_TRY(target.mailbox, store::find_mailbox(txn, access, access.actor, std::move(path)));
-    if (!target.mailbox.selectable) co_return fail(ErrorKind::NotFound, "only a name above other mailboxes");
+    MAILCORE_CO_TRY(target.mailbox,
+                    store::find_mailbox(txn, access, access.actor, std::move(path)));
+    if (!target.mailbox.selectable)
+        co_return fail(ErrorKind::NotFound, "only a name above other mailboxes");
     const store::MailboxRef ref{access.actor, target.mailbox.id};
     MAILCORE_CO_TRY(store::mailbox_status(txn, access, ref, Right::Insert));
     MAILCORE_CO_TRY(target.quota, store::quota(txn, access.actor));
     co_return target;
 }
 
-TxnTask<Result<store::Filed>> file(WriteTransaction& txn, store::Access access, store::MailboxRef ref,
-                                   store::NewBlobRef blob, store::NewEmail email, store::Filing filing) {
+TxnTask<Result<store::Filed>> file(WriteTransaction& txn, store::Access access,
+                                   store::MailboxRef ref, store::NewBlobRef blob,
+                                   store::NewEmail email, store::Filing filing) {
     email.pieces.push_back(store::Piece::of(txn.add_blob(*blob), 0, blob->size()));
     store::AccountEdit edit(txn, access, ref.owner);
     MAILCORE_CO_TRY(edit.begin());
@@ -54,14 +57,16 @@ Task<void> ImapSession::run(Id id, imap::command::Append command) {
     }
     if (!target->quota.has_room(command.octets)) {
         {
-            auto awaited = finish(id, imap::no("The message is beyond the quota", imap::Code::OverQuota));
+            auto awaited =
+                finish(id, imap::no("The message is beyond the quota", imap::Code::OverQuota));
             co_await std::move(awaited);
         }
         co_return;
     }
     if (!services_.store.status().writable) {
         {
-            auto awaited = finish(id, imap::no("No room for mail now; try again later", imap::Code::Unavailable));
+            auto awaited = finish(
+                id, imap::no("No room for mail now; try again later", imap::Code::Unavailable));
             co_await std::move(awaited);
         }
         co_return;
@@ -94,7 +99,8 @@ Task<void> ImapSession::file_appended(std::shared_ptr<Appending> appending) {
     const auto id = appending->id;
     auto blob = co_await appending->writer->finish();
     if (!blob) {
-        MAILCORE_LOG(services_.log, Error, "imap.body_unwritable", {{"error", blob.error().detail}});
+        MAILCORE_LOG(services_.log, Error, "imap.body_unwritable",
+                     {{"error", blob.error().detail}});
         {
             auto awaited = finish(id, reply_to(blob.error(), Doing::Filing));
             co_await std::move(awaited);
@@ -112,11 +118,11 @@ Task<void> ImapSession::file_appended(std::shared_ptr<Appending> appending) {
         filing.received.at = date->time;
         filing.received.zone_minutes = date->zone_minutes;
     }
-    auto filed_awaited = services_.store.write(
-        [access = access(), mailbox = appending->mailbox, blob = *blob, email = std::move(email),
-         filing = std::move(filing)](WriteTransaction& txn) {
-            return file(txn, access, mailbox, blob, email, filing);
-        });
+    auto filed_awaited = services_.store.write([access = access(), mailbox = appending->mailbox,
+                                                blob = *blob, email = std::move(email),
+                                                filing = std::move(filing)](WriteTransaction& txn) {
+        return file(txn, access, mailbox, blob, email, filing);
+    });
     auto filed = co_await std::move(filed_awaited);
     if (!filed) {
         {
@@ -126,7 +132,9 @@ Task<void> ImapSession::file_appended(std::shared_ptr<Appending> appending) {
         co_return;
     }
     {
-        auto awaited = finish(id, imap::ok("APPEND completed", imap::AppendUid{filed->uidvalidity.value, filed->uid.value}));
+        auto awaited =
+            finish(id, imap::ok("APPEND completed",
+                                imap::AppendUid{filed->uidvalidity.value, filed->uid.value}));
         co_await std::move(awaited);
     }
 }
