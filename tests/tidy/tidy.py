@@ -117,7 +117,8 @@ for path in code:
             continue
         if re.match(r"\s*(\}?\s*(else )?(if|for|while) \(.*\) |\}?\s*else )?co_await\b", bare) or re.search(r"\bco_return co_await\b", bare) or \
                 re.search(r"=\s*co_await\b", bare) or re.match(r"\s*auto name = co_await", bare):
-            if re.search(r"\b(if|while|switch|for)\s*\(.*(?<!co_return )co_await|&&.*co_await|\?.*co_await", bare):
+            condition = re.sub(r"\) (co_return )?co_await\b", ")", bare)
+            if re.search(r"\b(if|while|switch|for)\s*\(.*(?<!co_return )co_await|&&.*co_await|\?.*co_await", condition):
                 complain(path, number, "co_await in a condition: name a variable first (g++ 12)")
             continue
         complain(path, number, "co_await only as a statement, a whole initialiser or co_return co_await (g++ 12)")
