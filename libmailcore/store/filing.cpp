@@ -131,10 +131,9 @@ TxnTask<Result<std::vector<detail::FiledMessage>>> take_out(AccountEdit& edit, M
 }
 
 /// Adds memberships for emails that exist. `names` are the keywords of where they come from.
-TxnTask<Result<Copied>> add_all(AccountEdit& edit, Mailbox& to,
-                                const std::vector<detail::FiledMessage>& messages,
-                                const std::vector<std::string>& names) {
-    Copied copied;
+TxnTask<Result<void>> add_all(AccountEdit& edit, Mailbox& to,
+                              const std::vector<detail::FiledMessage>& messages,
+                              const std::vector<std::string>& names, Copied& copied) {
     copied.uidvalidity = to.uidvalidity;
     const auto rights = edit.rights(to.id);
     const auto may = detail::changeable(rights);
@@ -171,7 +170,7 @@ TxnTask<Result<Copied>> add_all(AccountEdit& edit, Mailbox& to,
     }
     appender.flush();
     if (!messages.empty()) copied.modseq = edit.modseq();
-    co_return copied;
+    co_return Result<void>{};
 }
 
 } // namespace
@@ -208,7 +207,8 @@ TxnTask<Result<Copied>> copy_messages(AccountEdit& edit, MailboxId from, UidSet 
     MAILCORE_CO_TRY(auto* target, edit.mailbox(to, Right::Insert));
     MAILCORE_CO_TRY(const auto messages, read_filed(edit, *source, uids));
     MAILCORE_CO_TRY(const auto names, detail::read_keywords(edit.txn(), edit.owner(), from));
-    auto copied = co_await add_all(edit, *target, messages, names);
+    Copied copied;
+    MAILCORE_CO_TRY(add_all(edit, *target, messages, names, copied));
     co_return copied;
 }
 
@@ -221,7 +221,8 @@ TxnTask<Result<Copied>> move_messages(AccountEdit& edit, MailboxId from, UidSet 
     MAILCORE_CO_TRY(auto* target, edit.mailbox(to, Right::Insert));
     MAILCORE_CO_TRY(const auto names, detail::read_keywords(edit.txn(), edit.owner(), from));
     MAILCORE_CO_TRY(const auto messages, take_out(edit, *source, uids));
-    auto copied = co_await add_all(edit, *target, messages, names);
+    Copied copied;
+    MAILCORE_CO_TRY(add_all(edit, *target, messages, names, copied));
     co_return copied;
 }
 

@@ -549,7 +549,7 @@ void play(const test::StoreMaker& make, std::uint64_t seed, int steps,
 
 TEST_CASE("the mailbox model equals a naive one through thousands of random changes") {
     const auto make = [](const base::Clock& clock) { return std::make_unique<MemoryStore>(clock); };
-    for (std::uint64_t seed = 1; seed <= 4; ++seed) play(make, seed, 400);
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) play(make, seed, 400);
 }
 
 TEST_CASE("the mailbox model's functions may be run again from their beginning") {
