@@ -9,7 +9,8 @@
 namespace mailcore::smtp {
 
 namespace {
-constexpr std::size_t command_line_octets_max = 512; // RFC 5321 §4.5.3.1.4; AUTH keeps to it (RFC 4954 §4)
+constexpr std::size_t command_line_octets_max =
+    512; // RFC 5321 §4.5.3.1.4; AUTH keeps to it (RFC 4954 §4)
 }
 
 std::string_view to_string(Stage stage) {
@@ -50,9 +51,12 @@ std::string_view to_string(Problem problem) {
     return "";
 }
 
-ClientEngine::ClientEngine(std::shared_ptr<const ClientOptions> options, const PeerInfo& peer, Instant now)
-    : options_(std::move(options)), peer_(peer), parser_(options_->replies), answer_since_(now), progress_at_(now) {
-    MAILCORE_ASSERT(codec::is_domain(options_->hostname) || codec::parse_address_literal(options_->hostname));
+ClientEngine::ClientEngine(std::shared_ptr<const ClientOptions> options, const PeerInfo& peer,
+                           Instant now)
+    : options_(std::move(options)), peer_(peer), parser_(options_->replies), answer_since_(now),
+      progress_at_(now) {
+    MAILCORE_ASSERT(codec::is_domain(options_->hostname) ||
+                    codec::parse_address_literal(options_->hostname));
     awaited_.push_back(Awaited::Greeting);
 }
 
@@ -79,8 +83,10 @@ std::size_t ClientEngine::receive(std::string_view octets, Instant now) {
         taken += step.taken;
         if (step.outcome == ReplyParser::Outcome::NeedMore) continue;
         answer_since_ = now;
-        if (step.outcome == ReplyParser::Outcome::Malformed) end(Problem::ProtocolError, std::nullopt);
-        else handle(parser_.take());
+        if (step.outcome == ReplyParser::Outcome::Malformed)
+            end(Problem::ProtocolError, std::nullopt);
+        else
+            handle(parser_.take());
     }
     return taken;
 }
@@ -91,10 +97,11 @@ void ClientEngine::receive_end(Instant) {
 }
 
 void ClientEngine::handle(Reply reply) {
-    // An answer to nothing: the server says goodbye (RFC 5321 §3.8), or refuses a message that it has not
-    // read to its end.
+    // An answer to nothing: the server says goodbye (RFC 5321 §3.8), or refuses a message that it
+    // has not read to its end.
     if (awaited_.empty()) {
-        if (reply.is_positive() || reply.is_intermediate()) return end(Problem::ProtocolError, std::nullopt);
+        if (reply.is_positive() || reply.is_intermediate())
+            return end(Problem::ProtocolError, std::nullopt);
         return end(Problem::None, std::move(reply));
     }
     const auto to = awaited_.front();
@@ -111,9 +118,12 @@ void ClientEngine::handle(Reply reply) {
     case Awaited::Hello:
     case Awaited::Helo: return handle_hello(to, reply);
     case Awaited::StartTls:
-        if (reply.is_positive()) starting_tls_ = true;
-        else if (options_->starttls == ClientOptions::StartTls::Required) end(Problem::TlsUnavailable, std::move(reply));
-        else ready();
+        if (reply.is_positive())
+            starting_tls_ = true;
+        else if (options_->starttls == ClientOptions::StartTls::Required)
+            end(Problem::TlsUnavailable, std::move(reply));
+        else
+            ready();
         return;
     case Awaited::Auth: return handle_auth(std::move(reply));
     case Awaited::Mail: return handle_mail(std::move(reply));
@@ -150,7 +160,8 @@ void ClientEngine::handle_hello(Awaited to, const Reply& reply) {
         return begin_session();
     }
     // RFC 5321 §3.2: old servers do not know EHLO.
-    if (to == Awaited::Hello && reply.is_permanent() && !lmtp()) return command("HELO " + options_->hostname, Awaited::Helo);
+    if (to == Awaited::Hello && reply.is_permanent() && !lmtp())
+        return command("HELO " + options_->hostname, Awaited::Helo);
     end(Problem::None, reply);
 }
 
@@ -186,17 +197,20 @@ void ClientEngine::transport_changed(const PeerInfo& peer, Instant now) {
 
 // AUTH
 
-TransactionId ClientEngine::authenticate(std::string_view mechanism, std::optional<Secret> initial) {
+TransactionId ClientEngine::authenticate(std::string_view mechanism,
+                                         std::optional<Secret> initial) {
     ++last_id_.value;
     if (over()) {
-        events_.push_front(AuthDone{last_id_, {421, EnhancedStatus{4, 4, 2}, "The connection has ended"}});
+        events_.push_front(
+            AuthDone{last_id_, {421, EnhancedStatus{4, 4, 2}, "The connection has ended"}});
         return last_id_;
     }
     MAILCORE_ASSERT(idle());
     stage_ = Stage::Auth;
     std::string line = "AUTH " + std::string(mechanism);
     if (initial) {
-        const auto text = initial->empty() ? std::string("=") : codec::base64_encode(initial->reveal());
+        const auto text =
+            initial->empty() ? std::string("=") : codec::base64_encode(initial->reveal());
         if (line.size() + 1 + text.size() + 2 <= command_line_octets_max) {
             line += ' ' + text;
             initial.reset();
@@ -252,9 +266,12 @@ void ClientEngine::end(Problem problem, std::optional<Reply> reply) {
     if (transaction_) lose_transaction(stage_, problem, reply);
     // After a refusal between commands the server still expects QUIT (RFC 5321 §3.1).
     const bool refused = problem == Problem::None && reply && reply->code != 421;
-    if ((refused || problem == Problem::TlsUnavailable) && !in_data && awaited_.empty()) output_ += "QUIT\r\n";
-    if (in_data || problem == Problem::Stalled) aborted_ = true; // an end now would look like the message's
-    else closing_ = true;
+    if ((refused || problem == Problem::TlsUnavailable) && !in_data && awaited_.empty())
+        output_ += "QUIT\r\n";
+    if (in_data || problem == Problem::Stalled)
+        aborted_ = true; // an end now would look like the message's
+    else
+        closing_ = true;
     awaited_.clear();
     events_.push_back(Ended{stage_, problem, std::move(reply)});
 }
@@ -268,7 +285,8 @@ void ClientEngine::shut_down(base::ShutdownReason reason, Instant) {
     shutting_down_ = true;
     if (stage_ == Stage::Quit) return;
     if (idle() && !transaction_) return quit();
-    if (reason != base::ShutdownReason::Drain || !transaction_) end(Problem::ShutDown, std::nullopt);
+    if (reason != base::ShutdownReason::Drain || !transaction_)
+        end(Problem::ShutDown, std::nullopt);
 }
 
 base::Engine::Next ClientEngine::next() const {
@@ -321,13 +339,16 @@ std::optional<Instant> ClientEngine::deadline() const {
 void ClientEngine::expire(Instant now) {
     const auto first = due();
     if (!first || now < first->at) return;
-    if (first->timer == Timer::Answer) return end(stage_ == Stage::Quit ? Problem::None : Problem::TimedOut, std::nullopt);
+    if (first->timer == Timer::Answer)
+        return end(stage_ == Stage::Quit ? Problem::None : Problem::TimedOut, std::nullopt);
     if (std::exchange(asked_late_, false)) {
         progress_at_ = now;
         return;
     }
-    if (closing_) aborted_ = true;
-    else end(Problem::Stalled, std::nullopt);
+    if (closing_)
+        aborted_ = true;
+    else
+        end(Problem::Stalled, std::nullopt);
 }
 
 std::size_t ClientEngine::memory() const {

@@ -42,37 +42,41 @@ struct ClientOptions {
     std::chrono::seconds greeting_time{300};
     std::chrono::seconds command_time{300}; ///< EHLO, STARTTLS, AUTH, MAIL, RCPT, RSET
     std::chrono::seconds data_time{120};    ///< DATA's 354
-    std::chrono::seconds block_time{180};   ///< the server takes nothing of what is sent; BDAT's answer
-    std::chrono::seconds final_time{600};   ///< the answer to the message
-    std::chrono::seconds quit_time{30};     ///< nothing depends on it
+    std::chrono::seconds block_time{
+        180}; ///< the server takes nothing of what is sent; BDAT's answer
+    std::chrono::seconds final_time{600}; ///< the answer to the message
+    std::chrono::seconds quit_time{30};   ///< nothing depends on it
 };
 
-/// Deterministic function of its calls; see base::Engine. Its owner takes events with `next_event`. The
-/// greeting, EHLO (HELO where that is refused) and STARTTLS happen by themselves; `Ready` or `Ended` tells
-/// how it went. Then one thing at a time: `authenticate`, `send` (any number, one after the other), `quit`.
+/// Deterministic function of its calls; see base::Engine. Its owner takes events with `next_event`.
+/// The greeting, EHLO (HELO where that is refused) and STARTTLS happen by themselves; `Ready` or
+/// `Ended` tells how it went. Then one thing at a time: `authenticate`, `send` (any number, one
+/// after the other), `quit`.
 class ClientEngine final : public base::Engine {
   public:
-    /// `options` is kept as long as the engine lives. With `peer.tls` TLS stands from the first octet on.
+    /// `options` is kept as long as the engine lives. With `peer.tls` TLS stands from the first
+    /// octet on.
     ClientEngine(std::shared_ptr<const ClientOptions> options, const PeerInfo& peer, Instant now);
 
     [[nodiscard]] std::optional<ClientEvent> next_event();
 
-    /// Ready, and nothing is under way. The connection may end at any time: what is then begun fails at once,
-    /// with an event in front of `Ended`.
+    /// Ready, and nothing is under way. The connection may end at any time: what is then begun
+    /// fails at once, with an event in front of `Ended`.
     [[nodiscard]] bool idle() const { return stage_ == Stage::Idle && next() == Next::Run; }
 
-    /// AUTH. Only when idle; `mechanism` upper case. An initial response that makes the line too long is
-    /// sent as the answer to an empty challenge (RFC 4954 §4). Ends with AuthDone, or with the connection.
+    /// AUTH. Only when idle; `mechanism` upper case. An initial response that makes the line too
+    /// long is sent as the answer to an empty challenge (RFC 4954 §4). Ends with AuthDone, or with
+    /// the connection.
     TransactionId authenticate(std::string_view mechanism, std::optional<Secret> initial);
     void respond(TransactionId id, const Secret& octets);
     void cancel(TransactionId id);
 
-    /// Sends a message; only when idle. Ends with TransactionDone, at once and without a word to the server
-    /// if it does not offer what the envelope needs. DSN parameters are left out where DSN is not offered
-    /// (RFC 3461 §5.2.2 tells what the owner does then: see `capabilities`).
+    /// Sends a message; only when idle. Ends with TransactionDone, at once and without a word to
+    /// the server if it does not offer what the envelope needs. DSN parameters are left out where
+    /// DSN is not offered (RFC 3461 §5.2.2 tells what the owner does then: see `capabilities`).
     TransactionId send(Envelope envelope);
-    /// At most `NeedBody::room` octets of the message, CRLF for line ends; `last`: it ends here. For a
-    /// transaction that is over meanwhile it is ignored.
+    /// At most `NeedBody::room` octets of the message, CRLF for line ends; `last`: it ends here.
+    /// For a transaction that is over meanwhile it is ignored.
     void body(TransactionId id, std::string_view octets, bool last);
     /// The octets cannot be had after all. After DATA the connection has to be aborted.
     void body_failed(TransactionId id);
@@ -83,7 +87,9 @@ class ClientEngine final : public base::Engine {
     std::size_t receive(std::string_view octets, Instant now) override;
     void receive_end(Instant now) override;
     [[nodiscard]] bool wants_input() const override { return next() == Next::Run; }
-    [[nodiscard]] std::span<const std::string_view> output() const override { return output_.pieces(); }
+    [[nodiscard]] std::span<const std::string_view> output() const override {
+        return output_.pieces();
+    }
     void output_sent(std::size_t octets, Instant now) override;
     [[nodiscard]] Next next() const override;
     void transport_changed(const PeerInfo& peer, Instant now) override;
@@ -101,7 +107,20 @@ class ClientEngine final : public base::Engine {
 
   private:
     /// What an answer is awaited to, in the order of sending.
-    enum class Awaited : std::uint8_t { Greeting, Hello, Helo, StartTls, Auth, Mail, Rcpt, Data, Chunk, Final, Rset, Quit };
+    enum class Awaited : std::uint8_t {
+        Greeting,
+        Hello,
+        Helo,
+        StartTls,
+        Auth,
+        Mail,
+        Rcpt,
+        Data,
+        Chunk,
+        Final,
+        Rset,
+        Quit,
+    };
 
     // client_engine.cpp
     void command(std::string_view line, Awaited awaited);
@@ -152,14 +171,14 @@ class ClientEngine final : public base::Engine {
         std::vector<std::size_t> accepted; // recipients whose RCPT was answered with 2yz
         std::size_t written = 0;           // RCPTs
         std::size_t answered = 0;
-        std::size_t finals = 0;            // answers to the message that have come
-        std::size_t chunks = 0;            // BDATs without an answer, the last one not counted
+        std::size_t finals = 0; // answers to the message that have come
+        std::size_t chunks = 0; // BDATs without an answer, the last one not counted
         bool mail_written = false;
         bool mail_refused = false;
         bool data_written = false;
         bool in_body = false;
-        bool body_asked = false;           // a NeedBody is unanswered
-        bool over = false;                 // only answers to what was pipelined are still awaited
+        bool body_asked = false; // a NeedBody is unanswered
+        bool over = false;       // only answers to what was pipelined are still awaited
         detail::BodyWriter writer;
     };
 
@@ -173,18 +192,19 @@ class ClientEngine final : public base::Engine {
     bool aborted_ = false;
     bool shutting_down_ = false;
     bool ready_told_ = false;
-    bool needs_reset_ = false;  // the server still holds a transaction that we have given up
+    bool needs_reset_ = false; // the server still holds a transaction that we have given up
     TransactionId last_id_;
     std::optional<Secret> initial_; // waits for the empty challenge
 
     ReplyParser parser_;
     base::OutputBuffer output_;
-    std::deque<Awaited> awaited_; // as many as commands are under way: bounded by what write_* allow
+    std::deque<Awaited>
+        awaited_; // as many as commands are under way: bounded by what write_* allow
     std::deque<ClientEvent> events_;
     std::unique_ptr<Transaction> transaction_; // absent: none is under way
 
-    Instant answer_since_;   // the command left, or the answer before it came
-    Instant progress_at_;    // the server last took something
+    Instant answer_since_;    // the command left, or the answer before it came
+    Instant progress_at_;     // the server last took something
     bool asked_late_ = false; // output began at a time that is not known: progress_at_ is older
 };
 

@@ -11,8 +11,10 @@ TEST_CASE("every row of the command table says where it comes from and when it m
         INFO(row.verb);
         CHECK(row.source.starts_with("RFC "));
         CHECK_FALSE(row.states.empty());
-        CHECK(std::ranges::all_of(row.states, [](char c) { return std::string_view("SRMTCFX").contains(c); }));
-        CHECK(std::ranges::all_of(row.dialects, [](char c) { return std::string_view("SL").contains(c); }));
+        CHECK(std::ranges::all_of(row.states,
+                                  [](char c) { return std::string_view("SRMTCFX").contains(c); }));
+        CHECK(std::ranges::all_of(row.dialects,
+                                  [](char c) { return std::string_view("SL").contains(c); }));
         CHECK(find_command(row.verb) == &row);
     }
 }

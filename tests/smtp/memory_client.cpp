@@ -38,7 +38,8 @@ void MemoryClientDialogue::go_on() {
 void MemoryClientDialogue::give(const NeedBody& need) {
     const auto& message = messages_.front();
     if (message.fails && sent_ > 0) return engine_.body_failed(need.id);
-    const auto piece = std::string_view(message.octets).substr(sent_, std::min(need.room, message.piece_max));
+    const auto piece =
+        std::string_view(message.octets).substr(sent_, std::min(need.room, message.piece_max));
     sent_ += piece.size();
     engine_.body(need.id, piece, sent_ == message.octets.size());
 }
@@ -76,14 +77,17 @@ void MemoryClientDialogue::handle(ClientEvent& event) {
                        go_on();
                    },
                    [&](NeedBody& e) {
-                       if (hold_body) held_ = e;
-                       else give(e);
+                       if (hold_body)
+                           held_ = e;
+                       else
+                           give(e);
                    },
                    [&](TransactionDone& e) {
                        for (const auto& result : e.recipients)
                            log.push_back(fmt::format("{} {}", to_string(result.stage),
-                                                     result.reply ? to_string(*result.reply)
-                                                                  : std::string(to_string(result.problem))));
+                                                     result.reply
+                                                         ? to_string(*result.reply)
+                                                         : std::string(to_string(result.problem))));
                        if (e.longest_line_octets > 998) log.push_back("line too long");
                        done.push_back(std::move(e));
                        messages_.pop_front();
@@ -93,7 +97,8 @@ void MemoryClientDialogue::handle(ClientEvent& event) {
                    },
                    [&](Ended& e) {
                        log.push_back(fmt::format("ended {} {}", to_string(e.stage),
-                                                 e.reply ? to_string(*e.reply) : std::string(to_string(e.problem))));
+                                                 e.reply ? to_string(*e.reply)
+                                                         : std::string(to_string(e.problem))));
                        ended = std::move(e);
                    },
                },

@@ -1,8 +1,8 @@
 #include "tests/smtp/memory_server.h"
 
 #include "libmailcore/base/overloaded.h"
-#include "libmailcore/codec/number.h"
 #include "libmailcore/codec/hex.h"
+#include "libmailcore/codec/number.h"
 
 #include <fmt/format.h>
 
@@ -11,17 +11,22 @@ namespace mailcore::smtp {
 Reply reply_of(std::string_view text) {
     ReplyParser parser;
     const auto line = std::string(text) + "\r\n";
-    if (parser.read(line).outcome != ReplyParser::Outcome::Complete) return {599, std::nullopt, "bad script"};
+    if (parser.read(line).outcome != ReplyParser::Outcome::Complete)
+        return {599, std::nullopt, "bad script"};
     return parser.take();
 }
 
 std::string visible(std::string_view octets) {
     std::string text;
     for (const unsigned char octet : octets) {
-        if (octet == '\r') text += "\\r";
-        else if (octet == '\n') text += "\\n";
-        else if (octet < ' ' || octet >= 0x7f) text += fmt::format("\\x{:02x}", octet);
-        else text += static_cast<char>(octet);
+        if (octet == '\r')
+            text += "\\r";
+        else if (octet == '\n')
+            text += "\\n";
+        else if (octet < ' ' || octet >= 0x7f)
+            text += fmt::format("\\x{:02x}", octet);
+        else
+            text += static_cast<char>(octet);
     }
     return text;
 }
@@ -128,22 +133,26 @@ void MemoryServerDialogue::handle(ServerEvent& event) {
             },
             [&](BodyChunk& e) {
                 message_.octets += e.octets;
-                if (const auto scripted = server_.answers.find("chunk"); scripted != server_.answers.end()) {
+                if (const auto scripted = server_.answers.find("chunk");
+                    scripted != server_.answers.end()) {
                     message_.octets.clear();
                     engine_.fail_body(e.id, scripted->second);
                 }
             },
             [&](BodyEnd& e) {
-                server_.log.push_back(fmt::format("message {} from {} to {}: {}", e.octets, to_string(message_.sender),
-                                                  message_.recipients.size(), visible(message_.octets)));
+                server_.log.push_back(fmt::format(
+                    "message {} from {} to {}: {}", e.octets, to_string(message_.sender),
+                    message_.recipients.size(), visible(message_.octets)));
                 if (server_.options.dialect == Dialect::Smtp) {
-                    if (!server_.answers.contains("end")) server_.messages.push_back(std::move(message_));
+                    if (!server_.answers.contains("end"))
+                        server_.messages.push_back(std::move(message_));
                     message_ = {};
                     return answer("end", e.id);
                 }
                 const auto recipients = message_.recipients.size();
                 server_.messages.push_back(std::exchange(message_, {}));
-                for (std::size_t i = 1; i <= recipients; ++i) answer(fmt::format("end {}", i), e.id);
+                for (std::size_t i = 1; i <= recipients; ++i)
+                    answer(fmt::format("end {}", i), e.id);
             },
             [&](BodyFailed& e) {
                 message_ = {};
@@ -158,7 +167,8 @@ void MemoryServerDialogue::handle(ServerEvent& event) {
                 mechanism_ = e.mechanism;
                 login_user_.clear();
                 if (held("auth", e.id)) return;
-                if (const auto scripted = server_.answers.find("auth"); scripted != server_.answers.end())
+                if (const auto scripted = server_.answers.find("auth");
+                    scripted != server_.answers.end())
                     return engine_.reply(e.id, scripted->second);
                 if (mechanism_ == "LOGIN") return engine_.challenge(e.id, "Username:");
                 if (!e.initial) return engine_.challenge(e.id, "");

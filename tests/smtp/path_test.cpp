@@ -19,8 +19,11 @@ struct Case {
 
 TEST_CASE("paths are read as RFC 5321 §4.1.2 writes them") {
     const std::string label63(63, 'a');
-    const std::string domain255 = label63 + "." + label63 + "." + label63 + "." + label63; // 255 octets
-    const auto with_local = [](std::size_t octets) { return "<" + std::string(octets, 'l') + "@d.example>"; };
+    const std::string domain255 =
+        label63 + "." + label63 + "." + label63 + "." + label63; // 255 octets
+    const auto with_local = [](std::size_t octets) {
+        return "<" + std::string(octets, 'l') + "@d.example>";
+    };
     const Case cases[] = {
         {"usual", "<a@b.example>", Mailbox{"a", "b.example"}},
         {"null", "<>", Mailbox{}},
@@ -37,13 +40,16 @@ TEST_CASE("paths are read as RFC 5321 §4.1.2 writes them") {
         {"IPv4 literal", "<a@[192.0.2.1]>", Mailbox{"a", "[192.0.2.1]"}},
         {"IPv6 literal", "<a@[IPv6:2001:db8::1]>", Mailbox{"a", "[IPv6:2001:db8::1]"}},
         {"route", "<@a.example,@[192.0.2.1]:b@c.example>", Mailbox{"b", "c.example"}},
-        {"U-label", "<jürgen@bücher.example>", Mailbox{"jürgen", "bücher.example"}, 0, Utf8::Allowed},
+        {"U-label", "<jürgen@bücher.example>", Mailbox{"jürgen", "bücher.example"}, 0,
+         Utf8::Allowed},
         {"quoted in UTF-8", "<\"j ü\"@x>", Mailbox{"j ü", "x"}, 0, Utf8::Allowed},
-        {"local-part above 64 octets", "<" + std::string(65, 'l') + "@x>", Mailbox{std::string(65, 'l'), "x"}},
+        {"local-part above 64 octets", "<" + std::string(65, 'l') + "@x>",
+         Mailbox{std::string(65, 'l'), "x"}},
         {"256 octets", with_local(256 - 12), Mailbox{std::string(256 - 12, 'l'), "d.example"}},
         {"257 octets", with_local(257 - 12), std::nullopt, 256},
         {"255 octets of domain in 260", "<a@" + domain255 + ">", std::nullopt, 256},
-        {"253 octets of domain", "<a@" + domain255.substr(0, 252) + ">", Mailbox{"a", domain255.substr(0, 252)}},
+        {"252 octets of domain", "<a@" + domain255.substr(0, 252) + ">",
+         Mailbox{"a", domain255.substr(0, 252)}},
         {"label of 64 octets", "<a@" + label63 + "a>", std::nullopt, 3},
         {"nothing", "", std::nullopt, 0},
         {"no bracket", "a@b", std::nullopt, 0},
@@ -88,8 +94,10 @@ TEST_CASE("paths are read as RFC 5321 §4.1.2 writes them") {
         INFO(c.name);
         const auto path = parse_path(c.text, c.utf8);
         REQUIRE(path.has_value() == c.mailbox.has_value());
-        if (path) CHECK(path->mailbox == *c.mailbox);
-        else CHECK(path.error().offset == c.offset);
+        if (path)
+            CHECK(path->mailbox == *c.mailbox);
+        else
+            CHECK(path.error().offset == c.offset);
     }
 }
 

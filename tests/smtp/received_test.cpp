@@ -22,17 +22,19 @@ Reception reception() {
 
 TEST_CASE("a Received field says from whom, by whom, how and when") {
     auto r = reception();
-    CHECK(received_field(r) == "Received: from client.example ([192.0.2.7])\r\n\tby mx.example with ESMTP id 00ff;\r\n"
-                               "\tTue, 1 Jul 2003 10:52:37 +0200\r\n");
+    CHECK(received_field(r) ==
+          "Received: from client.example ([192.0.2.7])\r\n\tby mx.example with ESMTP id 00ff;\r\n"
+          "\tTue, 1 Jul 2003 10:52:37 +0200\r\n");
     r.client_name = "host.client.example";
     r.recipient = Path{{"b", "mx.example"}};
     r.peer.tls.emplace();
     r.peer.tls->cipher = "TLS_AES_128_GCM_SHA256";
     r.peer.tls->version = "TLSv1.3";
     r.authenticated = true;
-    CHECK(received_field(r) ==
-          "Received: from client.example (host.client.example [192.0.2.7])\r\n\tby mx.example with ESMTPSA id 00ff\r\n"
-          "\tfor <b@mx.example>\r\n\ttls TLS_AES_128_GCM_SHA256 (TLSv1.3);\r\n\tTue, 1 Jul 2003 10:52:37 +0200\r\n");
+    CHECK(received_field(r) == "Received: from client.example (host.client.example "
+                               "[192.0.2.7])\r\n\tby mx.example with ESMTPSA id 00ff\r\n"
+                               "\tfor <b@mx.example>\r\n\ttls TLS_AES_128_GCM_SHA256 "
+                               "(TLSv1.3);\r\n\tTue, 1 Jul 2003 10:52:37 +0200\r\n");
 }
 
 TEST_CASE("the with clause names the protocol") {
@@ -42,11 +44,16 @@ TEST_CASE("the with clause names the protocol") {
         std::string_view keyword;
     };
     static constexpr Case cases[] = {
-        {Dialect::Smtp, false, false, false, false, "SMTP"},      {Dialect::Smtp, true, false, false, false, "ESMTP"},
-        {Dialect::Smtp, true, true, false, false, "ESMTPS"},      {Dialect::Smtp, true, false, true, false, "ESMTPA"},
-        {Dialect::Smtp, true, true, true, false, "ESMTPSA"},      {Dialect::Lmtp, true, false, false, false, "LMTP"},
-        {Dialect::Lmtp, true, true, true, false, "LMTPSA"},       {Dialect::Smtp, true, false, false, true, "UTF8SMTP"},
-        {Dialect::Smtp, true, true, true, true, "UTF8SMTPSA"},    {Dialect::Lmtp, true, true, false, true, "UTF8LMTPS"},
+        {Dialect::Smtp, false, false, false, false, "SMTP"},
+        {Dialect::Smtp, true, false, false, false, "ESMTP"},
+        {Dialect::Smtp, true, true, false, false, "ESMTPS"},
+        {Dialect::Smtp, true, false, true, false, "ESMTPA"},
+        {Dialect::Smtp, true, true, true, false, "ESMTPSA"},
+        {Dialect::Lmtp, true, false, false, false, "LMTP"},
+        {Dialect::Lmtp, true, true, true, false, "LMTPSA"},
+        {Dialect::Smtp, true, false, false, true, "UTF8SMTP"},
+        {Dialect::Smtp, true, true, true, true, "UTF8SMTPSA"},
+        {Dialect::Lmtp, true, true, false, true, "UTF8LMTPS"},
     };
     for (const auto& c : cases) {
         auto r = reception();

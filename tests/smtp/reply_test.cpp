@@ -13,13 +13,15 @@ std::string octets(const Reply& reply, Octets as = Octets::Ascii) {
 }
 
 /// Reads all of `text` in pieces; nothing: malformed or incomplete.
-std::optional<Reply> read(std::string_view text, std::size_t piece, ReplyParser::Limits limits = {}) {
+std::optional<Reply> read(std::string_view text, std::size_t piece,
+                          ReplyParser::Limits limits = {}) {
     ReplyParser parser(limits);
     while (!text.empty()) {
         const auto step = parser.read(text.substr(0, piece));
         text.remove_prefix(step.taken);
         if (step.outcome == ReplyParser::Outcome::Malformed) return std::nullopt;
-        if (step.outcome == ReplyParser::Outcome::Complete) return text.empty() ? std::optional(parser.take()) : std::nullopt;
+        if (step.outcome == ReplyParser::Outcome::Complete)
+            return text.empty() ? std::optional(parser.take()) : std::nullopt;
     }
     return std::nullopt;
 }
@@ -37,7 +39,9 @@ TEST_CASE("a reply becomes lines of one code, whatever its text holds") {
         {"no text", {250, std::nullopt, ""}, "250 \r\n"},
         {"no text but a status", {250, EnhancedStatus{2, 0, 0}, ""}, "250 2.0.0 \r\n"},
         {"lines", {250, std::nullopt, "a\nb\nc"}, "250-a\r\n250-b\r\n250 c\r\n"},
-        {"status in each line", {550, EnhancedStatus{5, 1, 1}, "a\nb"}, "550-5.1.1 a\r\n550 5.1.1 b\r\n"},
+        {"status in each line",
+         {550, EnhancedStatus{5, 1, 1}, "a\nb"},
+         "550-5.1.1 a\r\n550 5.1.1 b\r\n"},
         {"empty line", {250, std::nullopt, "a\n\nb"}, "250-a\r\n250-\r\n250 b\r\n"},
         {"line end at the end", {250, std::nullopt, "a\n"}, "250 a\r\n"},
         {"status of another class", {250, EnhancedStatus{5, 1, 1}, "a"}, "250 a\r\n"},
@@ -86,7 +90,8 @@ TEST_CASE("a server's replies are read strictly, however they are cut") {
         {"code only", "250\r\n", Reply{250, std::nullopt, ""}},
         {"code and space", "250 \r\n", Reply{250, std::nullopt, ""}},
         {"lines", "250-a\r\n250-b\r\n250 c\r\n", Reply{250, std::nullopt, "a\nb\nc"}},
-        {"lines with a status", "550-5.1.1 a\r\n550 5.1.1 b\r\n", Reply{550, EnhancedStatus{5, 1, 1}, "a\nb"}},
+        {"lines with a status", "550-5.1.1 a\r\n550 5.1.1 b\r\n",
+         Reply{550, EnhancedStatus{5, 1, 1}, "a\nb"}},
         {"status of another class", "250 5.1.1 a\r\n", Reply{250, std::nullopt, "5.1.1 a"}},
         {"no status", "250 5.1 a\r\n", Reply{250, std::nullopt, "5.1 a"}},
         {"status only", "250 2.0.0\r\n", Reply{250, EnhancedStatus{2, 0, 0}, ""}},

@@ -46,24 +46,32 @@ TEST_CASE("an SMTP connection at rest holds no buffer") {
         CHECK(session.engine->memory() == 0);
         session.say("EHLO a-client-with-a-name.example\r\n", piece);
         CHECK(session.engine->memory() == 0);
-        session.say("MAIL FROM:<a@c.example> SIZE=100\r\nRCPT TO:<b@mx.example>\r\nNONSENSE THAT IS LONG\r\n", piece);
+        session.say("MAIL FROM:<a@c.example> SIZE=100\r\nRCPT TO:<b@mx.example>\r\nNONSENSE THAT "
+                    "IS LONG\r\n",
+                    piece);
         CHECK(session.engine->memory() == 0);
-        session.say("DATA\r\nA: b\r\n\r\n" + std::string(100'000, 'x') + "\r\n.\r\n", piece);
+        session.say("DATA\r\nA: b\r\n\r\n" + std::string(60'000, 'x') + "\r\n.\r\n", piece);
         CHECK(session.engine->memory() == 0);
         CHECK(session.server.messages.size() == 1);
-        session.say("MAIL FROM:<a@c.example>\r\nRCPT TO:<b@mx.example>\r\nBDAT 3\r\nabcRSET\r\n", piece);
+        session.say("MAIL FROM:<a@c.example>\r\nRCPT TO:<b@mx.example>\r\nBDAT 3\r\nabcRSET\r\n",
+                    piece);
         CHECK(session.engine->memory() == 0);
     }
 }
 
 TEST_CASE("a message of any size is taken within bounds") {
-    for (const std::size_t piece : {1'000u, 1'000'000u}) {
+    std::string lines;
+    while (lines.size() < 1'000'000) lines += std::string(998, 'x') + "\r\n";
+    for (const std::size_t piece : {1'000u, 2'000'000u}) {
         Session session;
         session.say(begin_message);
         session.say("A: b\r\n\r\n");
-        for (int i = 0; i < 40; ++i) session.say(std::string(999'998, 'x').replace(500, 2, "\r\n"), piece);
+        for (int i = 0; i < 20; ++i) session.say(lines, piece);
         CHECK(session.memory_max < 300'000);
         CHECK(session.driver.unread() == 0);
+        session.say(".\r\n");
+        REQUIRE(session.server.messages.size() == 1);
+        CHECK(session.server.messages[0].octets.size() == 8 + 20'000'000);
     }
 }
 
@@ -116,6 +124,22 @@ TEST_CASE("a header section without an end is refused within bounds") {
     }
 }
 
+TEST_CASE("a command without an end is dropped as it comes, and then given up on") {
+    for (const std::size_t piece : {1u, 1'000u, 100'000u}) {
+        INFO(piece);
+        Session session;
+        session.say("EHLO c.example\r\n");
+        session.say("NOOP " + std::string(60'000, 'x'), piece);
+        CHECK_FALSE(session.driver.closed());
+        CHECK(session.engine->memory() == 0);
+        session.say("\r\n" + std::string(70'000, 'x'), piece);
+        CHECK(session.driver.take_output().ends_with(
+            "500 5.5.2 Line too long\r\n421 4.5.2 Line without an end\r\n"));
+        CHECK(session.engine->end_reason() == EndReason::Junk);
+        CHECK(session.memory_max < 10'000);
+    }
+}
+
 TEST_CASE("a million recipients cost what the limit allows") {
     ServerOptions options;
     options.recipients_max = 100;
@@ -133,8 +157,9 @@ TEST_CASE("a million recipients cost what the limit allows") {
 
 TEST_CASE("no kind of command can be sent for ever without a message") {
     for (const std::string_view command :
-         {"NOOP\r\n", "RSET\r\n", "HELP\r\n", "VRFY x\r\n", "EHLO c.example\r\n", "XYZZY\r\n", "DATA\r\n", "BDAT 1\r\nx",
-          "BDAT 0 LAST\r\n", "MAIL FROM:<a\r\n", "RCPT TO:<b@mx.example>\r\n", "MAIL FROM:<>\r\nRSET\r\n", "\r\n", "\n\r\n",
+         {"NOOP\r\n", "RSET\r\n", "HELP\r\n", "VRFY x\r\n", "EHLO c.example\r\n", "XYZZY\r\n",
+          "DATA\r\n", "BDAT 1\r\nx", "BDAT 0 LAST\r\n", "MAIL FROM:<a\r\n",
+          "RCPT TO:<b@mx.example>\r\n", "MAIL FROM:<>\r\nRSET\r\n", "\r\n", "\n\r\n",
           "AUTH PLAIN\r\n*\r\n", "AUTH PLAIN\r\n\r\n", "STARTTLS x\r\n", "QUIT x\r\n",
           "MAIL FROM:<>\r\nRCPT TO:<b@mx.example>\r\nBDAT 1\r\nxRSET\r\n"}) {
         INFO(command);
@@ -151,18 +176,23 @@ TEST_CASE("no kind of command can be sent for ever without a message") {
 }
 
 TEST_CASE("a connection may break at every octet, and only a whole message arrives") {
-    const std::string said = std::string(begin_message) + "A: b\r\n\r\n..x\r\n.\r\n"
-                             "MAIL FROM:<>\r\nRCPT TO:<b@mx.example>\r\nBDAT 4\r\nabcdBDAT 2 LAST\r\n\r\nQUIT\r\n";
+    const std::string said =
+        std::string(begin_message) +
+        "A: b\r\n\r\n..x\r\n.\r\n"
+        "MAIL FROM:<>\r\nRCPT TO:<b@mx.example>\r\nBDAT 4\r\nabcdBDAT 2 LAST\r\n\r\nQUIT\r\n";
     const auto first = said.find("\r\n.\r\n") + 5, second = said.find("QUIT");
     for (std::size_t at = 0; at <= said.size(); ++at)
         for (const bool end : {true, false}) {
             Session session;
             session.say(std::string_view(said).substr(0, at));
-            if (end) session.driver.end();
-            else session.driver.cut();
+            if (end)
+                session.driver.end();
+            else
+                session.driver.cut();
             INFO(at);
             CHECK(session.driver.closed());
-            CHECK(session.server.messages.size() == (at >= first ? 1u : 0u) + (at >= second ? 1u : 0u));
+            CHECK(session.server.messages.size() ==
+                  (at >= first ? 1u : 0u) + (at >= second ? 1u : 0u));
         }
 }
 
