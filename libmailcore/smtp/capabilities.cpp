@@ -30,8 +30,8 @@ constexpr std::array keywords{
     Keyword{"MT-PRIORITY", &Capabilities::mt_priority},
 };
 
-constexpr std::uint64_t limit_max = 999'999;   // RFC 9422 §4: six digits
-constexpr std::size_t mechanisms_max = 32; // more than are registered and in use
+constexpr std::uint64_t limit_max = 999'999; // RFC 9422 §4: six digits
+constexpr std::size_t mechanisms_max = 32;   // more than are registered and in use
 
 std::string_view take_word(std::string_view& text) {
     while (text.starts_with(' ')) text.remove_prefix(1);
@@ -48,8 +48,10 @@ void read_limits(std::string_view text, Capabilities& into) {
         const auto value = codec::parse_u64(word.substr(std::min(equals + 1, word.size())));
         if (!value) continue;
         const auto name = word.substr(0, equals);
-        if (codec::equal_ignoring_case(name, "MAILMAX")) limits.messages_max = *value;
-        else if (codec::equal_ignoring_case(name, "RCPTMAX")) limits.recipients_max = *value;
+        if (codec::equal_ignoring_case(name, "MAILMAX"))
+            limits.messages_max = *value;
+        else if (codec::equal_ignoring_case(name, "RCPTMAX"))
+            limits.recipients_max = *value;
     }
     into.limits = limits;
 }
@@ -112,7 +114,7 @@ Capabilities parse_capabilities(const Reply& reply) {
         rest.remove_prefix(std::min(text.size() + 1, rest.size()));
         if (first) continue;
         auto name = take_word(text);
-        // "AUTH=PLAIN" is how the drafts before RFC 2554 wrote it; those servers write both.
+        // "AUTH=PLAIN" is how drafts wrote it; servers that do write both.
         if (const auto keyword = std::ranges::find_if(
                 keywords, [&](const auto& k) { return codec::equal_ignoring_case(k.name, name); });
             keyword != keywords.end()) {

@@ -1,5 +1,5 @@
-// What a server offers in its answer to EHLO or LHLO (RFC 5321 §4.1.1.1): written by one engine, read by
-// the other.
+// What a server offers in its answer to EHLO or LHLO (RFC 5321 §4.1.1.1): written by one engine,
+// read by the other.
 #pragma once
 
 #include "libmailcore/smtp/reply.h"
@@ -28,20 +28,20 @@ struct FutureRelease {
 };
 
 struct Capabilities {
-    bool pipelining = false;            ///< RFC 2920
-    bool eight_bit_mime = false;        ///< RFC 6152
-    bool smtp_utf8 = false;             ///< RFC 6531
-    bool dsn = false;                   ///< RFC 3461
-    bool chunking = false;              ///< RFC 3030
-    bool binary_mime = false;           ///< RFC 3030; only with chunking
-    bool enhanced_status_codes = false; ///< RFC 2034
-    bool starttls = false;              ///< RFC 3207
-    bool require_tls = false;           ///< RFC 8689
-    bool help = false;                  ///< RFC 5321 §4.1.1.8
-    bool mt_priority = false;           ///< RFC 6710
-    std::optional<std::uint64_t> size;  ///< RFC 1870; 0: no fixed limit
+    bool pipelining = false;             ///< RFC 2920
+    bool eight_bit_mime = false;         ///< RFC 6152
+    bool smtp_utf8 = false;              ///< RFC 6531
+    bool dsn = false;                    ///< RFC 3461
+    bool chunking = false;               ///< RFC 3030
+    bool binary_mime = false;            ///< RFC 3030; only with chunking
+    bool enhanced_status_codes = false;  ///< RFC 2034
+    bool starttls = false;               ///< RFC 3207
+    bool require_tls = false;            ///< RFC 8689
+    bool help = false;                   ///< RFC 5321 §4.1.1.8
+    bool mt_priority = false;            ///< RFC 6710
+    std::optional<std::uint64_t> size;   ///< RFC 1870; 0: no fixed limit
     std::vector<std::string> mechanisms; ///< AUTH, upper case (RFC 4954 §3)
-    bool auth = false;                  ///< AUTH is offered, perhaps without a mechanism that fits
+    bool auth = false;                   ///< AUTH is offered, perhaps without a mechanism that fits
     std::optional<Limits> limits;
     std::optional<FutureRelease> future_release;
 
@@ -52,8 +52,8 @@ struct Capabilities {
 /// The lines behind the first one, '\n' in between, empty when nothing is offered.
 [[nodiscard]] std::string to_ehlo_lines(const Capabilities& capabilities);
 
-/// Reads the 250 to EHLO; its first line is the server's name and no capability. What is not known or not
-/// well formed is skipped: it is not offered to us.
+/// Reads the 250 to EHLO; its first line is the server's name and no capability. What is not known
+/// or not well formed is skipped: it is not offered to us.
 [[nodiscard]] Capabilities parse_capabilities(const Reply& reply);
 
 } // namespace mailcore::smtp

@@ -119,7 +119,11 @@ class ClientEngine final : public base::Engine {
         Chunk,
         Final,
         Rset,
+<<<<<<< HEAD
         Quit
+=======
+        Quit,
+>>>>>>> smtp
     };
 
     // client_engine.cpp

@@ -19,7 +19,19 @@ namespace mailcore::smtp {
 using TransactionId = base::Strong<struct TransactionIdTag>;
 
 /// How far a session or transaction was.
-enum class Stage : std::uint8_t { Greeting, Hello, StartTls, Auth, Idle, Mail, Rcpt, Data, Body, Final, Quit };
+enum class Stage : std::uint8_t {
+    Greeting,
+    Hello,
+    StartTls,
+    Auth,
+    Idle,
+    Mail,
+    Rcpt,
+    Data,
+    Body,
+    Final,
+    Quit
+};
 [[nodiscard]] std::string_view to_string(Stage stage);
 
 /// One message for one server.
@@ -36,30 +48,33 @@ struct Envelope {
 /// Why something failed that the server has not refused.
 enum class Problem : std::uint8_t {
     None,
-    NeedsEightBitMime, ///< the server takes 7 bits only: encode the body, or return it (RFC 6152 §3)
+    NeedsEightBitMime, ///< the server takes 7 bits only: encode the body, or return it (RFC 6152
+                       ///< §3)
     NeedsBinaryMime,
-    NeedsSmtpUtf8,     ///< an address or header is not ASCII (RFC 6531 §3.5)
-    NeedsRequireTls,   ///< RFC 8689 §4.2.1
-    TooLarge,          ///< above the SIZE that it offers (RFC 1870 §6)
-    BadAddress,        ///< cannot be written
-    BareLineEnd,       ///< a bare CR or LF, or NUL, with BareLineEnds::Refuse
-    BodyUnavailable,   ///< `body_failed` was called
-    TlsUnavailable,    ///< required, and not offered or refused
+    NeedsSmtpUtf8,   ///< an address or header is not ASCII (RFC 6531 §3.5)
+    NeedsRequireTls, ///< RFC 8689 §4.2.1
+    TooLarge,        ///< above the SIZE that it offers (RFC 1870 §6)
+    BadAddress,      ///< cannot be written
+    BareLineEnd,     ///< a bare CR or LF, or NUL, with BareLineEnds::Refuse
+    BodyUnavailable, ///< `body_failed` was called
+    TlsUnavailable,  ///< required, and not offered or refused
     PeerClosed,
     TimedOut,
-    Stalled,           ///< it does not read what we send
-    ProtocolError,     ///< what came is no reply, or answers nothing
+    Stalled,       ///< it does not read what we send
+    ProtocolError, ///< what came is no reply, or answers nothing
     ShutDown,
 };
 [[nodiscard]] std::string_view to_string(Problem problem);
 
 /// What became of one recipient. Either the server's `reply` or a `problem`.
 struct RecipientResult {
-    Stage stage = Stage::Mail;  ///< where it was decided
+    Stage stage = Stage::Mail; ///< where it was decided
     std::optional<Reply> reply;
     Problem problem = Problem::None;
 
-    [[nodiscard]] bool delivered() const { return stage == Stage::Final && reply && reply->is_positive(); }
+    [[nodiscard]] bool delivered() const {
+        return stage == Stage::Final && reply && reply->is_positive();
+    }
 };
 
 /// The session stands: a transaction or `authenticate` may begin. Once a connection.
@@ -87,7 +102,8 @@ struct NeedBody {
 struct TransactionDone {
     TransactionId id;
     std::vector<RecipientResult> recipients; ///< in the order of the envelope
-    std::size_t longest_line_octets = 0;     ///< of what was sent, without CRLF; above 998 it was too long
+    std::size_t longest_line_octets =
+        0; ///< of what was sent, without CRLF; above 998 it was too long
 };
 
 /// The connection is at its end and closes by itself. Once, and the last.

@@ -1,4 +1,5 @@
-// The client engine's way with a message: MAIL, RCPT, DATA or BDAT, pipelined where the server lets us.
+// The client engine's way with a message: MAIL, RCPT, DATA or BDAT, pipelined where the server lets
+// us.
 #include "libmailcore/base/assert.h"
 #include "libmailcore/codec/number.h"
 #include "libmailcore/smtp/client_engine.h"
@@ -22,8 +23,9 @@ TransactionId ClientEngine::send(Envelope envelope) {
         return last_id_;
     }
     MAILCORE_ASSERT(idle());
-    const bool utf8 = envelope.sender.needs_utf8() ||
-                      std::ranges::any_of(envelope.recipients, [](const auto& r) { return r.path.needs_utf8(); });
+    const bool utf8 =
+        envelope.sender.needs_utf8() ||
+        std::ranges::any_of(envelope.recipients, [](const auto& r) { return r.path.needs_utf8(); });
     if (utf8) envelope.parameters.smtp_utf8 = true;
     transaction_ = std::make_unique<Transaction>();
     transaction_->id = last_id_;
@@ -46,9 +48,11 @@ Problem ClientEngine::unable(const Envelope& envelope) const {
     if (wanted.smtp_utf8 && !capabilities_.smtp_utf8) return Problem::NeedsSmtpUtf8;
     if (wanted.body_type() == BodyType::EightBitMime && !capabilities_.eight_bit_mime)
         return Problem::NeedsEightBitMime;
-    if (wanted.body_type() == BodyType::BinaryMime && !(capabilities_.binary_mime && capabilities_.chunking))
+    if (wanted.body_type() == BodyType::BinaryMime &&
+        !(capabilities_.binary_mime && capabilities_.chunking))
         return Problem::NeedsBinaryMime;
-    if (wanted.require_tls && !(capabilities_.require_tls && peer_.tls)) return Problem::NeedsRequireTls;
+    if (wanted.require_tls && !(capabilities_.require_tls && peer_.tls))
+        return Problem::NeedsRequireTls;
     if (wanted.size && capabilities_.size.value_or(0) > 0 && *wanted.size > *capabilities_.size)
         return Problem::TooLarge;
     return Problem::None;
@@ -61,7 +65,8 @@ void ClientEngine::pump() {
     if (t.in_body) return ask_for_body();
     const bool pipelining = options_->pipelining && capabilities_.pipelining;
     const auto may_write = [&] {
-        return pipelining ? awaited_.size() < commands_under_way_max && output_.size() < options_->output_octets_max
+        return pipelining ? awaited_.size() < commands_under_way_max &&
+                                output_.size() < options_->output_octets_max
                           : awaited_.empty();
     };
     if (t.over) {
@@ -73,7 +78,8 @@ void ClientEngine::pump() {
         command("RSET", Awaited::Rset);
     }
     if (!t.mail_written && !needs_reset_ && may_write()) write_mail();
-    while (t.mail_written && !t.mail_refused && t.written < t.envelope.recipients.size() && may_write()) {
+    while (t.mail_written && !t.mail_refused && t.written < t.envelope.recipients.size() &&
+           may_write()) {
         const auto index = t.written++;
         const auto& recipient = t.envelope.recipients[index];
         const auto path = to_string(recipient.path);
@@ -87,7 +93,8 @@ void ClientEngine::pump() {
         command(line, Awaited::Rcpt);
     }
     if (t.written < t.envelope.recipients.size() || t.mail_refused) return after_recipients();
-    // DATA may close the group: what it is answered tells whether anybody was accepted (RFC 2920 §3.1).
+    // DATA may close the group: what it is answered tells whether anybody was accepted (RFC 2920
+    // §3.1).
     if (pipelining && !t.data_written && !uses_chunks() && may_write() && any_hope()) {
         t.data_written = true;
         command("DATA", Awaited::Data);
@@ -105,7 +112,8 @@ void ClientEngine::write_mail() {
 
 bool ClientEngine::uses_chunks() const {
     return capabilities_.chunking &&
-           (options_->chunking || transaction_->envelope.parameters.body_type() == BodyType::BinaryMime);
+           (options_->chunking ||
+            transaction_->envelope.parameters.body_type() == BodyType::BinaryMime);
 }
 
 /// Whether a recipient has been accepted, or may still be.
@@ -160,7 +168,8 @@ void ClientEngine::handle_data(Reply reply) {
         if (!t.accepted.empty()) return begin_body();
         // RFC 2033 §4.2 forbids this answer, and there is none to come behind the message.
         if (lmtp()) return end(Problem::ProtocolError, std::nullopt);
-        // RFC 2920 §3.1: nobody was accepted, and still it wants a message: an empty one goes to nobody.
+        // RFC 2920 §3.1: nobody was accepted, and still it wants a message: an empty one goes to
+        // nobody.
         t.over = true;
         if (output_.empty()) asked_late_ = true;
         output_ += ".\r\n";
@@ -180,7 +189,9 @@ void ClientEngine::begin_body() {
     stage_ = Stage::Body;
     t.in_body = true;
     const bool binary = t.envelope.parameters.body_type() == BodyType::BinaryMime;
-    t.writer.begin(!uses_chunks() ? Framing::Dots : binary ? Framing::BinaryChunks : Framing::Chunks,
+    t.writer.begin(!uses_chunks() ? Framing::Dots
+                   : binary       ? Framing::BinaryChunks
+                                  : Framing::Chunks,
                    options_->bare_line_ends);
     ask_for_body();
 }
@@ -188,7 +199,8 @@ void ClientEngine::begin_body() {
 void ClientEngine::ask_for_body() {
     auto& t = *transaction_;
     if (t.body_asked || output_.size() >= options_->output_octets_max) return;
-    const auto chunks_max = options_->pipelining && capabilities_.pipelining ? options_->chunks_under_way_max : 1;
+    const auto chunks_max =
+        options_->pipelining && capabilities_.pipelining ? options_->chunks_under_way_max : 1;
     if (t.chunks >= chunks_max) return;
     t.body_asked = true;
     events_.push_back(NeedBody{t.id, options_->body_octets_max});
@@ -241,8 +253,8 @@ void ClientEngine::body_failed(TransactionId id) {
     give_up(Problem::BodyUnavailable);
 }
 
-/// The message cannot be finished. Between chunks RSET takes it back; after DATA only the end of the
-/// connection does.
+/// The message cannot be finished. Between chunks RSET takes it back; after DATA only the end of
+/// the connection does.
 void ClientEngine::give_up(Problem problem) {
     auto& t = *transaction_;
     if (t.writer.framing() == detail::BodyWriter::Framing::Dots) return end(problem, std::nullopt);
@@ -272,7 +284,8 @@ void ClientEngine::handle_final(const Reply& reply) {
         if (lmtp()) {
             t.results[t.accepted[t.finals]] = {Stage::Final, reply, Problem::None};
         } else {
-            for (const auto index : t.accepted) t.results[index] = {Stage::Final, reply, Problem::None};
+            for (const auto index : t.accepted)
+                t.results[index] = {Stage::Final, reply, Problem::None};
         }
         ++t.finals;
     }
@@ -282,7 +295,8 @@ void ClientEngine::handle_final(const Reply& reply) {
 // The end
 
 void ClientEngine::fail_accepted(Stage stage, std::optional<Reply> reply, Problem problem) {
-    for (const auto index : transaction_->accepted) transaction_->results[index] = {stage, reply, problem};
+    for (const auto index : transaction_->accepted)
+        transaction_->results[index] = {stage, reply, problem};
 }
 
 void ClientEngine::finish_transaction() {
@@ -294,13 +308,15 @@ void ClientEngine::finish_transaction() {
 }
 
 /// The connection ends in the middle: what has no answer gets none.
-void ClientEngine::lose_transaction(Stage stage, Problem problem, const std::optional<Reply>& reply) {
+void ClientEngine::lose_transaction(Stage stage, Problem problem,
+                                    const std::optional<Reply>& reply) {
     auto& t = *transaction_;
     const RecipientResult lost{stage, reply, reply ? Problem::None : problem};
     if (!t.over && !t.mail_refused) {
         for (std::size_t i = 0; i < t.results.size(); ++i) {
             auto& result = t.results[i];
-            const bool refused = result.problem != Problem::None || (result.reply && !result.reply->is_positive());
+            const bool refused =
+                result.problem != Problem::None || (result.reply && !result.reply->is_positive());
             if (!refused && !(result.stage == Stage::Final && result.reply)) result = lost;
         }
     }

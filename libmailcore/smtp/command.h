@@ -27,8 +27,8 @@ struct CommandRow {
     std::string_view verb;
     std::string_view dialects; ///< "S" SMTP, "L" LMTP
     std::string_view states;   ///< letters of State
-    /// "t": allowed where TLS is required and does not stand (RFC 3207 §4), "a": before a required AUTH
-    /// (RFC 4954 §6)
+    /// "t": allowed where TLS is required and does not stand (RFC 3207 §4), "a": before a required
+    /// AUTH (RFC 4954 §6)
     std::string_view exempt;
     bool ends_group; ///< the client must await its answer before it sends more (RFC 2920 §3.1)
     bool counted;    ///< moves no mail: only so many without a message

@@ -1,4 +1,5 @@
-// Enhanced mail system status codes (RFC 3463, registry of RFC 5248; RFC 2034 puts them into replies).
+// Enhanced mail system status codes (RFC 3463, registry of RFC 5248; RFC 2034 puts them into
+// replies).
 #pragma once
 
 #include <cstdint>
@@ -8,7 +9,8 @@
 
 namespace mailcore::smtp {
 
-/// class "." subject "." detail, as in "5.1.1". Class is 2, 4 or 5; subject and detail are at most 999.
+/// class "." subject "." detail, as in "5.1.1". Class is 2, 4 or 5; subject and detail are at most
+/// 999.
 struct EnhancedStatus {
     std::uint16_t status_class = 0;
     std::uint16_t subject = 0;

@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::size_t envelope_id_octets_max = 100;        // RFC 3461 §4.4
 constexpr std::size_t original_recipient_octets_max = 500; // RFC 3461 §4.2
-constexpr std::size_t parameters_max = 16;                 // more than there are
 
 struct Parameter {
     std::string_view keyword;
@@ -56,7 +55,8 @@ struct Row {
 };
 
 bool is_printable(std::string_view text) {
-    return std::ranges::all_of(text, [](char c) { return c == ' ' || c == '\t' || codec::is_visible(c); });
+    return std::ranges::all_of(
+        text, [](char c) { return c == ' ' || c == '\t' || codec::is_visible(c); });
 }
 
 bool is_atom(std::string_view text) {
@@ -75,10 +75,14 @@ std::string_view read_size(std::string_view value, MailParameters& into) {
 }
 
 std::string_view read_body(std::string_view value, MailParameters& into) {
-    if (codec::equal_ignoring_case(value, "7BIT")) into.body = BodyType::SevenBit;
-    else if (codec::equal_ignoring_case(value, "8BITMIME")) into.body = BodyType::EightBitMime;
-    else if (codec::equal_ignoring_case(value, "BINARYMIME")) into.body = BodyType::BinaryMime;
-    else return "BODY is 7BIT, 8BITMIME or BINARYMIME";
+    if (codec::equal_ignoring_case(value, "7BIT"))
+        into.body = BodyType::SevenBit;
+    else if (codec::equal_ignoring_case(value, "8BITMIME"))
+        into.body = BodyType::EightBitMime;
+    else if (codec::equal_ignoring_case(value, "BINARYMIME"))
+        into.body = BodyType::BinaryMime;
+    else
+        return "BODY is 7BIT, 8BITMIME or BINARYMIME";
     return {};
 }
 
@@ -102,9 +106,12 @@ std::string_view read_auth(std::string_view value, MailParameters& into) {
 }
 
 std::string_view read_ret(std::string_view value, MailParameters& into) {
-    if (codec::equal_ignoring_case(value, "FULL")) into.ret = Return::Full;
-    else if (codec::equal_ignoring_case(value, "HDRS")) into.ret = Return::Headers;
-    else return "RET is FULL or HDRS";
+    if (codec::equal_ignoring_case(value, "FULL"))
+        into.ret = Return::Full;
+    else if (codec::equal_ignoring_case(value, "HDRS"))
+        into.ret = Return::Headers;
+    else
+        return "RET is FULL or HDRS";
     return {};
 }
 
@@ -148,10 +155,11 @@ std::optional<WallTime> parse_utc(std::string_view text) {
         return std::nullopt;
     const auto year = number(0, 4), month = number(5, 2), day = number(8, 2), hour = number(11, 2),
                minute = number(14, 2), second = number(17, 2);
-    if (!year || !month || !day || !hour || !minute || !second || *hour > 23 || *minute > 59 || *second > 59)
+    if (!year || !month || !day || !hour || !minute || !second || *hour > 23 || *minute > 59 ||
+        *second > 59)
         return std::nullopt;
-    const std::chrono::year_month_day date{std::chrono::year{static_cast<int>(*year)}, std::chrono::month{*month},
-                                           std::chrono::day{*day}};
+    const std::chrono::year_month_day date{std::chrono::year{static_cast<int>(*year)},
+                                           std::chrono::month{*month}, std::chrono::day{*day}};
     if (!date.ok()) return std::nullopt;
     const auto days = std::chrono::sys_days{date}.time_since_epoch();
     return WallTime{days + std::chrono::hours{*hour} + std::chrono::minutes{*minute} +
@@ -195,10 +203,14 @@ std::string_view read_notify(std::string_view value, RcptParameters& into) {
             const auto element = value.substr(0, comma);
             more = comma != std::string_view::npos;
             if (more) value.remove_prefix(comma + 1);
-            if (codec::equal_ignoring_case(element, "SUCCESS")) notify.success = true;
-            else if (codec::equal_ignoring_case(element, "FAILURE")) notify.failure = true;
-            else if (codec::equal_ignoring_case(element, "DELAY")) notify.delay = true;
-            else return wrong;
+            if (codec::equal_ignoring_case(element, "SUCCESS"))
+                notify.success = true;
+            else if (codec::equal_ignoring_case(element, "FAILURE"))
+                notify.failure = true;
+            else if (codec::equal_ignoring_case(element, "DELAY"))
+                notify.delay = true;
+            else
+                return wrong;
         }
     }
     into.notify = notify;
@@ -208,7 +220,8 @@ std::string_view read_notify(std::string_view value, RcptParameters& into) {
 std::string_view read_original_recipient(std::string_view value, RcptParameters& into) {
     if (value.size() > original_recipient_octets_max) return "ORCPT has at most 500 characters";
     const auto semicolon = value.find(';');
-    if (semicolon == 0 || semicolon == std::string_view::npos) return "ORCPT is a type, ';' and an address";
+    if (semicolon == 0 || semicolon == std::string_view::npos)
+        return "ORCPT is a type, ';' and an address";
     OriginalRecipient recipient;
     recipient.type = value.substr(0, semicolon);
     if (!is_atom(recipient.type)) return "ORCPT's type is an atom";
@@ -217,7 +230,8 @@ std::string_view read_original_recipient(std::string_view value, RcptParameters&
         recipient.address = address; // RFC 6533 §3 has an encoding of its own, or none
     } else {
         auto text = xtext_decode(address);
-        if (!text || !is_printable(*text)) return "ORCPT's address is xtext of printable characters";
+        if (!text || !is_printable(*text))
+            return "ORCPT's address is xtext of printable characters";
         recipient.address = std::move(*text);
     }
     into.original_recipient = std::move(recipient);
@@ -251,15 +265,18 @@ void append_utf8_address(std::string_view address, Utf8 utf8, std::string& out) 
 // The parameters of MAIL, each with the extension that brings it.
 constexpr Row<MailParameters> mail_rows[] = {
     {"SIZE", [](const Capabilities& c) { return c.size.has_value(); }, true, read_size},
-    {"BODY", [](const Capabilities& c) { return c.eight_bit_mime || c.binary_mime; }, true, read_body},
+    {"BODY", [](const Capabilities& c) { return c.eight_bit_mime || c.binary_mime; }, true,
+     read_body},
     {"SMTPUTF8", [](const Capabilities& c) { return c.smtp_utf8; }, false, read_smtp_utf8},
     {"AUTH", [](const Capabilities& c) { return c.auth; }, true, read_auth},
     {"RET", [](const Capabilities& c) { return c.dsn; }, true, read_ret},
     {"ENVID", [](const Capabilities& c) { return c.dsn; }, true, read_envelope_id},
     {"REQUIRETLS", [](const Capabilities& c) { return c.require_tls; }, false, read_require_tls},
     {"MT-PRIORITY", [](const Capabilities& c) { return c.mt_priority; }, true, read_mt_priority},
-    {"HOLDFOR", [](const Capabilities& c) { return c.future_release.has_value(); }, true, read_hold_for},
-    {"HOLDUNTIL", [](const Capabilities& c) { return c.future_release.has_value(); }, true, read_hold_until},
+    {"HOLDFOR", [](const Capabilities& c) { return c.future_release.has_value(); }, true,
+     read_hold_for},
+    {"HOLDUNTIL", [](const Capabilities& c) { return c.future_release.has_value(); }, true,
+     read_hold_until},
 };
 
 // And those of RCPT.
@@ -274,27 +291,29 @@ std::expected<Parameters, Reply> parse(std::string_view text, const Capabilities
     Parameters parameters;
     std::uint32_t seen = 0;
     const auto utf8 = offered.smtp_utf8 ? Utf8::Allowed : Utf8::Forbidden;
-    for (std::size_t count = 0; !text.empty(); ++count) {
-        if (count == parameters_max) return std::unexpected(syntax_error("too many"));
+    while (!text.empty()) { // each row at most once: bounded
         if (text.front() != ' ') return std::unexpected(syntax_error("a space before each"));
         text.remove_prefix(1);
         const auto word = text.substr(0, text.find(' '));
         text.remove_prefix(word.size());
         const auto parameter = parse_parameter(word, utf8);
         if (!parameter) return std::unexpected(parameter.error());
-        const auto row = std::ranges::find_if(
-            rows, [&](const auto& r) { return codec::equal_ignoring_case(r.keyword, parameter->keyword); });
+        const auto row = std::ranges::find_if(rows, [&](const auto& r) {
+            return codec::equal_ignoring_case(r.keyword, parameter->keyword);
+        });
         // RFC 5321 §4.1.1.11
         if (row == rows.end() || !row->offered(offered))
             return std::unexpected(Reply{555, EnhancedStatus{5, 5, 4},
                                          "Parameter not recognized or not implemented: " +
                                              std::string(parameter->keyword)});
         const auto bit = 1u << (row - rows.begin());
-        if (seen & bit) return std::unexpected(syntax_error(std::string(row->keyword) + " is given twice"));
+        if (seen & bit)
+            return std::unexpected(syntax_error(std::string(row->keyword) + " is given twice"));
         seen |= bit;
         if (row->takes_value != parameter->value.has_value())
-            return std::unexpected(syntax_error(std::string(row->keyword) +
-                                                (row->takes_value ? " needs a value" : " takes no value")));
+            return std::unexpected(
+                syntax_error(std::string(row->keyword) +
+                             (row->takes_value ? " needs a value" : " takes no value")));
         if (const auto wrong = row->read(parameter->value.value_or(""), parameters); !wrong.empty())
             return std::unexpected(syntax_error(wrong));
     }
@@ -313,7 +332,8 @@ std::expected<MailParameters, Reply> parse_mail_parameters(std::string_view text
     if (parameters->hold_for && parameters->hold_until)
         return refuse(syntax_error("HOLDFOR and HOLDUNTIL exclude each other")); // RFC 4865 §4
     if (parameters->size && offered.size && *offered.size > 0 && *parameters->size > *offered.size)
-        return refuse({552, EnhancedStatus{5, 3, 4}, "Message size exceeds fixed maximum message size"});
+        return refuse(
+            {552, EnhancedStatus{5, 3, 4}, "Message size exceeds fixed maximum message size"});
     return parameters;
 }
 
@@ -322,7 +342,8 @@ std::expected<RcptParameters, Reply> parse_rcpt_parameters(std::string_view text
     return parse<RcptParameters>(text, offered, rcpt_rows);
 }
 
-void append_parameters(const MailParameters& parameters, const Capabilities& offered, std::string& out) {
+void append_parameters(const MailParameters& parameters, const Capabilities& offered,
+                       std::string& out) {
     if (parameters.size && offered.size) {
         out += " SIZE=";
         codec::append_number(out, *parameters.size);
@@ -340,7 +361,8 @@ void append_parameters(const MailParameters& parameters, const Capabilities& off
         out += " AUTH=";
         out += parameters.auth->is_null() ? "<>" : xtext_encode(to_string(mailbox));
     }
-    if (parameters.ret && offered.dsn) out += *parameters.ret == Return::Full ? " RET=FULL" : " RET=HDRS";
+    if (parameters.ret && offered.dsn)
+        out += *parameters.ret == Return::Full ? " RET=FULL" : " RET=HDRS";
     if (parameters.envelope_id && !parameters.envelope_id->empty() && offered.dsn)
         out += " ENVID=" + xtext_encode(*parameters.envelope_id);
     if (parameters.require_tls && offered.require_tls) out += " REQUIRETLS";
@@ -356,7 +378,8 @@ void append_parameters(const MailParameters& parameters, const Capabilities& off
         out += " HOLDUNTIL=" + to_utc(*parameters.hold_until);
 }
 
-void append_parameters(const RcptParameters& parameters, const Capabilities& offered, std::string& out) {
+void append_parameters(const RcptParameters& parameters, const Capabilities& offered,
+                       std::string& out) {
     if (!offered.dsn) return;
     if (parameters.notify) {
         out += " NOTIFY=";
@@ -377,7 +400,8 @@ void append_parameters(const RcptParameters& parameters, const Capabilities& off
         const auto& original = *parameters.original_recipient;
         out += " ORCPT=" + original.type + ';';
         if (codec::equal_ignoring_case(original.type, "utf-8"))
-            append_utf8_address(original.address, offered.smtp_utf8 ? Utf8::Allowed : Utf8::Forbidden, out);
+            append_utf8_address(original.address,
+                                offered.smtp_utf8 ? Utf8::Allowed : Utf8::Forbidden, out);
         else
             out += xtext_encode(original.address);
     }

@@ -37,14 +37,14 @@ struct OriginalRecipient {
 };
 
 struct MailParameters {
-    std::optional<std::uint64_t> size;        ///< SIZE=: octets the client thinks to send
-    std::optional<BodyType> body;             ///< absent: 7BIT
-    bool smtp_utf8 = false;                   ///< RFC 6531 §3.4
-    std::optional<Path> auth;                 ///< AUTH=: who submitted it; the null path: unknown (RFC 4954 §5)
+    std::optional<std::uint64_t> size; ///< SIZE=: octets the client thinks to send
+    std::optional<BodyType> body;      ///< absent: 7BIT
+    bool smtp_utf8 = false;            ///< RFC 6531 §3.4
+    std::optional<Path> auth; ///< AUTH=: who submitted it; the null path: unknown (RFC 4954 §5)
     std::optional<Return> ret;
-    std::optional<std::string> envelope_id;   ///< ENVID=, decoded
-    bool require_tls = false;                 ///< RFC 8689 §2
-    std::optional<int> mt_priority;           ///< -9 to 9 (RFC 6710 §3)
+    std::optional<std::string> envelope_id;       ///< ENVID=, decoded
+    bool require_tls = false;                     ///< RFC 8689 §2
+    std::optional<int> mt_priority;               ///< -9 to 9 (RFC 6710 §3)
     std::optional<std::chrono::seconds> hold_for; ///< RFC 4865 §4
     std::optional<WallTime> hold_until;
 
@@ -58,16 +58,18 @@ struct RcptParameters {
     friend bool operator==(const RcptParameters&, const RcptParameters&) = default;
 };
 
-/// Parses what follows the path: `text` is empty or " KEYWORD[=value]" any number of times, one space
-/// before each. A parameter that `offered` does not hold is refused with 555, one that is malformed or
-/// given twice with 501, a size above the offered one with 552 (RFC 1870 §6.1).
+/// Parses what follows the path: `text` is empty or " KEYWORD[=value]" any number of times, one
+/// space before each. A parameter that `offered` does not hold is refused with 555, one that is
+/// malformed or given twice with 501, a size above the offered one with 552 (RFC 1870 §6.1).
 [[nodiscard]] std::expected<MailParameters, Reply>
 parse_mail_parameters(std::string_view text, const Capabilities& offered);
 [[nodiscard]] std::expected<RcptParameters, Reply>
 parse_rcpt_parameters(std::string_view text, const Capabilities& offered);
 
 /// The same as a client writes it: each with its space in front; only what `offered` holds.
-void append_parameters(const MailParameters& parameters, const Capabilities& offered, std::string& out);
-void append_parameters(const RcptParameters& parameters, const Capabilities& offered, std::string& out);
+void append_parameters(const MailParameters& parameters, const Capabilities& offered,
+                       std::string& out);
+void append_parameters(const RcptParameters& parameters, const Capabilities& offered,
+                       std::string& out);
 
 } // namespace mailcore::smtp

@@ -66,7 +66,8 @@ class Reader {
             return std::string(literal);
         }
         const auto other = [&](char c) {
-            return !(codec::is_alnum(c) || c == '-' || c == '.' || (codec::is_8bit(c) && utf8_ == Utf8::Allowed));
+            return !(codec::is_alnum(c) || c == '-' || c == '.' ||
+                     (codec::is_8bit(c) && utf8_ == Utf8::Allowed));
         };
         const auto domain = std::string_view(rest.begin(), std::ranges::find_if(rest, other));
         if (!codec::is_domain(domain, utf8_)) return expected("a domain");
@@ -102,9 +103,10 @@ class Reader {
                 if (ended() || codec::is_control(text_[at_]) || codec::is_8bit(text_[at_]))
                     return expected("a printable character after the backslash");
                 value += text_[at_++];
-            } else if (const auto octets = codec::is_control(text_[at_]) || codec::is_8bit(text_[at_])
-                                               ? utf8_character()
-                                               : 1) {
+            } else if (const auto octets =
+                           codec::is_control(text_[at_]) || codec::is_8bit(text_[at_])
+                               ? utf8_character()
+                               : 1) {
                 value += text_.substr(at_, octets);
                 at_ += octets;
             } else {
@@ -165,9 +167,12 @@ Result<Mailbox, ParseError> parse_mailbox(std::string_view text, Utf8 utf8) {
 std::size_t path_end(std::string_view text) {
     bool quoted = false;
     for (std::size_t at = 0; at < text.size(); ++at) {
-        if (text[at] == '"') quoted = !quoted;
-        else if (quoted && text[at] == '\\') ++at;
-        else if (!quoted && text[at] == ' ') return at;
+        if (text[at] == '"')
+            quoted = !quoted;
+        else if (quoted && text[at] == '\\')
+            ++at;
+        else if (!quoted && text[at] == ' ')
+            return at;
     }
     return text.size();
 }
@@ -175,7 +180,8 @@ std::size_t path_end(std::string_view text) {
 std::string to_string(const Mailbox& mailbox) {
     const auto& local = mailbox.local_part;
     if (local.empty() || std::ranges::any_of(local, codec::is_control) ||
-        std::ranges::any_of(mailbox.domain, [](char c) { return codec::is_control(c) || c == ' '; }))
+        std::ranges::any_of(mailbox.domain,
+                            [](char c) { return codec::is_control(c) || c == ' '; }))
         return {};
     // A Dot-string needs no quotes; a dot at an end or beside another is none.
     const bool atoms = local.front() != '.' && local.back() != '.' && !local.contains("..") &&

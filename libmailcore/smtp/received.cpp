@@ -13,7 +13,10 @@ namespace {
 std::string harmless(std::string_view text) {
     std::string out;
     for (const char c : text.substr(0, codec::domain_octets_max))
-        out += codec::is_alnum(c) || c == '.' || c == '-' || c == '_' || c == ':' || c == '[' || c == ']' ? c : '?';
+        out += codec::is_alnum(c) || c == '.' || c == '-' || c == '_' || c == ':' || c == '[' ||
+                       c == ']'
+                   ? c
+                   : '?';
     return out;
 }
 
@@ -21,7 +24,8 @@ std::string harmless(std::string_view text) {
 std::string from_clause(const Reception& reception) {
     const bool tcp = reception.peer.transport == PeerInfo::Transport::Tcp;
     const auto literal = tcp ? codec::to_address_literal(reception.peer.address) : std::string();
-    std::string info = codec::is_domain(reception.client_name) ? reception.client_name : std::string();
+    std::string info =
+        codec::is_domain(reception.client_name) ? reception.client_name : std::string();
     if (!literal.empty()) {
         if (!info.empty()) info += ' ';
         info += literal;
@@ -41,17 +45,19 @@ std::string with_protocol(const Reception& reception) {
     const bool lmtp = reception.dialect == Dialect::Lmtp;
     if (!lmtp && !reception.extended) return "SMTP";
     // RFC 6531 §4.3 has UTF8SMTP in the place of ESMTP.
-    std::string keyword = reception.smtp_utf8 ? (lmtp ? "UTF8LMTP" : "UTF8SMTP") : (lmtp ? "LMTP" : "ESMTP");
+    std::string keyword =
+        reception.smtp_utf8 ? (lmtp ? "UTF8LMTP" : "UTF8SMTP") : (lmtp ? "LMTP" : "ESMTP");
     if (reception.peer.tls) keyword += 'S';
     if (reception.authenticated) keyword += 'A';
     return keyword;
 }
 
 std::string received_field(const Reception& reception) {
-    std::string field = "Received: " + from_clause(reception) + "\r\n\tby " + reception.by + " with " +
-                        with_protocol(reception);
-    const bool atom = !reception.id.empty() &&
-                      std::ranges::all_of(reception.id, [](char c) { return codec::is_alnum(c) || c == '-'; });
+    std::string field = "Received: " + from_clause(reception) + "\r\n\tby " + reception.by +
+                        " with " + with_protocol(reception);
+    const bool atom = !reception.id.empty() && std::ranges::all_of(reception.id, [](char c) {
+        return codec::is_alnum(c) || c == '-';
+    });
     if (atom) field += " id " + reception.id;
     if (reception.recipient && !reception.recipient->is_null()) {
         const auto path = to_string(*reception.recipient);

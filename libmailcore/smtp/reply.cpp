@@ -47,8 +47,10 @@ std::string to_string(const Reply& reply) {
     if (reply.status) text += ' ' + to_string(*reply.status);
     if (!reply.text.empty()) text += ' ';
     for (const char c : reply.text) {
-        if (c == '\n') text += "; ";
-        else text += c;
+        if (c == '\n')
+            text += "; ";
+        else
+            text += c;
     }
     return text;
 }
@@ -92,8 +94,8 @@ ReplyParser::Step ReplyParser::read(std::string_view octets) {
     return {Outcome::NeedMore, taken};
 }
 
-// Reply-code ( "-" [textstring] ) / [ SP textstring ], RFC 5321 §4.2. The second digit may be above 5:
-// §4.2.1 wants unknown codes understood by their first digit.
+// Reply-code ( "-" [textstring] ) / [ SP textstring ], RFC 5321 §4.2. The second digit may be above
+// 5: §4.2.1 wants unknown codes understood by their first digit.
 ReplyParser::Outcome ReplyParser::line(std::string_view text) {
     if (text.size() < 3 || text[0] < '2' || text[0] > '5' || !codec::is_digit(text[1]) ||
         !codec::is_digit(text[2]) || (text.size() > 3 && text[3] != ' ' && text[3] != '-'))
@@ -104,8 +106,10 @@ ReplyParser::Outcome ReplyParser::line(std::string_view text) {
     text.remove_prefix(std::min<std::size_t>(4, text.size()));
     reply_.code = static_cast<std::uint16_t>(code);
     const auto status = take_status(text, reply_.code);
-    if (lines_ == 0) reply_.status = status;
-    else reply_.text += '\n';
+    if (lines_ == 0)
+        reply_.status = status;
+    else
+        reply_.text += '\n';
     ++lines_;
     for (const char c : text) reply_.text += codec::is_control(c) && c != '\t' ? '?' : c;
     if (reply_.text.size() > limits_.reply_octets_max) return Outcome::Malformed;
@@ -124,6 +128,9 @@ void ReplyParser::clear() {
     lines_ = 0;
 }
 
-std::size_t ReplyParser::memory() const { return reader_.memory() + reply_.text.capacity(); }
+std::size_t ReplyParser::memory() const {
+    static const std::size_t inside = std::string().capacity();
+    return reader_.memory() + (reply_.text.capacity() > inside ? reply_.text.capacity() : 0);
+}
 
 } // namespace mailcore::smtp

@@ -29,9 +29,10 @@ struct Reply {
 /// "550 5.1.1 no such user", lines joined by "; ": for logs and reports.
 [[nodiscard]] std::string to_string(const Reply& reply);
 
-/// Appends the reply as octets with its CRLFs. Whatever the text holds, what comes out is one reply: long
-/// lines are broken (RFC 5321 §4.5.3.1.5), control characters and, with `Octets::Ascii`, non-ASCII ones
-/// become '?'. The status is left out where its class is not that of the code (RFC 2034 §4).
+/// Appends the reply as octets with its CRLFs. Whatever the text holds, what comes out is one
+/// reply: long lines are broken (RFC 5321 §4.5.3.1.5), control characters and, with
+/// `Octets::Ascii`, non-ASCII ones become '?'. The status is left out where its class is not that
+/// of the code (RFC 2034 §4).
 enum class Octets : std::uint8_t { Ascii, Utf8 };
 void append_reply(const Reply& reply, std::string& out, Octets octets = Octets::Ascii);
 
@@ -39,7 +40,8 @@ void append_reply(const Reply& reply, std::string& out, Octets octets = Octets::
 class ReplyParser {
   public:
     struct Limits {
-        /// RFC 5321 §4.5.3.1.5 says 512; long URLs are common, and challenges are longer (RFC 4954 §4).
+        /// RFC 5321 §4.5.3.1.5 says 512; long URLs are common, and challenges are longer (RFC 4954
+        /// §4).
         std::size_t line_octets_max = 12'288 + 6;
         std::size_t reply_octets_max = 32768; ///< all lines of one reply
     };
@@ -52,8 +54,8 @@ class ReplyParser {
     ReplyParser() : ReplyParser(Limits{}) {}
     explicit ReplyParser(Limits limits) : limits_(limits), reader_(limits.line_octets_max) {}
 
-    /// Takes octets until a reply is complete. After Malformed the stream means nothing any more: too
-    /// long, a bare CR or LF, no three digits, or lines of one reply that differ in code.
+    /// Takes octets until a reply is complete. After Malformed the stream means nothing any more:
+    /// too long, a bare CR or LF, no three digits, or lines of one reply that differ in code.
     Step read(std::string_view octets);
     /// The complete reply; once.
     [[nodiscard]] Reply take();

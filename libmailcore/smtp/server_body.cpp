@@ -12,12 +12,14 @@ namespace {
 /// What is said about a text that must not be; one fault is named, in this order.
 std::optional<Reply> fault_reply(const detail::BodyFaults& faults, bool nul_allowed) {
     const auto reply = [](std::string text) {
-        return Reply{550, EnhancedStatus{5, 6, 0}, std::move(text) + " in the message (RFC 5321 section 2.3.8)"};
+        return Reply{550, EnhancedStatus{5, 6, 0},
+                     std::move(text) + " in the message (RFC 5321 section 2.3.8)"};
     };
     if (faults.bare_lf) return reply("Bare LF");
     if (faults.bare_cr) return reply("Bare CR");
     if (faults.nul && !nul_allowed) return reply("NUL");
-    if (faults.line_too_long) return Reply{550, EnhancedStatus{5, 6, 0}, "A line of the message is too long"};
+    if (faults.line_too_long)
+        return Reply{550, EnhancedStatus{5, 6, 0}, "A line of the message is too long"};
     return std::nullopt;
 }
 
@@ -30,11 +32,14 @@ Reply too_large() { // RFC 1870 §6.3
 /// A chunk of so many octets is announced, and the transaction may have it.
 void ServerEngine::begin_chunk(std::uint64_t octets, bool last) {
     const bool first = !body_->id.value;
-    if (first) body_->id = begin(Doing::BodyBegin);
-    else doing_ = Doing::Body;
+    if (first)
+        body_->id = begin(Doing::BodyBegin);
+    else
+        doing_ = Doing::Body;
     if (body_->failure) return swallow();
     const auto max = options_->message_octets_max;
-    if (max > 0 && octets > max - std::min(max, body_->reader.octets())) return refuse_body(too_large());
+    if (max > 0 && octets > max - std::min(max, body_->reader.octets()))
+        return refuse_body(too_large());
     if (!first) return body_progress();
     events_.push_back(BodyBegin{body_->id, last ? std::optional(octets) : std::nullopt});
 }
@@ -56,7 +61,9 @@ std::size_t ServerEngine::receive_body(std::string_view octets) {
     auto& body = *body_;
     std::size_t taken = 0;
     if (doing_ == Doing::Swallow) {
-        taken = body.reader.read(octets, nullptr, 0, detail::BodyReader::Stop::Never);
+        const auto room = options_->swallowed_octets_max - body.swallowed;
+        taken = body.reader.read(octets.substr(0, std::min<std::uint64_t>(room, octets.size()) + 1),
+                                 nullptr, 0, detail::BodyReader::Stop::Never);
         body.swallowed += taken;
     } else if (!body.headers_told) {
         taken = body.reader.read(octets, &body.header, options_->header_octets_max + 1,
@@ -78,11 +85,13 @@ void ServerEngine::body_progress() {
     if (doing_ == Doing::Swallow) {
         if (body.reader.ended() || body.reader.chunk_ended()) return body_swallowed();
         if (body.swallowed > options_->swallowed_octets_max)
-            close_with({421, EnhancedStatus{4, 3, 4}, "Message refused and too large to be waited for"},
-                       EndReason::Junk);
+            close_with(
+                {421, EnhancedStatus{4, 3, 4}, "Message refused and too large to be waited for"},
+                EndReason::Junk);
         return;
     }
-    if (auto reply = fault_reply(body.reader.faults(), options_->nul_in_body)) return refuse_body(std::move(*reply));
+    if (auto reply = fault_reply(body.reader.faults(), options_->nul_in_body))
+        return refuse_body(std::move(*reply));
     if (options_->message_octets_max > 0 && body.reader.octets() > options_->message_octets_max)
         return refuse_body(too_large());
     if (body.headers_told) return;
@@ -137,7 +146,8 @@ void ServerEngine::fail_body(CommandId id, Reply reply) {
     MAILCORE_ASSERT(doing_ != Doing::BodyBegin && doing_ != Doing::BodyEnd);
     body_->failure = std::move(reply);
     if (in_body()) return swallow();
-    body_->header = body_->filling = body_->handed = {}; // between chunks: the next one is answered so
+    body_->header = body_->filling =
+        body_->handed = {}; // between chunks: the next one is answered so
 }
 
 void ServerEngine::swallow() {
@@ -154,8 +164,8 @@ void ServerEngine::body_swallowed() {
     const bool whole = !body_->chunked || body_->reader.ended();
     if (failure.code == 421) return close_with(failure, EndReason::Refused);
     if (body_->stray || state_ == State::Mail) {
-        // Where there is no transaction with recipients, the state stays. LMTP's last chunk is answered once
-        // for each recipient, so where there is none, not at all (RFC 2033 §4.3).
+        // Where there is no transaction with recipients, the state stays. LMTP's last chunk is
+        // answered once for each recipient, so where there is none, not at all (RFC 2033 §4.3).
         const bool silent = lmtp() && whole && state_ != State::Start && state_ != State::Refused;
         body_.reset();
         if (!silent) say(failure);

@@ -12,10 +12,11 @@ namespace {
 // Of one line without an end, then we close.
 constexpr std::uint64_t swallowed_line_octets_max = 1024 * 1024;
 
-/// Verbs of other protocols: somebody's browser is made to talk to us, and nothing it says is meant.
+/// Verbs of other protocols: somebody's browser is made to talk to us, and nothing it says is
+/// meant.
 bool is_foreign(std::string_view verb) {
-    static constexpr std::string_view verbs[] = {"GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "PATCH",
-                                                 "DELETE", "TRACE", "PRI"};
+    static constexpr std::string_view verbs[] = {"GET",     "POST",  "PUT",    "HEAD",  "CONNECT",
+                                                 "OPTIONS", "PATCH", "DELETE", "TRACE", "PRI"};
     return std::ranges::find(verbs, verb) != std::end(verbs);
 }
 
@@ -37,9 +38,11 @@ std::string_view to_string(EndReason reason) {
     return "";
 }
 
-ServerEngine::ServerEngine(std::shared_ptr<const ServerOptions> options, const PeerInfo& peer, Instant now)
-    : options_(std::move(options)), peer_(peer), reader_(options_->command_line_octets_max), connected_(now),
-      command_since_(now), progress_at_(now), block_at_(now), window_began_(now), now_(now) {
+ServerEngine::ServerEngine(std::shared_ptr<const ServerOptions> options, const PeerInfo& peer,
+                           Instant now)
+    : options_(std::move(options)), peer_(peer), reader_(options_->command_line_octets_max),
+      connected_(now), command_since_(now), progress_at_(now), block_at_(now), window_began_(now),
+      now_(now) {
     events_.push_back(Connected{begin(Doing::Connected)});
 }
 
@@ -53,7 +56,8 @@ std::optional<ServerEvent> ServerEngine::next_event() {
 // Input
 
 bool ServerEngine::wants_input() const {
-    if (next() != Next::Run || !events_.empty() || output_.size() >= options_->output_octets_max) return false;
+    if (next() != Next::Run || !events_.empty() || output_.size() >= options_->output_octets_max)
+        return false;
     switch (doing_) {
     case Doing::Nothing:
     case Doing::AuthLine:
@@ -75,19 +79,24 @@ std::size_t ServerEngine::receive(std::string_view octets, Instant now) {
             break;
         }
         const auto rest = octets.substr(taken);
-        taken += doing_ == Doing::Body || doing_ == Doing::Swallow ? receive_body(rest) : receive_line(rest, now);
+        taken += doing_ == Doing::Body || doing_ == Doing::Swallow ? receive_body(rest)
+                                                                   : receive_line(rest, now);
     }
     return taken;
 }
 
 std::size_t ServerEngine::receive_line(std::string_view octets, Instant now) {
-    // The clock of a command starts anew with its first octet, not with each: one a second is no progress.
+    // The clock of a command starts anew with its first octet, not with each: one a second is no
+    // progress.
     if (reader_.between()) command_since_ = now;
     // AUTH may bring an initial response that is longer than other commands (RFC 4954 §4).
     const bool long_line = doing_ == Doing::AuthLine || (state_ == State::Ready && auth_allowed());
-    reader_.set_octets_max(long_line ? std::max(options_->auth_line_octets_max, options_->command_line_octets_max)
-                                     : options_->command_line_octets_max);
-    const auto step = reader_.read(octets);
+    reader_.set_octets_max(
+        long_line ? std::max(options_->auth_line_octets_max, options_->command_line_octets_max)
+                  : options_->command_line_octets_max);
+    // Not more than may be swallowed, so that it does not matter how the octets are cut.
+    const auto step =
+        reader_.read(octets.substr(0, swallowed_line_octets_max + 1 - reader_.swallowed()));
     switch (step.outcome) {
     case codec::LineReader::Outcome::NeedMore:
         if (reader_.swallowed() > swallowed_line_octets_max)
@@ -96,14 +105,16 @@ std::size_t ServerEngine::receive_line(std::string_view octets, Instant now) {
     case codec::LineReader::Outcome::TooLong:
         if (doing_ == Doing::AuthLine)
             bad_command({500, EnhancedStatus{5, 5, 6}, "Authentication exchange line is too long"});
-        else bad_command({500, EnhancedStatus{5, 5, 2}, "Line too long"});
+        else
+            bad_command({500, EnhancedStatus{5, 5, 2}, "Line too long"});
         break;
     case codec::LineReader::Outcome::Malformed:
         bad_command({500, EnhancedStatus{5, 5, 2}, "Bare CR, bare LF or NUL in a command line"});
         break;
     case codec::LineReader::Outcome::Line: run(reader_.line()); break;
     }
-    if (step.outcome != codec::LineReader::Outcome::NeedMore) reader_.clear(); // at rest no buffer is held
+    if (step.outcome != codec::LineReader::Outcome::NeedMore)
+        reader_.clear(); // at rest no buffer is held
     return step.taken;
 }
 
@@ -118,11 +129,13 @@ void ServerEngine::run(std::string_view line) {
     while (!line.empty() && codec::is_wsp(line.back())) line.remove_suffix(1);
     const auto [verb, arguments] = parse_command_line(line);
     const auto* row = find_command(verb);
-    if (line.size() + 2 > options_->command_line_octets_max && !(row && row->run == &ServerEngine::auth))
+    if (line.size() + 2 > options_->command_line_octets_max &&
+        !(row && row->run == &ServerEngine::auth))
         return bad_command({500, EnhancedStatus{5, 5, 2}, "Line too long"});
     if (!row || !row->dialects.contains(lmtp() ? 'L' : 'S')) {
         if (is_foreign(verb))
-            return close_with({421, EnhancedStatus{4, 7, 0}, "This is a mail server"}, EndReason::Junk);
+            return close_with({421, EnhancedStatus{4, 7, 0}, "This is a mail server"},
+                              EndReason::Junk);
         return bad_command({500, EnhancedStatus{5, 5, 1}, "Command unrecognized"});
     }
     if (row->counted && !count_command()) return;
@@ -131,11 +144,14 @@ void ServerEngine::run(std::string_view line) {
     (this->*row->run)(arguments);
 }
 
-/// One more command that moves no mail; too many without a message are bad. False: the session is over.
+/// One more command that moves no mail; too many without a message are bad. False: the session is
+/// over.
 bool ServerEngine::count_command() {
-    if (++counted_commands_ <= options_->counted_commands_max || ++bad_commands_ < options_->bad_commands_max)
+    if (++counted_commands_ <= options_->counted_commands_max ||
+        ++bad_commands_ < options_->bad_commands_max)
         return true;
-    close_with({421, EnhancedStatus{4, 7, 0}, "Too many commands without a message"}, EndReason::Errors);
+    close_with({421, EnhancedStatus{4, 7, 0}, "Too many commands without a message"},
+               EndReason::Errors);
     return false;
 }
 
@@ -157,7 +173,9 @@ void ServerEngine::wrong_state(const CommandRow& row) {
         switch (state_) {
         case State::Start: return lmtp() ? "Send LHLO first" : "Send EHLO first";
         case State::Ready: return "Send MAIL first";
-        case State::Mail: return row.run == &ServerEngine::data ? "No valid recipients" : "A transaction is under way";
+        case State::Mail:
+            return row.run == &ServerEngine::data ? "No valid recipients"
+                                                  : "A transaction is under way";
         case State::Recipients: return "A transaction is under way";
         case State::Chunking: return "Send BDAT or RSET";
         case State::Failed: return "Send RSET first";
@@ -196,7 +214,8 @@ void ServerEngine::bad_command(Reply reply) {
 void ServerEngine::refuse_recipient(Reply reply) {
     say(reply);
     if (++refused_recipients_ >= options_->refused_recipients_max)
-        close_with({421, EnhancedStatus{4, 7, 0}, "Too many recipients refused"}, EndReason::Errors);
+        close_with({421, EnhancedStatus{4, 7, 0}, "Too many recipients refused"},
+                   EndReason::Errors);
 }
 
 CommandId ServerEngine::begin(Doing doing) {
@@ -208,7 +227,8 @@ CommandId ServerEngine::begin(Doing doing) {
 void ServerEngine::finish() {
     doing_ = Doing::Nothing;
     if (shutting_down_)
-        close_with({421, EnhancedStatus{4, 3, 2}, options_->hostname + " is shutting down"}, EndReason::ShutDown);
+        close_with({421, EnhancedStatus{4, 3, 2}, options_->hostname + " is shutting down"},
+                   EndReason::ShutDown);
 }
 
 void ServerEngine::close(EndReason reason) {
@@ -236,7 +256,8 @@ void ServerEngine::accept(CommandId id) {
         state_ = State::Ready;
         Reply reply{250, std::nullopt, options_->hostname};
         if (extended_)
-            if (const auto lines = to_ehlo_lines(capabilities()); !lines.empty()) reply.text += '\n' + lines;
+            if (const auto lines = to_ehlo_lines(capabilities()); !lines.empty())
+                reply.text += '\n' + lines;
         say(reply);
         return finish();
     }
@@ -314,8 +335,9 @@ void ServerEngine::answer(const Reply& reply) {
 void ServerEngine::greet() {
     // RFC 5321 §3.1, §4.3.1: the client waits for the greeting.
     if (early_talker_)
-        return close_with({554, std::nullopt, options_->hostname + " SMTP: you spoke before the greeting"},
-                          EndReason::Junk);
+        return close_with(
+            {554, std::nullopt, options_->hostname + " SMTP: you spoke before the greeting"},
+            EndReason::Junk);
     if (!shutting_down_) say({220, std::nullopt, options_->hostname + ' ' + options_->banner});
     finish();
 }
@@ -350,7 +372,8 @@ bool ServerEngine::auth_allowed() const {
 
 Capabilities ServerEngine::capabilities() const {
     Capabilities offered;
-    offered.pipelining = offered.eight_bit_mime = offered.chunking = offered.enhanced_status_codes = true;
+    offered.pipelining = offered.eight_bit_mime = offered.chunking = offered.enhanced_status_codes =
+        true;
     offered.smtp_utf8 = options_->smtp_utf8;
     offered.dsn = options_->dsn;
     offered.binary_mime = options_->binary_mime;
@@ -389,8 +412,10 @@ void ServerEngine::shut_down(base::ShutdownReason reason, Instant now) {
     shutting_down_ = true;
     if (doing_ == Doing::Nothing && !starting_tls_) return finish();
     // A body may take long to come, and memory is short: it can be sent again.
-    const bool waits_for_client = doing_ == Doing::AuthLine || doing_ == Doing::Body || doing_ == Doing::Swallow;
-    if (doing_ == Doing::AuthLine || (waits_for_client && reason == base::ShutdownReason::Shed)) finish();
+    const bool waits_for_client =
+        doing_ == Doing::AuthLine || doing_ == Doing::Body || doing_ == Doing::Swallow;
+    if (doing_ == Doing::AuthLine || (waits_for_client && reason == base::ShutdownReason::Shed))
+        finish();
 }
 
 // Output and time
@@ -435,7 +460,8 @@ void ServerEngine::expire(Instant now) {
     const auto first = due();
     if (!first || now < first->at) return;
     const auto timed_out = [&](std::string_view what, EndReason reason) {
-        close_with({421, EnhancedStatus{4, 4, 2}, options_->hostname + ": " + std::string(what)}, reason);
+        close_with({421, EnhancedStatus{4, 4, 2}, options_->hostname + ": " + std::string(what)},
+                   reason);
     };
     switch (first->timer) {
     case Timer::Command: return timed_out("timed out waiting for a command", EndReason::Idle);
@@ -452,9 +478,12 @@ void ServerEngine::expire(Instant now) {
     case Timer::Rate: {
         const auto least = std::uint64_t{options_->body_octets_per_second_min} *
                            static_cast<std::uint64_t>(options_->rate_window.count());
-        if (std::exchange(paused_, false)) block_at_ = now; // it was not the client who was slow
-        else if (first->timer == Timer::Block) return timed_out("timed out waiting for data", EndReason::Idle);
-        else if (window_octets_ < least) return timed_out("data comes too slowly", EndReason::TooSlow);
+        if (std::exchange(paused_, false))
+            block_at_ = now; // it was not the client who was slow
+        else if (first->timer == Timer::Block)
+            return timed_out("timed out waiting for data", EndReason::Idle);
+        else if (window_octets_ < least)
+            return timed_out("data comes too slowly", EndReason::TooSlow);
         window_began_ = now;
         window_octets_ = 0;
     }
@@ -464,7 +493,8 @@ void ServerEngine::expire(Instant now) {
 std::size_t ServerEngine::memory() const {
     std::size_t octets = reader_.memory() + output_.memory();
     if (body_)
-        octets += sizeof *body_ + body_->header.capacity() + body_->filling.capacity() + body_->handed.capacity();
+        octets += sizeof *body_ + body_->header.capacity() + body_->filling.capacity() +
+                  body_->handed.capacity();
     return octets;
 }
 

@@ -16,7 +16,8 @@ void talk(std::string_view input, std::size_t piece, unsigned flavour) {
     options.dialect = flavour & 1 ? Dialect::Lmtp : Dialect::Smtp;
     options.pipelining = flavour & 2;
     options.chunking = flavour & 4;
-    options.starttls = flavour & 8 ? ClientOptions::StartTls::WhenOffered : ClientOptions::StartTls::Never;
+    options.starttls =
+        flavour & 8 ? ClientOptions::StartTls::WhenOffered : ClientOptions::StartTls::Never;
     options.body_octets_max = 100;
     options.output_octets_max = 200;
     sim::Driver driver(scheduler);
@@ -28,7 +29,8 @@ void talk(std::string_view input, std::size_t piece, unsigned flavour) {
         message.octets = "A: b\r\n\r\n.\r\n" + std::string(500, 'x') + "\nend";
         message.fails = i == 1;
         message.piece_max = 60;
-        for (int r = 0; r <= i; ++r) message.envelope.recipients.push_back({Path{{"b", "mx.example"}}, {}});
+        for (int r = 0; r <= i; ++r)
+            message.envelope.recipients.push_back({Path{{"b", "mx.example"}}, {}});
         client.send(message);
     }
     client.quit();

@@ -1,4 +1,5 @@
-// ESMTP parameters, offers and enhanced status: what was read is written so that it is read the same.
+// ESMTP parameters, offers and enhanced status: what was read is written so that it is read the
+// same.
 #include "libmailcore/base/assert.h"
 #include "libmailcore/smtp/parameters.h"
 #include "libmailcore/smtp/xtext.h"
@@ -21,7 +22,8 @@ Capabilities everything() {
 } // namespace
 
 extern "C" const char* const* fuzz_seeds() {
-    static const char* const seeds[] = {MAILCORE_SOURCE_DIR "/tests/fuzz/seeds/smtp_parameters", nullptr};
+    static const char* const seeds[] = {MAILCORE_SOURCE_DIR "/tests/fuzz/seeds/smtp_parameters",
+                                        nullptr};
     return seeds;
 }
 
@@ -52,7 +54,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     MAILCORE_ASSERT(xtext_decode(xtext_encode(text)) == text);
     if (const auto octets = xtext_decode(text)) MAILCORE_ASSERT(octets->size() <= size);
-    if (const auto status = parse_enhanced_status(text)) MAILCORE_ASSERT(to_string(*status) == text);
+    if (const auto status = parse_enhanced_status(text))
+        MAILCORE_ASSERT(to_string(*status) == text);
     const auto capabilities = parse_capabilities(Reply{250, std::nullopt, std::string(text)});
     const auto lines = to_ehlo_lines(capabilities);
     const auto again = parse_capabilities(Reply{250, std::nullopt, "mx\n" + lines});

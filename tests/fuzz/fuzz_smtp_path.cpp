@@ -1,4 +1,5 @@
-// Envelope paths: no input makes them assert, and what was read is written so that it is read the same.
+// Envelope paths: no input makes them assert, and what was read is written so that it is read the
+// same.
 #include "libmailcore/base/assert.h"
 #include "libmailcore/smtp/path.h"
 

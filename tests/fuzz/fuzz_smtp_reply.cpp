@@ -1,4 +1,5 @@
-// Replies: read the same however they are cut, within bounds; written as one reply whatever they hold.
+// Replies: read the same however they are cut, within bounds; written as one reply whatever they
+// hold.
 #include "libmailcore/base/assert.h"
 #include "libmailcore/smtp/reply.h"
 
@@ -40,7 +41,8 @@ Seen read(std::string_view octets, std::size_t piece) {
 } // namespace
 
 extern "C" const char* const* fuzz_seeds() {
-    static const char* const seeds[] = {MAILCORE_SOURCE_DIR "/tests/fuzz/seeds/smtp_reply", nullptr};
+    static const char* const seeds[] = {MAILCORE_SOURCE_DIR "/tests/fuzz/seeds/smtp_reply",
+                                        nullptr};
     return seeds;
 }
 
@@ -57,7 +59,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             append_reply(reply, written, as);
             ReplyParser parser;
             const auto step = parser.read(written);
-            MAILCORE_ASSERT(step.outcome == ReplyParser::Outcome::Complete && step.taken == written.size());
+            MAILCORE_ASSERT(step.outcome == ReplyParser::Outcome::Complete &&
+                            step.taken == written.size());
             MAILCORE_ASSERT(parser.take().code == reply.code);
         }
     }

@@ -1,4 +1,5 @@
-// The SMTP and LMTP server engine: no input makes it assert or grow, and cutting the input changes nothing.
+// The SMTP and LMTP server engine: no input makes it assert or grow, and cutting the input changes
+// nothing.
 #include "libmailcore/base/assert.h"
 #include "tests/sim/driver.h"
 #include "tests/smtp/memory_server.h"
@@ -64,14 +65,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             const auto end = std::min(input.find('\n', at + 1), input.size());
             if (at + 4 > end) continue;
             const auto text = std::string_view(input).substr(at + 4, end - at - 4);
-            if (input[at + 2] == '|') said += unescaped(text);
-            else said += std::string(text) + "\r\n";
+            if (input[at + 2] == '|')
+                said += unescaped(text);
+            else
+                said += std::string(text) + "\r\n";
         }
         input = said;
     }
     for (const auto dialect : {Dialect::Smtp, Dialect::Lmtp}) {
         if (dialect == Dialect::Lmtp)
-            for (std::size_t at = 0; (at = input.find("EHLO", at)) != std::string::npos;) input[at] = 'L';
+            for (std::size_t at = 0; (at = input.find("EHLO", at)) != std::string::npos;)
+                input[at] = 'L';
         const auto whole = serve(input, input.size() + 1, dialect);
         MAILCORE_ASSERT(whole == serve(input, 1, dialect));
         MAILCORE_ASSERT(whole == serve(input, 7, dialect));

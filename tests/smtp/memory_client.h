@@ -14,7 +14,7 @@ namespace mailcore::smtp {
 struct OutgoingMessage {
     Envelope envelope;
     std::string octets;
-    bool fails = false;         ///< its octets cannot be had after the first piece
+    bool fails = false;             ///< its octets cannot be had after the first piece
     std::size_t piece_max = 65'536; ///< how much of it is given at once
 };
 

@@ -1,4 +1,5 @@
-// An SMTP or LMTP server with everything in memory: the owner that tests put behind a server engine.
+// An SMTP or LMTP server with everything in memory: the owner that tests put behind a server
+// engine.
 #pragma once
 
 #include "libmailcore/smtp/server_engine.h"
@@ -23,10 +24,10 @@ struct ReceivedMessage {
 /// What a server knows and does; shared by its connections.
 struct MemoryServer {
     ServerOptions options;
-    /// What is answered at a stage instead of accepting: "connect", "hello", "mail", "rcpt", "body",
-    /// "headers", "chunk", "end", with LMTP also "end 1", "end 2" ...
+    /// What is answered at a stage instead of accepting: "connect", "hello", "mail", "rcpt",
+    /// "body", "headers", "chunk", "end", with LMTP also "end 1", "end 2" ...
     std::map<std::string, Reply, std::less<>> answers;
-    std::string held;                 ///< the stage whose next event waits for `release`
+    std::string held; ///< the stage whose next event waits for `release`
     std::map<std::string, std::string, std::less<>> passwords;
     std::vector<ReceivedMessage> messages;
     std::vector<std::string> log;
@@ -36,7 +37,8 @@ struct MemoryServer {
 class MemoryServerDialogue final : public base::Dialogue {
   public:
     MemoryServerDialogue(MemoryServer& server, const PeerInfo& peer, base::Instant now)
-        : server_(server), engine_(std::make_shared<const ServerOptions>(server.options), peer, now) {}
+        : server_(server),
+          engine_(std::make_shared<const ServerOptions>(server.options), peer, now) {}
 
     base::Engine& engine() override { return engine_; }
     ServerEngine& server_engine() { return engine_; }

@@ -11,12 +11,15 @@ namespace mailcore::smtp {
 // "AUTH" SP sasl-mech [SP initial-response]; "=" is an empty one.
 void ServerEngine::auth(std::string_view arguments) {
     if (authenticated_) return bad_command({503, EnhancedStatus{5, 5, 1}, "Already authenticated"});
-    if (options_->mechanisms.empty()) return bad_command({502, EnhancedStatus{5, 5, 1}, "AUTH is not offered"});
+    if (options_->mechanisms.empty())
+        return bad_command({502, EnhancedStatus{5, 5, 1}, "AUTH is not offered"});
     const auto space = std::min(arguments.find(' '), arguments.size());
     const auto mechanism = codec::upper(arguments.substr(0, space));
-    if (mechanism.empty()) return bad_command({501, EnhancedStatus{5, 5, 4}, "AUTH needs a mechanism"});
+    if (mechanism.empty())
+        return bad_command({501, EnhancedStatus{5, 5, 4}, "AUTH needs a mechanism"});
     if (!auth_allowed())
-        return bad_command({538, EnhancedStatus{5, 7, 11}, "Encryption required for authentication"});
+        return bad_command(
+            {538, EnhancedStatus{5, 7, 11}, "Encryption required for authentication"});
     if (std::ranges::find(options_->mechanisms, mechanism) == options_->mechanisms.end())
         return bad_command({504, EnhancedStatus{5, 5, 4}, "Unrecognized authentication mechanism"});
     std::optional<Secret> initial;

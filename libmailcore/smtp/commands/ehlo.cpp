@@ -11,10 +11,11 @@ void ServerEngine::helo(std::string_view arguments) { hello(Hello::Verb::Helo, a
 void ServerEngine::ehlo(std::string_view arguments) { hello(Hello::Verb::Ehlo, arguments); }
 void ServerEngine::lhlo(std::string_view arguments) { hello(Hello::Verb::Lhlo, arguments); }
 
-// "EHLO" SP ( Domain / address-literal ). Only ASCII: the client cannot know yet what we take (RFC 6531
-// §3.7.1).
+// "EHLO" SP ( Domain / address-literal ). Only ASCII: the client cannot know yet what we take (RFC
+// 6531 §3.7.1).
 void ServerEngine::hello(Hello::Verb verb, std::string_view client) {
-    const bool any_word = options_->hello_any_word && !client.empty() && client.size() <= codec::domain_octets_max &&
+    const bool any_word = options_->hello_any_word && !client.empty() &&
+                          client.size() <= codec::domain_octets_max &&
                           std::ranges::all_of(client, codec::is_visible);
     if (!any_word && !codec::is_domain(client) && !codec::parse_address_literal(client))
         return bad_command({501, EnhancedStatus{5, 5, 4}, "Needs a domain or an address literal"});

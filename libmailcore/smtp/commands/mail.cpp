@@ -19,7 +19,8 @@ void ServerEngine::mail(std::string_view arguments) {
     }
     // RFC 6531 §3.5
     if (path->needs_utf8() && !parameters->smtp_utf8)
-        return bad_command({550, EnhancedStatus{5, 6, 7}, "A sender that is not ASCII needs SMTPUTF8"});
+        return bad_command(
+            {550, EnhancedStatus{5, 6, 7}, "A sender that is not ASCII needs SMTPUTF8"});
     body_type_ = parameters->body_type();
     smtp_utf8_ = parameters->smtp_utf8;
     const auto id = begin(Doing::Mail);
@@ -30,8 +31,10 @@ void ServerEngine::mail(std::string_view arguments) {
 std::optional<Path> ServerEngine::take_path(std::string_view keyword, std::string_view& arguments) {
     const bool from = keyword == "FROM:";
     const auto refuse = [&](Reply reply) -> std::optional<Path> {
-        if (from) bad_command(std::move(reply));
-        else refuse_recipient(std::move(reply));
+        if (from)
+            bad_command(std::move(reply));
+        else
+            refuse_recipient(std::move(reply));
         return std::nullopt;
     };
     if (!codec::starts_with_ignoring_case(arguments, keyword))
@@ -42,8 +45,10 @@ std::optional<Path> ServerEngine::take_path(std::string_view keyword, std::strin
         while (arguments.starts_with(' ')) arguments.remove_prefix(1);
     auto text = std::string(arguments.substr(0, path_end(arguments)));
     arguments.remove_prefix(text.size());
-    if (options_->path_without_brackets && !text.empty() && !text.starts_with('<')) text = '<' + text + '>';
-    auto path = parse_path(text, options_->smtp_utf8 && extended_ ? Utf8::Allowed : Utf8::Forbidden);
+    if (options_->path_without_brackets && !text.empty() && !text.starts_with('<'))
+        text = '<' + text + '>';
+    auto path =
+        parse_path(text, options_->smtp_utf8 && extended_ ? Utf8::Allowed : Utf8::Forbidden);
     if (path) return *std::move(path);
     // RFC 3463 §3.2: 7 is the sender's syntax, 3 the recipient's.
     const auto detail = static_cast<std::uint16_t>(from ? 7 : 3);

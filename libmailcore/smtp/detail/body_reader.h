@@ -8,8 +8,8 @@
 
 namespace mailcore::smtp::detail {
 
-/// What a text may not hold (RFC 5321 §2.3.8, §4.5.3.1.6; NUL: RFC 5322 §3.5). Found once, kept for the
-/// whole body; more than one may be set.
+/// What a text may not hold (RFC 5321 §2.3.8, §4.5.3.1.6; NUL: RFC 5322 §3.5). Found once, kept for
+/// the whole body; more than one may be set.
 struct BodyFaults {
     bool bare_cr = false;
     bool bare_lf = false;
@@ -18,15 +18,19 @@ struct BodyFaults {
     [[nodiscard]] bool any() const { return bare_cr || bare_lf || nul || line_too_long; }
 };
 
-/// Takes the body out of the stream, cut anywhere: after DATA up to the line with a single dot, with the
-/// stuffed dots removed (RFC 5321 §4.5.2), after BDAT by counting (RFC 3030 §2). Only CRLF ends a line, so
-/// only CRLF "." CRLF ends the body, whatever else looks like it.
+/// Takes the body out of the stream, cut anywhere: after DATA up to the line with a single dot,
+/// with the stuffed dots removed (RFC 5321 §4.5.2), after BDAT by counting (RFC 3030 §2). Only CRLF
+/// ends a line, so only CRLF "." CRLF ends the body, whatever else looks like it.
 class BodyReader {
   public:
-    enum class Text : std::uint8_t { Lines, Binary }; ///< Binary: BODY=BINARYMIME, nothing is looked at
+    enum class Text : std::uint8_t {
+        Lines,
+        Binary
+    }; ///< Binary: BODY=BINARYMIME, nothing is looked at
 
     /// DATA.
-    explicit BodyReader(std::size_t line_octets_max) : line_octets_max_(line_octets_max), dots_(true) {}
+    explicit BodyReader(std::size_t line_octets_max)
+        : line_octets_max_(line_octets_max), dots_(true) {}
     /// BDAT; `begin_chunk` follows.
     BodyReader(std::size_t line_octets_max, Text text)
         : line_octets_max_(line_octets_max), dots_(false), binary_(text == Text::Binary) {}
@@ -34,9 +38,10 @@ class BodyReader {
     void begin_chunk(std::uint64_t octets, bool last);
 
     enum class Stop : std::uint8_t { Never, AfterEmptyLine };
-    /// Takes octets until they or the body or chunk end, `out` holds `out_octets_max` or more, or, when
-    /// asked, an empty line was read. Appends the content to `out`; absent: it is dropped.
-    std::size_t read(std::string_view octets, std::string* out, std::size_t out_octets_max, Stop stop);
+    /// Takes octets until they or the body or chunk end, `out` holds `out_octets_max` or more, or,
+    /// when asked, an empty line was read. Appends the content to `out`; absent: it is dropped.
+    std::size_t read(std::string_view octets, std::string* out, std::size_t out_octets_max,
+                     Stop stop);
 
     /// The body is complete.
     [[nodiscard]] bool ended() const { return ended_; }
@@ -48,7 +53,9 @@ class BodyReader {
 
     /// Of the content, without stuffed dots and end.
     [[nodiscard]] std::uint64_t octets() const { return octets_ + (state_ == State::Cr ? 1 : 0); }
-    [[nodiscard]] std::size_t longest_line_octets() const { return longest_line_; } ///< without CRLF
+    [[nodiscard]] std::size_t longest_line_octets() const {
+        return longest_line_;
+    } ///< without CRLF
     [[nodiscard]] bool has_8bit() const { return has_8bit_; }
 
   private:

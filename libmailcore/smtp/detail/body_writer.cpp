@@ -6,8 +6,10 @@
 namespace mailcore::smtp::detail {
 
 void BodyWriter::put(std::string_view octets, std::string& out) {
-    if (framing_ == Framing::Dots) stuffer_.append(octets, out);
-    else out += octets;
+    if (framing_ == Framing::Dots)
+        stuffer_.append(octets, out);
+    else
+        out += octets;
 }
 
 void BodyWriter::end_line(std::string& out) {

@@ -20,9 +20,11 @@ class BodyWriter {
     }
     [[nodiscard]] Framing framing() const { return framing_; }
 
-    /// Appends to `out`; with `last` also the CRLF that the last line may lack and, with Dots, the end.
+    /// Appends to `out`; with `last` also the CRLF that the last line may lack and, with Dots, the
+    /// end.
     void append(std::string_view octets, bool last, std::string& out);
-    /// With BareLineEnds::Refuse: there was something that must not be sent. `out` is not to be used.
+    /// With BareLineEnds::Refuse: there was something that must not be sent. `out` is not to be
+    /// used.
     [[nodiscard]] bool refused() const { return refused_; }
     [[nodiscard]] std::size_t longest_line_octets() const { return longest_line_; }
 
