@@ -119,11 +119,7 @@ class ClientEngine final : public base::Engine {
         Chunk,
         Final,
         Rset,
-<<<<<<< HEAD
-        Quit
-=======
         Quit,
->>>>>>> smtp
     };
 
     // client_engine.cpp

@@ -42,19 +42,6 @@ OutgoingMessage message(std::size_t recipients, std::string octets) {
 TEST_CASE("a client's connection at rest holds no buffer") {
     Session session;
     CHECK(session.engine().memory() == 0);
-<<<<<<< HEAD
-    for (const char c : std::string_view(
-             "220 a greeting that is long\r\n250-mx.example and more\r\n250 PIPELINING\r\n"))
-        session.say({&c, 1});
-    CHECK(session.engine().memory() == 0);
-    session.dialogue->send(message(1, "A: b\r\n"));
-    session.driver.wake();
-    for (const char c :
-         std::string_view("250 sender is fine with us\r\n250 recipient too\r\n354 go on\r\n"))
-        session.say({&c, 1});
-    for (const char c : std::string_view("250 2.0.0 got it all, thank you\r\n"))
-        session.say({&c, 1});
-=======
     const auto say = [&](std::string_view octets) {
         for (const char c : octets) session.say({&c, 1});
     };
@@ -64,7 +51,6 @@ TEST_CASE("a client's connection at rest holds no buffer") {
     session.driver.wake();
     say("250 sender is fine with us\r\n250 recipient too\r\n354 go on\r\n");
     say("250 2.0.0 got it all, thank you\r\n");
->>>>>>> smtp
     CHECK(session.dialogue->done.size() == 1);
     CHECK(session.engine().memory() == 0);
 }

@@ -48,11 +48,7 @@ TEST_CASE("paths are read as RFC 5321 §4.1.2 writes them") {
         {"256 octets", with_local(256 - 12), Mailbox{std::string(256 - 12, 'l'), "d.example"}},
         {"257 octets", with_local(257 - 12), std::nullopt, 256},
         {"255 octets of domain in 260", "<a@" + domain255 + ">", std::nullopt, 256},
-<<<<<<< HEAD
-        {"253 octets of domain", "<a@" + domain255.substr(0, 252) + ">",
-=======
         {"252 octets of domain", "<a@" + domain255.substr(0, 252) + ">",
->>>>>>> smtp
          Mailbox{"a", domain255.substr(0, 252)}},
         {"label of 64 octets", "<a@" + label63 + "a>", std::nullopt, 3},
         {"nothing", "", std::nullopt, 0},
