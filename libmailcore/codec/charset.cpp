@@ -8,6 +8,8 @@
 #include <array>
 #include <cerrno>
 #include <iconv.h>
+#include <iterator>
+#include <vector>
 
 namespace mailcore::codec {
 
@@ -120,8 +122,91 @@ constexpr Alias aliases[] = {
     {"mac-ukrainian", "MAC-UK"},
     {"mac-ce", "MAC-CENTRALEUROPE"},
     {"dos-862", "CP862"},
+    {"csutf8", "UTF-8"},
+    {"csisolatin1", "CP1252"},
+    {"csisolatin2", "ISO-8859-2"},
+    {"csisolatin5", "CP1254"},
+    {"csisolatincyrillic", "ISO-8859-5"},
+    {"csisolatingreek", "ISO-8859-7"},
+    {"greek", "ISO-8859-7"},
+    {"arabic", "ISO-8859-6"},
+    {"cskoi8r", "KOI8-R"},
+    {"csiso2022jp", "ISO-2022-JP-3"},
+    {"csiso2022kr", "ISO-2022-KR"},
+    {"cseucpkdfmtjapanese", "EUC-JP"},
+    {"eucjp", "EUC-JP"},
     {"dos-720", "CP720"},
 };
+
+// What `CharsetRange::Usual` allows, sorted.
+constexpr std::string_view usual_charsets[] = {"ARMSCII-8",    "BIG5-HKSCS",    "CP1250",
+                                               "CP1251",       "CP1252",        "CP1253",
+                                               "CP1254",       "CP1255",        "CP1256",
+                                               "CP1257",       "CP1258",        "CP437",
+                                               "CP720",        "CP737",         "CP775",
+                                               "CP850",        "CP852",         "CP855",
+                                               "CP857",        "CP858",         "CP860",
+                                               "CP861",        "CP862",         "CP863",
+                                               "CP865",        "CP866",         "CP874",
+                                               "CP932",        "CP949",         "EUC-JP",
+                                               "EUC-TW",       "GB18030",       "GEORGIAN-PS",
+                                               "ISO-2022-CN",  "ISO-2022-JP-2", "ISO-2022-JP-3",
+                                               "ISO-2022-KR",  "ISO-8859-10",   "ISO-8859-13",
+                                               "ISO-8859-14",  "ISO-8859-15",   "ISO-8859-16",
+                                               "ISO-8859-2",   "ISO-8859-3",    "ISO-8859-4",
+                                               "ISO-8859-5",   "ISO-8859-6",    "ISO-8859-7",
+                                               "ISO-8859-8",   "JOHAB",         "KOI8-R",
+                                               "KOI8-T",       "KOI8-U",        "MAC-CENTRALEUROPE",
+                                               "MAC-CYRILLIC", "MAC-UK",        "MACINTOSH",
+                                               "TCVN",         "UTF-16",        "UTF-16BE",
+                                               "UTF-16LE",     "UTF-32",        "UTF-32BE",
+                                               "UTF-32LE",     "UTF-7"};
+static_assert(std::is_sorted(std::begin(usual_charsets), std::end(usual_charsets)));
+
+bool is_usual(std::string_view iconv_name) {
+    return std::binary_search(std::begin(usual_charsets), std::end(usual_charsets), iconv_name);
+}
+
+// Of more than an octet a character, without state, where an octet below 0x80 that begins one is
+// ASCII.
+constexpr std::string_view ascii_charsets[] = {"BIG5-HKSCS", "CP932",   "CP949", "EUC-JP",
+                                               "EUC-TW",     "GB18030", "JOHAB"};
+
+// Whether each octet is a character.
+bool is_one_octet(std::string_view iconv_name) {
+    if (iconv_name == "CP932" || iconv_name == "CP949") return false;
+    for (const std::string_view family : {"ISO-8859-", "KOI8-", "CP", "MAC"})
+        if (iconv_name.starts_with(family)) return is_usual(iconv_name);
+    return false;
+}
+
+// Holds each usual charset open as long as the process runs, so that libc never unloads its module:
+// else a text whose words name twenty charsets in turn costs a load and an unload a word.
+class Pins {
+  public:
+    Pins() {
+        for (const auto name : usual_charsets) handles_.push_back(open(std::string(name)));
+    }
+    static void* open(const std::string& name) {
+        void* const handle = ::iconv_open("UTF-8", name.c_str());
+        return handle == reinterpret_cast<void*>(-1) ? nullptr : handle;
+    }
+    ~Pins() {
+        for (void* const handle : handles_)
+            if (handle != nullptr) ::iconv_close(handle);
+    }
+    Pins(const Pins&) = delete;
+    Pins& operator=(const Pins&) = delete;
+
+  private:
+    std::vector<void*> handles_;
+};
+
+void* open_charset(const std::string& name, CharsetRange range) {
+    static const Pins pins; // never used, only there
+    if (name == "?" || (range == CharsetRange::Usual && !is_usual(name))) return nullptr;
+    return Pins::open(name);
+}
 
 bool is_plain_name(std::string_view name) {
     return std::all_of(name.begin(), name.end(), [](char c) {
@@ -190,17 +275,19 @@ std::string iconv_name(std::string_view charset) {
 
 void CharsetDecoder::Close::operator()(void* handle) const { ::iconv_close(handle); }
 
-CharsetDecoder::CharsetDecoder(std::string_view charset) {
+CharsetDecoder::CharsetDecoder(std::string_view charset, CharsetRange range) {
     const auto name = iconv_name(charset);
     if (name.empty()) return;
     if (name == "UTF-8") {
         kind_ = Kind::Utf8;
     } else if (name == "CP1252") {
         kind_ = Kind::Windows1252;
-    } else if (void* handle = name == "?" ? nullptr : ::iconv_open("UTF-8", name.c_str());
-               handle != nullptr && handle != reinterpret_cast<void*>(-1)) {
+    } else if (void* const handle = open_charset(name, range); handle != nullptr) {
         handle_.reset(handle);
-        kind_ = Kind::Iconv;
+        kind_ = is_one_octet(name) ? Kind::Bytes : Kind::Characters;
+        ascii_inside_ = std::find(std::begin(ascii_charsets), std::end(ascii_charsets), name) !=
+                        std::end(ascii_charsets);
+        resets_ = name == "UTF-7"; // else one bad shift spoils the rest
         if (name.starts_with("UTF-16") || name.starts_with("UCS-2")) unit_octets_ = 2;
         if (name.starts_with("UTF-32") || name.starts_with("UCS-4")) unit_octets_ = 4;
     } else {
@@ -253,61 +340,85 @@ void CharsetDecoder::decode_utf8_text(std::string_view text, std::string& into, 
     }
 }
 
-void CharsetDecoder::convert(std::string_view octets, std::string& into, bool last) {
+// Runs iconv and appends what it gives; the error, or 0.
+int CharsetDecoder::run(char** from, std::size_t* size, std::string& into) {
     char buffer[chunk_octets];
-    char* in = const_cast<char*>(octets.data()); // iconv's signature; it does not write there
-    std::size_t left = octets.size();
-    const auto run = [&](char** from, std::size_t* size) {
+    for (;;) {
         char* out = buffer;
         std::size_t room = sizeof buffer;
         const auto result = ::iconv(handle_.get(), from, size, &out, &room);
         const int error = result == static_cast<std::size_t>(-1) ? errno : 0;
         into.append(buffer, static_cast<std::size_t>(out - buffer));
-        return error;
-    };
-    while (left > 0) {
-        const int error = run(&in, &left);
-        if (error == 0 || error == E2BIG) continue;
-        if (error == EINVAL && !last && left <= held_octets_max) {
-            held_.assign(in, left);
+        if (error != E2BIG) return error;
+    }
+}
+
+void CharsetDecoder::convert_bytes(std::string_view octets, std::string& into) {
+    char* in = const_cast<char*>(octets.data()); // iconv's signature; it does not write there
+    std::size_t left = octets.size();
+    while (left > 0 && run(&in, &left, into) != 0) {
+        replace(into);
+        if (left == 0) break;
+        ++in;
+        --left;
+    }
+}
+
+// An octet at a time, so that what is invalid has the same end however the text is cut, and
+// whatever iconv makes of its pointer then (that of libc differs from charset to charset).
+void CharsetDecoder::convert_characters(std::string_view octets, std::string& into) {
+    for (std::size_t at = 0; at < octets.size();) {
+        if (ascii_inside_ && held_.empty()) {
+            const auto start = at;
+            while (at < octets.size() && !is_8bit(octets[at])) ++at;
+            into += octets.substr(start, at - start);
+            if (at == octets.size()) return;
+        }
+        held_ += octets[at++];
+        convert_held(into);
+    }
+}
+
+void CharsetDecoder::convert_held(std::string& into) {
+    for (;;) {
+        char* in = held_.data();
+        std::size_t left = held_.size();
+        const int error = run(&in, &left, into);
+        if (error == 0) return held_.clear();
+        if (error == EINVAL && left < held_octets_max) {
+            held_.erase(0, held_.size() - left);
             return;
         }
         replace(into);
-        const auto skipped = std::min<std::size_t>(left, unit_octets_);
-        in += skipped;
-        left -= skipped;
-    }
-    if (last) {
-        while (run(nullptr, nullptr) == E2BIG) {
-        }
-        char* none = nullptr;
-        std::size_t no_room = 0;
-        ::iconv(handle_.get(), nullptr, nullptr, &none, &no_room); // back to the initial state
+        if (resets_) ::iconv(handle_.get(), nullptr, nullptr, nullptr, nullptr);
+        // An octet that cannot end the character may begin the next; one above 0x7F was its second
+        // half.
+        const char last = held_.back();
+        const bool again = held_.size() > 1 && unit_octets_ == 1 && !is_8bit(last);
+        held_.clear();
+        if (!again) return;
+        held_ += last;
     }
 }
 
 void CharsetDecoder::decode(std::string_view octets, std::string& into) {
     if (octets.empty()) return;
-    std::string joined;
-    if (!held_.empty()) {
-        joined = std::move(held_);
-        held_.clear();
-        joined += octets;
-        octets = joined;
-    }
-    if (kind_ == Kind::Iconv)
-        convert(octets, into, false);
-    else
-        decode_utf8_text(octets, into, false);
+    if (kind_ == Kind::Bytes) return convert_bytes(octets, into);
+    if (kind_ == Kind::Characters) return convert_characters(octets, into);
+    if (held_.empty()) return decode_utf8_text(octets, into, false);
+    std::string joined = std::move(held_);
+    held_.clear();
+    joined += octets;
+    decode_utf8_text(joined, into, false);
 }
 
 void CharsetDecoder::finish(std::string& into) {
     const std::string rest = std::move(held_);
     held_.clear();
-    if (kind_ == Kind::Iconv)
-        convert(rest, into, true);
-    else
-        decode_utf8_text(rest, into, true);
+    if (handle_ == nullptr) return decode_utf8_text(rest, into, true);
+    if (!rest.empty()) replace(into);
+    run(nullptr, nullptr, into); // what a charset with combining characters kept back
+    ::iconv(handle_.get(), nullptr, nullptr, nullptr, nullptr);
 }
 
 bool is_known_charset(std::string_view charset) { return CharsetDecoder(charset).known(); }

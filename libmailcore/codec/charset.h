@@ -10,6 +10,15 @@
 
 namespace mailcore::codec {
 
+/// Which charsets a name may mean.
+enum class CharsetRange : std::uint8_t {
+    Every, ///< all that iconv has
+    /// Those of mail, some sixty. Opening one costs a microsecond; one of the others may make libc
+    /// load and unload a module, which costs a hundred times more: not where a message can ask for
+    /// thousands.
+    Usual,
+};
+
 /// Turns text cut anywhere into valid UTF-8. Never fails; at most a few octets are kept between
 /// calls, and the output is at most four octets for one of input (and a few more for stateful
 /// charsets).
@@ -24,7 +33,7 @@ namespace mailcore::codec {
 ///   table of the WHATWG Encoding Standard does the same).
 class CharsetDecoder {
   public:
-    explicit CharsetDecoder(std::string_view charset);
+    explicit CharsetDecoder(std::string_view charset, CharsetRange range = CharsetRange::Every);
     ~CharsetDecoder();
     CharsetDecoder(CharsetDecoder&&) noexcept;
     CharsetDecoder& operator=(CharsetDecoder&&) noexcept;
@@ -39,19 +48,24 @@ class CharsetDecoder {
     [[nodiscard]] std::size_t replaced() const { return replaced_; }
 
   private:
-    enum class Kind : std::uint8_t { Utf8, Guess, Windows1252, Iconv };
+    enum class Kind : std::uint8_t { Utf8, Guess, Windows1252, Bytes, Characters };
     struct Close {
         void operator()(void* handle) const;
     };
     void decode_utf8_text(std::string_view text, std::string& into, bool last);
-    void convert(std::string_view octets, std::string& into, bool last);
+    int run(char** from, std::size_t* size, std::string& into);
+    void convert_bytes(std::string_view octets, std::string& into);
+    void convert_characters(std::string_view octets, std::string& into);
+    void convert_held(std::string& into);
     void replace(std::string& into);
 
-    std::unique_ptr<void, Close> handle_; // iconv_t, for Kind::Iconv
+    std::unique_ptr<void, Close> handle_; // iconv_t, for Bytes and Characters
     Kind kind_ = Kind::Guess;
     bool known_ = true;
-    std::uint8_t unit_octets_ = 1; // what is skipped where nothing can be converted
-    std::string held_;             // octets of a character that is not complete, at most 16
+    std::uint8_t unit_octets_ = 1; // of which the text is made
+    bool ascii_inside_ = false;
+    bool resets_ = false;
+    std::string held_; // octets of a character that is not complete, at most 16
     std::size_t replaced_ = 0;
 };
 

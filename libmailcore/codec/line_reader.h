@@ -8,9 +8,9 @@
 
 namespace mailcore::codec {
 
-/// Cuts a stream into lines of bounded length. Bare CR and bare LF never end a line (they are how one
-/// message is made to look like two), and NUL has no place in one: such a line is told as Malformed.
-/// A line that is too long is swallowed up to its CRLF without being kept.
+/// Cuts a stream into lines of bounded length. Bare CR and bare LF never end a line (they are how
+/// one message is made to look like two), and NUL has no place in one: such a line is told as
+/// Malformed. A line that is too long is swallowed up to its CRLF without being kept.
 class LineReader {
   public:
     enum class Outcome : std::uint8_t { NeedMore, Line, TooLong, Malformed };
@@ -22,14 +22,15 @@ class LineReader {
     /// `octets_max` counts the line with its CRLF.
     explicit LineReader(std::size_t octets_max) : octets_max_(octets_max) {}
 
-    /// Takes octets until a line is complete. After an outcome other than NeedMore the next call starts
-    /// the next line.
+    /// Takes octets until a line is complete. After an outcome other than NeedMore the next call
+    /// starts the next line.
     Step read(std::string_view octets);
-    /// The complete line without its CRLF: a view of what was read last, valid until the next `read`,
-    /// `clear`, or the end of the caller's octets.
+    /// The complete line without its CRLF: a view of what was read last, valid until the next
+    /// `read`, `clear`, or the end of the caller's octets.
     [[nodiscard]] std::string_view line() const { return line_; }
 
-    /// Octets swallowed of a line that has become too long; lets the owner give up on an endless one.
+    /// Octets swallowed of a line that has become too long; lets the owner give up on an endless
+    /// one.
     [[nodiscard]] std::uint64_t swallowed() const { return swallowed_; }
     /// True between lines: nothing of the next one has come.
     [[nodiscard]] bool between() const { return pending_.empty() && swallowed_ == 0 && !cr_; }
@@ -44,9 +45,9 @@ class LineReader {
     std::string pending_;
     std::string_view line_; // of pending_ or of the caller's octets; see line()
     std::uint64_t swallowed_ = 0;
-    bool cr_ = false;        // the last octet was a CR that may begin the CRLF
+    bool cr_ = false; // the last octet was a CR that may begin the CRLF
     bool malformed_ = false;
-    bool done_ = false;      // pending_ holds the line that was handed out
+    bool done_ = false; // pending_ holds the line that was handed out
 };
 
 } // namespace mailcore::codec

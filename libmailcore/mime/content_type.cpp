@@ -240,7 +240,11 @@ std::string decode_extended(std::string_view value) {
     const auto first = value.find('\'');
     const auto second = first == std::string_view::npos ? first : value.find('\'', first + 1);
     if (second == std::string_view::npos) return codec::to_utf8(percent_decoded(value), "");
-    return codec::to_utf8(percent_decoded(value.substr(second + 1)), value.substr(0, first));
+    std::string out;
+    codec::CharsetDecoder decoder(value.substr(0, first), codec::CharsetRange::Usual);
+    decoder.decode(percent_decoded(value.substr(second + 1)), out);
+    decoder.finish(out);
+    return out;
 }
 
 template <class P>

@@ -222,7 +222,8 @@ class DateReader {
         if (digits <= 2) {
             minutes = value * 60;
             auto colon = tail;
-            if (colon.starts_with(':') || colon.starts_with('-')) { // "+05:30", and "+05-30" of some senders
+            if (colon.starts_with(':') ||
+                colon.starts_with('-')) { // "+05:30", and "+05-30" of some senders
                 colon.remove_prefix(1);
                 if (const auto more = codec::take_number<std::uint32_t>(colon, 59)) {
                     minutes += static_cast<int>(*more);

@@ -55,7 +55,7 @@ class WordDecoder {
         if (!decoder_ || !codec::equal_ignoring_case(charset_, word.charset)) {
             end();
             charset_ = word.charset;
-            decoder_.emplace(word.charset);
+            decoder_.emplace(word.charset, codec::CharsetRange::Usual);
         }
         octets_.clear();
         if (word.encoding == 'b') {

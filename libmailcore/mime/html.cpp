@@ -117,8 +117,8 @@ void HtmlText::character(char c, std::string& into) {
 }
 
 void HtmlText::end_of_reference(std::string& into) {
-    const std::string token = std::move(token_);
-    token_.clear();
+    std::string token;
+    token.swap(token_);
     if (const auto value = numeric_reference(token)) {
         // 0x80 to 0x9F are windows-1252 in all browsers; rare enough to be left as U+FFFD.
         const bool control = *value < 0x20 || (*value >= 0x7F && *value < 0xA0);

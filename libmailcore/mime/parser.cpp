@@ -19,6 +19,8 @@ namespace {
 constexpr std::size_t boundary_octets_max = 990;
 constexpr std::size_t delimiter_octets_max = 2 + boundary_octets_max + 2 + 8; // "--", "--", blanks
 constexpr std::size_t languages_max = 20;
+// Text parts that are opened in search of a preview.
+constexpr unsigned previews_max = 20;
 // A delimiter may end a header, so a line of that length is kept in any case.
 constexpr std::size_t field_octets_least = 2 * delimiter_octets_max;
 
@@ -152,6 +154,7 @@ struct Parser::Machine {
     std::unordered_map<std::string_view, std::size_t> boundaries; // -> level in `stack`
     Header header;
     PreviewBuilder preview;
+    unsigned previews = 0;
     bool in_header = true;
     bool preamble_preview = false; // what the preview reads stands before the first part
     std::size_t text_octets = 0;   // kept so far
@@ -574,7 +577,7 @@ struct Parser::Machine {
     }
 
     void begin_preview(const Part& part) {
-        if (preview.done()) return;
+        if (preview.done() || previews == previews_max) return;
         for (std::size_t level = 0; level + 1 < stack.size(); ++level)
             if (part_of(stack[level]).kind == Part::Kind::Message) return;
         if (part.kind == Part::Kind::Multipart) {
@@ -589,8 +592,10 @@ struct Parser::Machine {
             part.type == "multipart" ||
             (part.type == "text" &&
              (part.subtype == "plain" || part.subtype == "html" || part.parent == no_part));
-        if (readable && part.disposition != "attachment")
+        if (readable && part.disposition != "attachment") {
+            ++previews;
             preview.begin(PartTextDecoder(part, PartTextDecoder::Html::AsText));
+        }
     }
 
     void body(std::string_view text) {
@@ -663,7 +668,8 @@ struct Parser::Machine {
         auto& part = out.parts[frame.part];
         part.end = std::max(end, part.body_begin);
         if (lines > frame.lines_before_body && part.end > part.body_begin) {
-            part.body_lines = lines - frame.lines_before_body - (last_line_empty && part.end < line_begin ? 1 : 0);
+            part.body_lines = lines - frame.lines_before_body -
+                              (last_line_empty && part.end < line_begin ? 1 : 0);
         }
         if (part.kind == Part::Kind::Multipart && part.first_child == no_part)
             part.kind = Part::Kind::Leaf;

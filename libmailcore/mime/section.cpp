@@ -81,10 +81,12 @@ SelectedFields select_fields(std::string_view header, const Section& section) {
         else
             out.ranges.push_back({offset, octets});
     };
+    std::vector<std::string_view> names(section.fields.begin(), section.fields.end());
+    std::sort(names.begin(), names.end(), codec::LessIgnoringCase());
     HeaderScanner scanner(header);
     while (const auto field = scanner.next()) {
-        const bool named = std::any_of(section.fields.begin(), section.fields.end(),
-                                       [&](const auto& name) { return field->is(name); });
+        const bool named =
+            std::binary_search(names.begin(), names.end(), field->name, codec::LessIgnoringCase());
         if (named == wanted_if_named) add(field->offset, field->octets);
     }
     out.separator_missing = scanner.separator_octets() == 0;

@@ -49,7 +49,9 @@ TEST_CASE("a line ends with CRLF and with nothing else, however it arrives") {
         {"NUL", std::string_view("a\0b\r\n", 5), {"malformed"}},
         {"at the limit", "12345678\r\n", {"line:12345678"}},
         {"over the limit", "123456789\r\nok\r\n", {"too long", "line:ok"}},
-        {"far over the limit", "1234567890123456789012345678901234567890\r\nok\r\n", {"too long", "line:ok"}},
+        {"far over the limit",
+         "1234567890123456789012345678901234567890\r\nok\r\n",
+         {"too long", "line:ok"}},
     };
     for (const auto& c : cases)
         for (std::size_t piece = 1; piece <= c.input.size(); ++piece) {
@@ -86,7 +88,8 @@ TEST_CASE("dots are stuffed at the start of a line, wherever the pieces are cut"
             INFO(c.name << " in pieces of " << piece);
             codec::DotStuffer stuffer;
             std::string out;
-            for (auto rest = c.input; !rest.empty(); rest.remove_prefix(std::min(piece, rest.size())))
+            for (auto rest = c.input; !rest.empty();
+                 rest.remove_prefix(std::min(piece, rest.size())))
                 stuffer.append(rest.substr(0, piece), out);
             stuffer.finish(out);
             CHECK(out == c.stuffed);

@@ -127,6 +127,11 @@ TEST_CASE("charsets decode under the names that mail uses") {
         {"utf-16 with mark", "utf-16", "\xFF\xFE\xFC\x00"sv, "\xC3\xBC"},
         {"utf-16be", "utf-16be", "\x00\xFC"sv, "\xC3\xBC"},
         {"cut character", "shift_jis", "a\x82", "a\xEF\xBF\xBD"},
+        {"unassigned pair", "ks_c_5601-1987", "\xA2\xE8)x", "\xEF\xBF\xBD)x"},
+        {"lead without trail", "euc-jp", "\xA4x", "\xEF\xBF\xBDx"},
+        {"half a surrogate pair in utf-7", "utf-7", "+3JZ-a", "\xEF\xBF\xBD-a"},
+        {"broken escape", "iso-2022-jp", "\x1Bxy", "\xEF\xBF\xBDxy"},
+        {"odd octet of utf-16", "utf-16be", std::string_view("\0a\0", 3), "a\xEF\xBF\xBD"},
         {"language tag", "utf-8*en", "\xC3\xBC", "\xC3\xBC"},
         {"macintosh", "x-mac-roman", "\x9F", "\xC3\xBC"},
     };
@@ -142,6 +147,10 @@ TEST_CASE("charsets decode under the names that mail uses") {
             CHECK(out == c.expected);
         }
     }
+    CHECK(to_utf8("\xC1", "EBCDIC-US") == "A");
+    CHECK(CharsetDecoder("EBCDIC-US").known());
+    CHECK_FALSE(CharsetDecoder("EBCDIC-US", CharsetRange::Usual).known());
+    CHECK(CharsetDecoder("windows-1251", CharsetRange::Usual).known());
     CHECK(to_utf8(std::string(100000, '\xFC'), "latin1", 101).size() == 100);
 }
 
