@@ -2,6 +2,9 @@
 
 #include "tests/catch.h"
 
+#include <fstream>
+#include <iterator>
+
 using namespace mailcore;
 using server::parse_config;
 
@@ -36,16 +39,23 @@ TEST_CASE("a mistake is named with its line, its column and what was expected") 
         {"syntax", "[server]\nhostname = \n", "f:2:12"},
         {"unknown section", "[sever]\n", "f:1:2: sever: no such section"},
         {"unknown key", "[server]\nhostnam = \"x\"\n", "f:2:1: server.hostnam: no such key"},
-        {"wrong type", "[server]\nhostname = 5\n", "f:2:12: server.hostname: expected a text in quotes"},
-        {"negative", "[server]\nhostname=\"x\"\nloops = -1\n", "f:3:9: server.loops: expected a whole number from 0 to 4294967295"},
-        {"choice", "[server]\nhostname=\"x\"\n[log]\nlevel = \"loud\"\n", "f:4:9: log.level: expected one of debug, info, warning, error"},
+        {"wrong type", "[server]\nhostname = 5\n",
+         "f:2:12: server.hostname: expected a text in quotes"},
+        {"negative", "[server]\nhostname=\"x\"\nloops = -1\n",
+         "f:3:9: server.loops: expected a whole number from 0 to 4294967295"},
+        {"choice", "[server]\nhostname=\"x\"\n[log]\nlevel = \"loud\"\n",
+         "f:4:9: log.level: expected one of debug, info, warning, error"},
         {"no hostname", "[server]\n", "f:1:1: server.hostname: expected the name of this host"},
         {"network", "[server]\nhostname=\"x\"\n[smtp]\nrelay_networks = [\"10\"]\n",
          "f:4:18: smtp.relay_networks: expected networks like 192.0.2.0/24, not 10"},
-        {"service", "[server]\nhostname=\"x\"\n[[listen]]\nservice=\"smpt\"\n", "f:3:1: listen: expected service ="},
-        {"port", "[server]\nhostname=\"x\"\n[[listen]]\nservice=\"smtp\"\nport=70000\n", "f:3:1: listen: expected port = 0 to 65535"},
-        {"certificate", "[server]\nhostname=\"x\"\n[[certificate]]\nfile=\"a\"\n", "f:3:1: certificate: expected file and key"},
-        {"idle", "[server]\nhostname=\"x\"\n[imap]\nidle_time = 60\n", "f:4:13: imap.idle_time: expected 1800 or more"},
+        {"service", "[server]\nhostname=\"x\"\n[[listen]]\nservice=\"smpt\"\n",
+         "f:3:1: listen: expected service ="},
+        {"port", "[server]\nhostname=\"x\"\n[[listen]]\nservice=\"smtp\"\nport=70000\n",
+         "f:3:1: listen: expected port = 0 to 65535"},
+        {"certificate", "[server]\nhostname=\"x\"\n[[certificate]]\nfile=\"a\"\n",
+         "f:3:1: certificate: expected file and key"},
+        {"idle", "[server]\nhostname=\"x\"\n[imap]\nidle_time = 60\n",
+         "f:4:13: imap.idle_time: expected 1800 or more"},
     };
     for (const auto& c : cases) {
         INFO(c.name);
@@ -63,4 +73,12 @@ TEST_CASE("the manual has every key") {
         CHECK(manual.contains("`" + facts.key + "`"));
         CHECK(facts.meaning.ends_with('.'));
     }
+}
+
+TEST_CASE("the manual that lies beside the server is the one that the keys give") {
+    std::ifstream file(MAILCORE_SOURCE_DIR "/hosts/mdserver/mdserver.toml.md");
+    const std::string text((std::istreambuf_iterator<char>(file)),
+                           std::istreambuf_iterator<char>());
+    INFO("write it anew with: mdserver manual > hosts/mdserver/mdserver.toml.md");
+    CHECK(text == server::config_manual());
 }
