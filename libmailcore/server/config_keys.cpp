@@ -152,9 +152,6 @@ const std::vector<Key>& keys() {
             "later."),
         key("server", "connections_per_address_max", &Config::connections_per_address_max,
             "Connections at a time from one IPv4 address or one IPv6 /64."),
-        key("server", "memory_max", &Config::memory_max,
-            "Octets of anonymous memory above which no new connection is taken. 0: no limit of our "
-            "own."),
         key("server", "drain_time", &Config::drain_time,
             "How long what is under way may take when the server stops."),
         key("server", "control_socket", &Config::control_socket,
