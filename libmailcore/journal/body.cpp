@@ -138,9 +138,9 @@ std::string ChunkCodec::encode(std::string_view octets, bool may_compress) const
     return chunk;
 }
 
-Result<std::string> ChunkCodec::decode(std::string_view stored, std::size_t& stored_octets) const {
+Result<std::size_t> ChunkCodec::decode(std::string_view stored, std::string& into) const {
     MAILCORE_TRY(const auto header, decode_chunk_header(stored));
-    stored_octets = chunk_header_octets + header.stored_octets;
+    const auto stored_octets = chunk_header_octets + header.stored_octets;
     if (stored.size() < stored_octets) return fail(ErrorKind::Corrupt, "a chunk is cut short");
     stored = stored.substr(0, stored_octets);
     if (codec::crc32c(stored.substr(4)) != header.checksum)
@@ -149,16 +149,18 @@ Result<std::string> ChunkCodec::decode(std::string_view stored, std::size_t& sto
     if (header.encoding == encoding_none) {
         if (header.stored_octets != header.octets)
             return fail(ErrorKind::Corrupt, "a chunk's header contradicts itself");
-        return std::string(content);
+        into += content;
+        return stored_octets;
     }
-    std::string octets(header.octets, '\0');
+    const auto at = into.size();
+    into.resize(at + header.octets);
     auto* context = pool_->take(pool_->decompressors, ::ZSTD_createDCtx);
-    const auto unpacked = ::ZSTD_decompressDCtx(context, octets.data(), octets.size(),
+    const auto unpacked = ::ZSTD_decompressDCtx(context, into.data() + at, header.octets,
                                                 content.data(), content.size());
     pool_->give_back(pool_->decompressors, context, ::ZSTD_freeDCtx);
-    if (::ZSTD_isError(unpacked) != 0 || unpacked != octets.size())
+    if (::ZSTD_isError(unpacked) != 0 || unpacked != header.octets)
         return fail(ErrorKind::Corrupt, "a chunk cannot be decompressed");
-    return octets;
+    return stored_octets;
 }
 
 bool is_compressed_chunk(std::string_view stored) {
@@ -246,19 +248,17 @@ Result<std::optional<std::string>> read_body(base::File& file, const BodyPlace& 
     if (!stored) return std::nullopt;
 
     std::string whole;
+    whole.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(
+        (last_chunk - first_chunk + 1) * chunk_octets, place.size - first_chunk * chunk_octets)));
     std::string_view rest = *stored;
     for (auto chunk = first_chunk; chunk <= last_chunk; ++chunk) {
-        std::size_t taken = 0;
-        MAILCORE_TRY(auto part, codec.decode(rest, taken));
+        const auto before = whole.size();
+        MAILCORE_TRY(const auto taken, codec.decode(rest, whole));
         const auto expected =
             chunk + 1 < chunks ? chunk_octets : place.size - (chunks - 1) * chunk_octets;
-        if (part.size() != expected)
+        if (whole.size() - before != expected)
             return fail(ErrorKind::Corrupt, "a chunk does not belong where it lies");
         rest.remove_prefix(taken);
-        if (whole.empty())
-            whole = std::move(part);
-        else
-            whole += part;
     }
     const auto skip = static_cast<std::size_t>(offset - first_chunk * chunk_octets);
     const auto take = static_cast<std::size_t>(last - offset + 1);

@@ -42,10 +42,9 @@ class ChunkCodec {
     [[nodiscard]] std::string encode(std::string_view octets, bool may_compress) const;
     /// Whether a body of this size is worth compressing.
     [[nodiscard]] bool wants(std::uint64_t body_octets) const;
-    /// The octets of the chunk at the beginning of `stored`, of which `stored_octets` is set to how
-    /// many it takes. Corrupt: its checksum is wrong or it contradicts itself.
-    [[nodiscard]] Result<std::string> decode(std::string_view stored,
-                                             std::size_t& stored_octets) const;
+    /// Appends to `into` the octets of the chunk at the beginning of `stored`; answers how many of
+    /// `stored` it takes. Corrupt: its checksum is wrong or it contradicts itself.
+    [[nodiscard]] Result<std::size_t> decode(std::string_view stored, std::string& into) const;
 
   private:
     struct Pool;

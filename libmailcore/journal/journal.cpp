@@ -96,14 +96,17 @@ Result<FrameInfo> Journal::State::append(Frame frame, Space space) {
 Result<FrameInfo> Journal::State::write_frame(Frame& frame, Space space) {
     MAILCORE_ASSERT(!frame.empty());
     const auto size = round_to_blocks(frame.octets());
-    const auto full = [&] {
-        return segments.back().end + size > options.segment_octets &&
-               segments.back().end > segment_header_octets;
+    const auto needs_segment = [&] {
+        if (!active) return true;
+        const auto end = segments.back().end;
+        // The reserve is room of its own; what is already on blocks needs none.
+        if (space == Space::Reserve && reserve_ready && end + size > written) return true;
+        return end + size > options.segment_octets && end > segment_header_octets;
     };
     // The header of a new segment goes out with its first frame: it counts with that, or not at
     // all.
     std::string segment_header;
-    if (!active || full()) {
+    if (needs_segment()) {
         MAILCORE_TRY(begin_segment(space, size));
     }
     auto& segment = segments.back();
@@ -298,16 +301,18 @@ bool Journal::State::make_reserve() {
 
 void Journal::close() {
     auto& s = *state_;
-    if (!s.failure.reason().empty() || !s.active) return;
-    if (s.appended) {
+    const bool writable = s.failure.reason().empty();
+    if (writable && s.appended) {
         Frame frame;
         frame.add(RecordType::End, 0, {});
-        if (!append(std::move(frame), Space::Normal) || !s.active) return;
+        if (const auto put = append(std::move(frame), Space::Normal); !put)
+            MAILCORE_LOG(s.log, Warning, "journal.end", {{"error", put.error().detail}});
     }
-    // The next start need not look through what was written ahead.
-    const auto truncated = s.active->truncate(s.segments.back().end);
-    if (!truncated)
-        MAILCORE_LOG(s.log, Warning, "journal.truncate", {{"error", truncated.error().detail}});
+    if (writable && s.active) {
+        // The next start need not look through what was written ahead.
+        if (const auto cut = s.active->truncate(s.segments.back().end); !cut)
+            MAILCORE_LOG(s.log, Warning, "journal.truncate", {{"error", cut.error().detail}});
+    }
     s.active.reset();
     s.failure.set("the journal is closed");
 }

@@ -57,26 +57,27 @@ Result<void> JournalStore::State::open(const JournalStore& store) {
     MAILCORE_TRY(lock, files.lock_folder(folder));
     const auto reported = [this](const std::string& what) { report(what); };
     MAILCORE_TRY(auto index, index_files.open_newest(reported));
+    const auto begin_anew = [&](const std::string& why) -> Result<void> {
+        report(why);
+        const auto number = index.number;
+        MAILCORE_TRY(index, index_files.make());
+        return index_files.remove(number);
+    };
     if (index.applied) {
-        const auto id = journal::Journal::read_store_id(files, folder + "/journal");
-        if (!id && id.error().kind == ErrorKind::NotFound)
+        MAILCORE_TRY(const bool there, has_journal());
+        if (!there)
             return fail(ErrorKind::Corrupt,
                         folder + " has an index but no journal; to begin with an empty store, "
                                  "take the index away");
+        const auto id = journal::Journal::read_store_id(files, folder + "/journal");
         if (id && *id != index.applied->store) {
-            report("the index belongs to another journal");
-            const auto number = index.number;
-            MAILCORE_TRY(index, index_files.make());
-            MAILCORE_TRY(index_files.remove(number));
+            MAILCORE_TRY(begin_anew("the index belongs to another journal"));
         }
     }
     auto opened = open_journal(index);
     if (!opened && opened.error().kind == ErrorKind::Corrupt && index.applied) {
         // The journal is the truth: an index that contradicts itself is built anew from it.
-        report("the index is damaged: " + opened.error().detail);
-        const auto number = index.number;
-        MAILCORE_TRY(index, index_files.make());
-        MAILCORE_TRY(index_files.remove(number));
+        MAILCORE_TRY(begin_anew("the index is damaged: " + opened.error().detail));
         opened = open_journal(index);
     }
     MAILCORE_TRY(std::move(opened));
@@ -106,6 +107,22 @@ Result<void> JournalStore::State::open(const JournalStore& store) {
         checkpointer = std::thread([this] { checkpoint_loop(); });
     }
     return {};
+}
+
+kv::Overlay::ApplyOptions JournalStore::State::apply_options() const {
+    kv::Overlay::ApplyOptions apply;
+    apply.rows_per_commit = options.checkpoint_rows_a_commit;
+    return apply;
+}
+
+/// Whether there is any part of a journal.
+Result<bool> JournalStore::State::has_journal() {
+    MAILCORE_TRY(const bool folder_there, files.exists(folder + "/journal"));
+    if (!folder_there) return false;
+    MAILCORE_TRY(const auto names, files.list(folder + "/journal"));
+    return std::ranges::any_of(names, [](const std::string& name) {
+        return name == "id" || journal::parse_segment_name(name).has_value();
+    });
 }
 
 Result<void> JournalStore::State::note_applied(kv::Index& index, const journal::Mark& mark) {
@@ -168,10 +185,10 @@ Result<void> JournalStore::State::open_journal(const detail::IndexFile& index) {
         // The journal that would say so is not open yet: its mark is what matters.
         view.reset();
         if (!overlay->freeze()) return {};
-        MAILCORE_TRY(
-            overlay->apply({}, detail::count_live, [&](kv::IndexWriter& writer, std::uint64_t) {
-                return detail::note_applied(writer, {committed, id});
-            }));
+        MAILCORE_TRY(overlay->apply(apply_options(), detail::count_live,
+                                    [&](kv::IndexWriter& writer, std::uint64_t) {
+                                        return detail::note_applied(writer, {committed, id});
+                                    }));
         applied = committed;
         return {};
     };
@@ -325,8 +342,8 @@ Result<void> JournalStore::State::apply_frozen() {
         if (!frozen) return {};
         mark = *frozen;
     }
-    auto done =
-        overlay->apply({}, detail::count_live, [&](kv::IndexWriter& index_writer, std::uint64_t) {
+    auto done = overlay->apply(
+        apply_options(), detail::count_live, [&](kv::IndexWriter& index_writer, std::uint64_t) {
             return detail::note_applied(index_writer, {mark, journal->store_id()});
         });
     const std::scoped_lock guard(marks_mutex);
@@ -418,6 +435,7 @@ void JournalStore::State::stop() {
     if (!done)
         MAILCORE_LOG(log, Warning, "store.checkpoint.failed", {{"error", done.error().detail}});
     journal->close();
+    lock.reset(); // what is still under way elsewhere keeps the state, but not the folder
 }
 
 // The interface

@@ -36,6 +36,8 @@ struct JournalStoreOptions {
     std::chrono::milliseconds checkpoint_interval = std::chrono::seconds{30};
     /// A checkpoint begins when nothing was written for so long.
     std::chrono::milliseconds checkpoint_idle = std::chrono::seconds{2};
+    /// Rows that one transaction of a checkpoint writes into the index.
+    std::size_t checkpoint_rows_a_commit = 20'000;
     /// When changes in memory exceed this because checkpoints fail, writes are refused
     /// (LimitExceeded).
     std::uint64_t overlay_octets_max = std::uint64_t{512} << 20;

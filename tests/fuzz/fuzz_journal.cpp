@@ -100,12 +100,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             record, read_record, [](std::size_t, std::string_view) { MAILCORE_ASSERT(false); }));
     }
     const ChunkCodec codec(CompressionOptions{});
-    std::size_t taken = 0;
-    static_cast<void>(codec.decode(input, taken));
+    std::string octets;
+    static_cast<void>(codec.decode(input, octets));
     if (size <= chunk_octets) {
         const auto chunk = codec.encode(input, true);
-        const auto octets = codec.decode(chunk, taken);
-        MAILCORE_ASSERT(octets && *octets == input && taken == chunk.size());
+        octets.clear();
+        const auto taken = codec.decode(chunk, octets);
+        MAILCORE_ASSERT(taken && *taken == chunk.size() && octets == input);
     }
     if (size >= 3 && size <= 4 * block_octets) open_damaged(input);
     return 0;

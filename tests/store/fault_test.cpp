@@ -231,7 +231,6 @@ TEST_CASE("a full disk refuses mail, serves reads, and is emptied by what reclai
     const auto whole = test::run(world.scheduler, test::read_whole(*world.store, bodies[0]));
     REQUIRE(whole);
     CHECK((*whole == std::string(150'000, 'a')));
-    const auto report = world.store->check();
     disk.set_capacity(std::uint64_t{1} << 30);
     REQUIRE(world.open());
     CHECK(world.rows().contains("accepted again"));

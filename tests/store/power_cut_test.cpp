@@ -47,6 +47,7 @@ JournalStoreOptions small_options(sim::Disk& disk, base::Random& random) {
     options.journal.pool_octets = random.below(2) * 32'768;
     options.journal.fill_octets = random.below(2) * 8'192;
     options.journal.reserve_octets = 32'768;
+    options.checkpoint_rows_a_commit = random.below(2) == 0 ? 5 : 1000;
     options.checkpoint_octets = 4'000 + random.below(20'000);
     options.open_index = [&disk](const std::string& path) {
         return sim::open_file_index(disk, path);

@@ -24,7 +24,6 @@ void Committer::commit(std::vector<Submission> submissions) {
 std::size_t Committer::commit_some(std::span<Submission> submissions, journal::Space space) {
     Batch batch;
     batch.version = parts_.overlay.published().version + 1;
-    batch.space = space;
     std::size_t taken = 0;
     std::optional<Error> error;
     std::optional<journal::Frame> frame;
@@ -211,9 +210,11 @@ void Committer::publish(Batch& batch, const journal::FrameInfo& frame) {
     ++counts_.batches;
 }
 
-/// Tells the subscribers and answers the callers, in commit order.
+/// Tells the subscribers and answers the callers, in commit order. What a function captured is let
+/// go first, so that the caller's thread is the last to have it.
 void Committer::answer(Batch& batch, const std::optional<Error>& error) {
     for (auto& [submission, writer] : batch.done) {
+        submission->work = nullptr;
         Result<void> result;
         if (error) {
             result = std::unexpected(*error);
@@ -226,11 +227,13 @@ void Committer::answer(Batch& batch, const std::optional<Error>& error) {
                         completer.complete_here(std::move(result));
                     });
     }
-    for (auto& [submission, reason] : batch.failed)
+    for (auto& [submission, reason] : batch.failed) {
+        submission->work = nullptr;
         outbox_.add(*submission->scheduler,
                     [completer = submission->completer, reason = std::move(reason)]() mutable {
                         completer.complete_here(std::unexpected(std::move(reason)));
                     });
+    }
     outbox_.send();
 }
 

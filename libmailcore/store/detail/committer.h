@@ -76,7 +76,6 @@ class Committer {
     };
     struct Batch {
         kv::Version version = 0;
-        journal::Space space = journal::Space::Normal;
         std::vector<Done> done;
         std::vector<std::pair<Submission*, Error>> failed;
         /// Which transaction changed a row last, and whether one before had put it.

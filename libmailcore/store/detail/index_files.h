@@ -9,6 +9,7 @@
 #include "libmailcore/kv/table.h"
 #include "libmailcore/store/detail/blob_rows.h"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -50,7 +51,7 @@ class IndexFiles {
     base::FileSystem& files_;
     const std::string folder_;
     const OpenIndex open_;
-    std::uint64_t last_number_ = 0;
+    std::atomic<std::uint64_t> last_number_{0};
 };
 
 /// Puts what a record says into a table, at `version`. `before` may be empty; it is told each

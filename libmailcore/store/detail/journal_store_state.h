@@ -60,6 +60,8 @@ struct JournalStore::State : std::enable_shared_from_this<JournalStore::State> {
 
     Result<void> open(const JournalStore& store);
     Result<void> open_journal(const detail::IndexFile& index);
+    Result<bool> has_journal();
+    [[nodiscard]] kv::Overlay::ApplyOptions apply_options() const;
     Result<void> note_applied(kv::Index& index, const journal::Mark& mark);
     void report(const std::string& damage);
 
