@@ -15,8 +15,10 @@ namespace mailcore::test {
 class ImapWorld {
   public:
     ImapWorld()
-        : local_(people.store(), {}, {}), intake_(people.scheduler(), people.store(), local_, {}, {}),
-          router_(people.directory()), pipeline_(std::make_shared<const filter::Pipeline>()),
+        : router_(people.directory()),
+          reporter_(people.scheduler(), people.store(), router_, {"mail.example.test"}, random_),
+          local_(people.store(), reporter_, {}, {}),
+          intake_(people.scheduler(), people.store(), local_, {}, {}), pipeline_(std::make_shared<const filter::Pipeline>()),
           services{people.scheduler(), people.store(), people.directory(), maildrops_, router_, intake_,
                    zone_, pipeline_, random_, {}, Secret("salt"), "mail.example.test"} {
         options.login.mechanisms = {"PLAIN", "SCRAM-SHA-256"};
@@ -32,13 +34,14 @@ class ImapWorld {
             co_return fail(ErrorKind::Unavailable, "no names here");
         }
     };
+    base::SystemRandom random_;
+    delivery::Router router_;
+    delivery::Reporter reporter_;
     delivery::LocalDelivery local_;
     delivery::Intake intake_;
-    delivery::Router router_;
     NoNames zone_;
     session::MaildropLocks maildrops_;
     std::shared_ptr<const filter::Pipeline> pipeline_;
-    base::SystemRandom random_;
 
   public:
     session::Services services;
