@@ -1,6 +1,7 @@
 #include "libmailcore/session/imap.h"
 
 #include "libmailcore/codec/base64.h"
+#include "libmailcore/codec/ascii.h"
 #include "tests/catch.h"
 #include "tests/session/imap_fixture.h"
 
