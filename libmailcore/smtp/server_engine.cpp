@@ -10,7 +10,7 @@ namespace mailcore::smtp {
 namespace {
 
 // Of one line without an end, then we close.
-constexpr std::uint64_t swallowed_line_octets_max = 1024 * 1024;
+constexpr std::uint64_t swallowed_line_octets_max = 64 * 1024;
 
 /// Verbs of other protocols: somebody's browser is made to talk to us, and nothing it says is
 /// meant.

@@ -16,7 +16,7 @@ from story import Settings, story
 def long_line(scene):
     server = scene.server()
     refusals = {
-        "smtp": b"5", "submission": b"5", "imap": (b"a BAD", b"* BAD", b"* BYE"), "pop3": b"-ERR"
+        "smtp": (b"5", b"421"), "submission": (b"5", b"421"), "imap": (b"a BAD", b"* BAD", b"* BYE"), "pop3": b"-ERR"
     }
     starts = {
         "smtp": b"MAIL FROM:<", "submission": b"MAIL FROM:<", "imap": b"a LOGIN ", "pop3": b"USER "

@@ -26,7 +26,12 @@ class ImapWorld {
         jo = people.make_account("jo@example.test", "secret");
     }
 
-    People people;
+    static accounts::StoreDirectoryOptions short_passwords() {
+        auto directory = People::cheap();
+        directory.password_octets_min = 4;
+        return directory;
+    }
+    People people{short_passwords()};
 
   private:
     struct NoNames final : dns::Resolver {
