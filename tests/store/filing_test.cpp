@@ -1,5 +1,6 @@
 #include "libmailcore/store/filing.h"
 
+#include "libmailcore/mime/parser.h"
 #include "libmailcore/store/detail/message_blocks.h"
 #include "libmailcore/store/memory_store.h"
 #include "tests/catch.h"
@@ -145,6 +146,48 @@ TEST_CASE("answers join the thread of what they answer, whichever comes first") 
         [&](AccountEdit& edit) { return expunge(edit, inbox, UidSet::all(), Expunge::All); }));
     CHECK(members(reply->thread).empty());
     CHECK(account.file(inbox, "again", {}, {"x@x", "first@x"}, "plans")->thread > late->thread);
+    CHECK(account.problems().empty());
+}
+
+TEST_CASE("what is known of a message is computed once and read back as it was") {
+    mime::Parser parser;
+    parser.feed("Message-ID: <own@x>\r\nIn-Reply-To: <near@x>\r\nReferences: <root@x> <near@x>\r\n"
+                "Subject: Re: [list] Plans\r\nFrom: a@x.test\r\n\r\nHello\r\n");
+    const auto parsed = parser.finish();
+    NewEmail email;
+    email.describe(parsed, 20);
+    CHECK(email.message_ids == std::vector<std::string>{"own@x", "near@x", "near@x", "root@x"});
+    CHECK(email.base_subject == "Plans");
+    CHECK(email.structure_offset == 20);
+    const auto again = mime::Structure::decode(email.structure);
+    REQUIRE(again);
+    CHECK(again->message_id == "own@x");
+    CHECK(again->encoded() == email.structure);
+    CHECK(thread_keys(email.message_ids, email.base_subject).size() == 3);
+}
+
+TEST_CASE("a message with thousands of addresses and parts is filed like any other") {
+    std::string text = "To: ";
+    for (int n = 0; n < 12'000; ++n)
+        text += "Somebody with a name <recipient" + std::to_string(n) + "@domain.example>,\r\n ";
+    text += "x@y.test\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n";
+    for (int n = 0; n < 2'500; ++n)
+        text += "--b\r\nContent-Type: text/plain; name=\"" + std::string(200, 'n') + "\"\r\n\r\npart\r\n";
+    text += "--b--\r\n";
+    MailAccount account(memory);
+    NewEmail email;
+    email.describe(mime::parse(text), 0);
+    email.pieces.push_back(Piece::of("stands for it"));
+    Filing filing;
+    filing.mailbox = account.mailbox("INBOX").id;
+    const auto filed =
+        account.edit([&](AccountEdit& edit) { return file_email(edit, email, filing); });
+    REQUIRE(filed);
+    const auto read = account.read(
+        [&](ReadTransaction& txn) { return read_email(txn, MailAccount::id, filed->email); });
+    REQUIRE(read);
+    CHECK(read->structure == email.structure);
+    CHECK(email.structure.size() < structure_octets_max / 2);
     CHECK(account.problems().empty());
 }
 
