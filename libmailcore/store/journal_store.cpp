@@ -297,6 +297,8 @@ bool JournalStore::State::idle() {
 /// Segments of large bodies that no row needs. The writer: nobody can name one of their bodies
 /// meanwhile.
 void JournalStore::State::drop_dead_segments() {
+    // After a failed sync nobody knows whether a frame that names one of them will be there again.
+    if (!journal->failure().empty()) return;
     for (const auto segment : journal->body_segments()) {
         if (live.of(segment) > 0) continue;
         const auto dropped = journal->drop_body_segment(segment);

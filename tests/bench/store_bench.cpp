@@ -207,7 +207,12 @@ double syncs_a_second(const std::string& folder, std::size_t octets, bool overwr
 } // namespace
 
 int main(int argc, char** argv) {
-    const std::string folder = argc > 1 ? argv[1] : ".";
+    // A folder of its own below the one given; on the disk to be measured, so not in memory.
+    std::string folder = std::string(argc > 1 ? argv[1] : "/var/tmp") + "/mailcore-bench-XXXXXX";
+    if (!::mkdtemp(folder.data())) {
+        std::printf("cannot make a folder in %s\n", argc > 1 ? argv[1] : "/var/tmp");
+        return 1;
+    }
     const double seconds = argc > 2 ? std::strtod(argv[2], nullptr) : 3;
     std::printf("the disk, fdatasync a second: append 4 KiB %.0f, over written blocks %.0f; append "
                 "256 KiB %.0f, over written blocks %.0f\n",
@@ -235,5 +240,5 @@ int main(int argc, char** argv) {
                                       : static_cast<double>(figures.disk_octets) /
                                             (done * static_cast<double>(c.octets)));
         }
-    return 0;
+    return std::system(("rm -rf '" + folder + "'").c_str());
 }
