@@ -190,6 +190,8 @@ void ServerEngine::begin_append(std::string tag, const CommandRow& row, command:
     dispatch(std::move(tag), row, std::move(append));
     open_->message_left = literal.octets;
     open_->is_append = true;
+    message_due_ = last_command_ + options_.progress_time +
+                   std::chrono::seconds(literal.octets / options_.message_octets_per_second_min);
     open_->synchronising = literal.mode == Framer::Announcement::Mode::Synchronising;
 }
 
@@ -211,8 +213,7 @@ void ServerEngine::body_taken(CommandId id) {
 /// The line behind the message, which is empty. MULTIAPPEND will find its next message here.
 void ServerEngine::on_message_end(std::string_view line) {
     if (reading_ == Reading::FailedMessageEnd) {
-        answer(open_->tag, *open_->failure);
-        return finish();
+        return finish(*std::exchange(open_->failure, std::nullopt));
     }
     if (!line.empty()) return abort_open(bad("Expected CRLF behind the message"));
     reading_ = Reading::Command;
@@ -311,22 +312,22 @@ void ServerEngine::reply(CommandId id, Reply reply) {
                 reply.code = CapabilityCode{capabilities()};
         }
     }
-    answer(command->tag, reply);
-    finish();
+    finish(reply);
 }
 
 /// The engine ends the open command; its owner is to forget it.
 void ServerEngine::abort_open(const Reply& why) {
     tell_aborted();
-    answer(open_->tag, why);
-    finish();
+    finish(why);
 }
 
-void ServerEngine::finish() {
+void ServerEngine::finish(const Reply& reply) {
+    const auto tag = std::move(open_->tag);
     reading_ = Reading::Command;
     open_.reset();
     room_awaited_ = false;
     chunk_untaken_ = false;
+    answer(tag, reply);
     settle();
 }
 

@@ -217,11 +217,10 @@ std::optional<ServerEngine::Due> ServerEngine::due() const {
     switch (reading_) {
     case Reading::Message:
     case Reading::FailedMessage:
-        if (!chunk_untaken_) by(Limit::IncomingProgress, last_input_ + options_.progress_time);
-        break;
     case Reading::MessageEnd:
     case Reading::FailedMessageEnd:
-        by(Limit::IncomingProgress, last_input_ + options_.progress_time);
+        if (!chunk_untaken_)
+            by(Limit::IncomingProgress, std::min(last_input_ + options_.progress_time, message_due_));
         break;
     case Reading::IdleEnd:
         by(Limit::Idle, last_command_ + options_.idle_time);

@@ -42,10 +42,12 @@ struct Options {
 
     std::chrono::seconds login_time{60};     ///< from the greeting, or TLS, to a successful login
     std::chrono::seconds idle_time{30 * 60}; ///< between commands, and within IDLE (RFC 9051 §5.4)
-    std::chrono::seconds command_time{
-        120}; ///< from a command's first octet to its last, but for APPEND
-    std::chrono::seconds progress_time{
-        300}; ///< no octet moves of a message coming in or of what goes out
+    /// From a command's first octet to its last, but for APPEND's message.
+    std::chrono::seconds command_time{120};
+    /// No octet moves of a message that comes in, or of what goes out.
+    std::chrono::seconds progress_time{300};
+    /// A message that comes slower on the whole (and slower than `progress_time` allows) is given up.
+    std::uint64_t message_octets_per_second_min = 256;
     /// "* OK Still here" in IDLE, so that address translators keep the connection and a dead peer shows.
     /// 0: never.
     std::chrono::seconds idle_sign_time{240};
@@ -182,7 +184,7 @@ class ServerEngine final : public base::Engine {
     void on_idle_line(std::string_view line);
     void on_message_end(std::string_view line);
     void abort_open(const Reply& why);
-    void finish();
+    void finish(const Reply& reply);
     void write_fetch(const response::Fetch& fetch);
     [[nodiscard]] ResponseContext context() const;
     /// The command in progress, which `id` must be; null if it has been aborted meanwhile.
@@ -233,6 +235,7 @@ class ServerEngine final : public base::Engine {
     Instant last_command_;
     Instant last_input_;
     Instant last_output_;
+    Instant message_due_; // APPEND's
     std::optional<Instant> stalled_since_; // output was waiting when its time was looked at
 };
 

@@ -135,6 +135,32 @@ TEST_CASE("a peer that stops in the middle of a message is told so") {
     CHECK(world.accounts["jo"].mailboxes["INBOX"].messages.empty());
 }
 
+TEST_CASE("a message that trickles in is given up") {
+    World world;
+    world.say("a LOGIN jo pw\r\n");
+    world.say("b APPEND INBOX {10000}\r\n");
+    int said = 0;
+    for (; !world.driver.closed() && said < 10'000; ++said) {
+        world.say("x");
+        world.scheduler.run_until(world.scheduler.now() + std::chrono::seconds{1});
+    }
+    CHECK(said >= 300);
+    CHECK(said < 400);
+}
+
+TEST_CASE("an owner that does not drain is not fed") {
+    Options options;
+    const base::Instant now{};
+    ServerEngine engine(options, PeerInfo{}, now);
+    std::string commands;
+    for (int i = 0; i < 1000; ++i) commands += "a ID (\"name\" \"x\")\r\n";
+    const auto taken = engine.receive(commands, now);
+    CHECK(taken < 1000);
+    CHECK_FALSE(engine.wants_input());
+    while (engine.next_event()) {}
+    CHECK(engine.wants_input());
+}
+
 TEST_CASE("draining says goodbye at the next safe point") {
     World idle;
     idle.say("a LOGIN jo pw\r\nb IDLE\r\n");
