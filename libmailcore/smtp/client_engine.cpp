@@ -5,6 +5,7 @@
 #include "libmailcore/codec/domain_name.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace mailcore::smtp {
 

@@ -5,6 +5,7 @@
 #include "libmailcore/smtp/client_engine.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace mailcore::smtp {
 

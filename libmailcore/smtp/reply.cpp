@@ -5,6 +5,7 @@
 #include "libmailcore/codec/utf8.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace mailcore::smtp {
 

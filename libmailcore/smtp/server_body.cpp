@@ -4,6 +4,7 @@
 #include "libmailcore/smtp/server_engine.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace mailcore::smtp {
 

@@ -4,6 +4,7 @@
 #include "libmailcore/codec/ascii.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace mailcore::smtp {
 
