@@ -1,5 +1,6 @@
 #include "libmailcore/session/imap.h"
 
+#include "libmailcore/codec/ascii.h"
 #include "libmailcore/codec/base64.h"
 #include "tests/catch.h"
 #include "tests/session/imap_fixture.h"
