@@ -24,10 +24,10 @@ def drops(scene):
     while parent != "/tmp":
         os.chmod(parent, 0o755)
         parent = os.path.dirname(parent)
+    server.start()
     for folder, names, files in os.walk(server.directory):
         for name in (".", *names, *files):
-            os.chown(os.path.join(folder, name), user.pw_uid, user.pw_gid)
-    server.start()
+            assert os.lstat(os.path.join(folder, name)).st_uid == user.pw_uid, (folder, name)
     status = processes.read_text(f"/proc/{server.pid}/status")
     uids = re.search(r"^Uid:\s+(.*)$", status, re.MULTILINE)[1].split()
     gids = re.search(r"^Gid:\s+(.*)$", status, re.MULTILINE)[1].split()
