@@ -25,6 +25,8 @@ protocol imap {
 }
 """
 
+LIMIT = ("server", "connections_per_address_max")
+
 
 class Measured:
     """What the measurements ask of a server: host, port(service), accounts, roots."""
@@ -43,12 +45,13 @@ class Measured:
 
 
 class MdPeer(Measured):
-    """mdserver, as `mdctl init` configures it."""
+    """mdserver, as `mdctl init` configures it, but that one address may have all connections."""
     def __init__(self, binaries, accounts=1, start=True):
         super().__init__()
         import mdserver
         self.scene = story.Scene(self.directory, self.authority, "mdserver", binaries)
-        self.server = mdserver.MdServer(self.scene, self.scene.folder("server"), story.Settings())
+        self.server = mdserver.MdServer(self.scene, self.scene.folder("server"),
+                                        story.Settings(extra={LIMIT: 20_000}))
         if not start:
             return
         self.server.start()
