@@ -5,6 +5,8 @@
 #include "tests/catch.h"
 #include "tests/session/imap_fixture.h"
 
+#include <functional>
+
 using namespace mailcore;
 using test::ImapClient;
 using test::ImapWorld;
@@ -515,6 +517,50 @@ TEST_CASE("expunges of others wait during STORE and SEARCH, but not during the U
         CHECK((!has(answer, " EXPUNGE\r\n") || c.tells));
         if (c.tells && last <= 2) break;
     }
+}
+
+TEST_CASE("many messages are fetched in order, whatever is asked and wherever gaps are") {
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    ImapWorld world(kind);
+    ImapClient client(world);
+    client.log_in();
+    // Another mailbox takes ids between, and one email in ten has rows of several parts.
+    const auto subject = [](int number) { return "Subject: number " + std::to_string(number) + "\r\n"; };
+    std::string long_field = "References:";
+    for (int i = 0; i < 150; ++i) long_field += " <" + std::to_string(i) + "@example.test>";
+    for (int number = 1; number <= 150; ++number) {
+        client.append("INBOX", subject(number) + (number % 10 == 0 ? long_field + "\r\n" : "") + "\r\nbody\r\n");
+        if (number % 7 == 0) client.append("Archive", hello);
+    }
+    client("SELECT INBOX");
+    client("STORE 20:30,70 +FLAGS.SILENT (\\Deleted)");
+    client("EXPUNGE");
+    std::vector<int> uids;
+    for (int uid = 1; uid <= 150; ++uid)
+        if ((uid < 20 || uid > 30) && uid != 70) uids.push_back(uid);
+    const auto all_of = [&](const std::string& answer, const std::function<std::string(int)>& shown) {
+        std::size_t at = 0;
+        for (std::size_t i = 0; i < uids.size(); ++i) {
+            const auto line = "* " + std::to_string(i + 1) + " FETCH (" + shown(uids[i]);
+            const auto found = answer.find(line, at);
+            if (found == std::string::npos) return "missing: " + line;
+            at = found + line.size();
+        }
+        return std::string("all");
+    };
+    CHECK(all_of(client("FETCH 1:* UID"), [](int uid) { return "UID " + std::to_string(uid) + ")\r\n"; }) == "all");
+    CHECK(all_of(client("UID FETCH 1:* (RFC822.SIZE)"), [](int) { return "RFC822.SIZE "; }) == "all");
+    CHECK(all_of(client("FETCH 1:* (FLAGS ENVELOPE)"), [](int uid) {
+              return "FLAGS (\\Recent) ENVELOPE (NIL \"number " + std::to_string(uid) + "\" NIL";
+          }) == "all");
+    CHECK(all_of(client("FETCH 1:* (BODY.PEEK[HEADER.FIELDS (Subject)])"), [&](int uid) {
+              return "BODY[HEADER.FIELDS (Subject)] {" + std::to_string(subject(uid).size() + 2) + "}\r\n" + subject(uid);
+          }) == "all");
+    const auto some = client("UID FETCH 3,19:31,149:* (ENVELOPE)");
+    CHECK(has(some, "* 19 FETCH (ENVELOPE (NIL \"number 19\""));
+    CHECK(has(some, "* 20 FETCH (ENVELOPE (NIL \"number 31\""));
+    CHECK(has(some, "\"number 150\""));
+    CHECK(!has(some, "\"number 32\""));
 }
 
 TEST_CASE("a session whose mailbox is deleted by another ends with BYE") {

@@ -15,6 +15,7 @@ using imap::response::FetchValue;
 using Kind = imap::FetchItem::Kind;
 using store::ReadTransaction;
 using store::TxnTask;
+using store::all_uids;
 using store::Uid;
 using store::UidSet;
 
@@ -310,19 +311,21 @@ Task<bool> ImapSession::fetch_messages(Id id, const imap::command::Fetch& comman
     const auto mailbox = view_->ref();
     const auto expected = uids.size();
     std::uint64_t answered = 0;
-    std::optional<Uid> from;
-    if (!uids.empty()) from = Uid{1};
-    while (from) {
-        auto batch_awaited = services_.store.read(
-            [access = access(), mailbox, uids, at = *from, needs](ReadTransaction& txn) {
-                return read_batch(txn, access, mailbox, uids, at, needs);
-            });
+    const auto at_once = needs.email ? emails_at_once : rows_at_once;
+    // A part of the set at a time: a set of many gaps is long.
+    for (auto some = uids.first_of(Uid{1}, at_once); !some.empty();) {
+        auto batch_awaited = services_.store.read([access = access(), mailbox, some, needs](ReadTransaction& txn) {
+            return read_batch(txn, access, mailbox, some, some.ranges().front().first, needs);
+        });
         auto batch = co_await std::move(batch_awaited);
         if (!batch) {
             outcome = reply_to(batch.error(), Doing::Messages);
             co_return true;
         }
-        from = batch->next;
+        const auto last = some.ranges().back().last;
+        some = batch->next           ? uids.first_of(*batch->next, at_once)
+               : last < all_uids.last ? uids.first_of(Uid{last.value + 1}, at_once)
+                                     : UidSet{};
         for (const auto& message : batch->messages) {
             ++answered;
             // A message for which there is room at once costs no Task.
