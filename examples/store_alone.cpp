@@ -45,7 +45,7 @@ static Task<Result<std::string>> file_and_read(Scheduler& scheduler, store::Stor
     MAILCORE_CO_TRY(const auto email, store.read([id = filed.email](store::ReadTransaction& txn) {
         return store::read_email(txn, jo, id);
     }));
-    co_return co_await store::read_octets(store, email, 0, email.size);
+    co_return co_await store::read_octets(store, email.pieces, 0, email.size);
 }
 
 static Task<void> run(Scheduler& scheduler, store::Store& store, std::promise<std::string>& done) {

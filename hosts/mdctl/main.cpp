@@ -4,6 +4,7 @@
 #include "table.h"
 
 #include "libmailcore/base/file.h"
+#include "libmailcore/codec/number.h"
 #include "libmailcore/server/config_keys.h"
 
 #include <algorithm>
@@ -34,10 +35,9 @@ struct Arguments {
     }
     [[nodiscard]] std::uint64_t number(const std::string& name) const {
         const auto text = value(name, "0");
-        char* end = nullptr;
-        const auto number = std::strtoull(text.c_str(), &end, 10);
-        if (text.empty() || *end) stop("--" + name + ": expected a whole number, not " + text, 2);
-        return number;
+        const auto number = mailcore::codec::parse_u64(text);
+        if (!number) stop(name + ": expected a whole number, not " + text, 2);
+        return *number;
     }
 };
 
@@ -134,9 +134,23 @@ int account_show(const Call& call) {
     const auto answer =
         ask(call.folder, {{"method", "account.show"}, {"address", call.arguments.words[0]}});
     if (call.json) return print_json(answer), 0;
-    for (const auto& [name, value] : answer.items())
-        fmt::print("{:<16} {}\n", name,
-                   value.is_string() ? value.get<std::string>() : value.dump());
+    std::string addresses;
+    for (const auto& address : answer["addresses"])
+        addresses += (addresses.empty() ? "" : ", ") + address.get<std::string>();
+    const auto limit = [&](const char* field, const std::string& shown) {
+        return answer[field] == 0 ? std::string{} : " of " + shown;
+    };
+    fmt::print("address        {}\n", text(answer, "address"));
+    fmt::print("id             {}\n", text(answer, "id"));
+    if (!addresses.empty()) fmt::print("also           {}\n", addresses);
+    if (!text(answer, "name").empty()) fmt::print("name           {}\n", text(answer, "name"));
+    fmt::print("status         {}\n", text(answer, "status"));
+    fmt::print("administrator  {}\n", answer["administrator"] == true ? "yes" : "no");
+    fmt::print("created        {}\n", text(answer, "created"));
+    fmt::print("messages       {}{}\n", text(answer, "messages"),
+               limit("quota_messages", text(answer, "quota_messages")));
+    fmt::print("size           {}{}\n", octets(answer["octets"]),
+               limit("quota_octets", octets(answer["quota_octets"])));
     return 0;
 }
 
@@ -363,6 +377,8 @@ int store_rebuild(const Call& call) {
     return done(call, ask(call.folder, {{"method", "store.rebuild"}}), "the index is rebuilt");
 }
 
+int manual(const Call&); // prints the table below
+
 int init_folder(const Call& call) {
     InitOptions options;
     options.folder = call.arguments.words[0];
@@ -466,8 +482,37 @@ const std::vector<Command>& commands() {
         {"reload", "", "read mdserver.toml again without dropping a connection", 0, 0, {}, reload},
         {"store check", "", "compare everything with everything", 0, 0, {}, store_check},
         {"store rebuild", "", "make the index anew from the journal", 0, 0, {}, store_rebuild},
+        {"manual", "", "print this reference as Markdown", 0, 0, {}, manual},
     };
     return table;
+}
+
+/// Whether `name` is the command, or one of the group, that `words` begin with.
+bool belongs(std::string_view name, std::string_view words) {
+    return name.starts_with(words) &&
+           (name.size() == words.size() || words.empty() || name[words.size()] == ' ');
+}
+
+/// The reference of all commands as Markdown: hosts/mdctl/mdctl.md.
+int manual(const Call&) {
+    fmt::print(
+        "# mdctl\n\n"
+        "Rules an mdserver: over its control socket while it runs, on its store while it does "
+        "not. This page is printed by `mdctl manual`.\n\n"
+        "    mdctl [-d DIR] [--json] COMMAND ...\n\n"
+        "`DIR` is the data folder (default: `$MDSERVER_DIR`, else `/var/lib/mdserver`). "
+        "`--json` prints the whole answer for machines. Exit status: 0 done, 1 refused, 2 "
+        "wrong call, 3 not found.\n\n| command | what it does |\n|---|---|\n");
+    for (const auto& command : commands()) {
+        std::string usage;
+        for (const char* c = command.usage; *c; ++c) {
+            if (*c == '|') usage += '\\';
+            usage += *c;
+        }
+        fmt::print("| `{}{}{}` | {} |\n", command.name, usage.empty() ? "" : " ", usage,
+                   command.summary);
+    }
+    return 0;
 }
 
 void print_help(std::FILE* to, std::string_view only = {}) {
@@ -479,8 +524,9 @@ void print_help(std::FILE* to, std::string_view only = {}) {
             "--json prints the whole answer for machines. Exit status: 0 done, 1 refused, 2 wrong "
             "call, 3 not found.\n\n");
     for (const auto& command : commands())
-        if (std::string_view(command.name).starts_with(only))
-            fmt::print(to, "  {} {}\n      {}\n", command.name, command.usage, command.summary);
+        if (belongs(command.name, only))
+            fmt::print(to, "  {}{}{}\n      {}\n", command.name, *command.usage ? " " : "",
+                       command.usage, command.summary);
 }
 
 } // namespace
@@ -546,7 +592,17 @@ int main(int argc, char** argv) {
             stop(fmt::format("usage: mdctl {} {}", command.name, command.usage), 2);
         return command.run(call);
     }
-    fmt::print(stderr, "mdctl: no command \"{}\"\n", rest[0]);
-    print_help(stderr, rest[0]);
+    const bool group = std::ranges::any_of(
+        commands(), [&](const Command& command) { return belongs(command.name, rest[0]); });
+    if (group && help) {
+        print_help(stdout, rest[0]);
+        return 0;
+    }
+    if (group) {
+        fmt::print(stderr, "mdctl: {} what?\n", rest[0]);
+        print_help(stderr, rest[0]);
+    } else {
+        fmt::print(stderr, "mdctl: no command \"{}\"; all of them: mdctl help\n", rest[0]);
+    }
     return 2;
 }

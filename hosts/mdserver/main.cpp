@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
@@ -62,11 +63,28 @@ Result<server::Config> read_config(const std::string& folder) {
     return std::move(*config);
 }
 
-/// Becomes `name` for good, with its folders made its own first.
+/// Gives a folder with all in it to a user; where links lead is left alone.
+Result<void> give_folder(const std::string& folder, const passwd& user) {
+    const auto give = [&](const std::string& path) -> Result<void> {
+        if (::lchown(path.c_str(), user.pw_uid, user.pw_gid) == 0) return {};
+        return base::fail_errno(errno, "giving to " + std::string(user.pw_name), path);
+    };
+    MAILCORE_TRY(give(folder));
+    std::error_code error;
+    for (std::filesystem::recursive_directory_iterator entry(folder, error), end;
+         !error && entry != end; entry.increment(error)) {
+        MAILCORE_TRY(give(entry->path()));
+    }
+    if (error) return fail(ErrorKind::Unavailable, folder + ": " + error.message());
+    return {};
+}
+
+/// Becomes `server.user` for good, with the data folder made its own first.
 Result<void> drop_privileges(const server::Config& config) {
     if (config.user.empty() || ::geteuid() != 0) return {};
     const auto* user = ::getpwnam(config.user.c_str());
     if (!user) return fail(ErrorKind::NotFound, "server.user: no user " + config.user);
+    MAILCORE_TRY(give_folder(config.data, *user));
     if (::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 ||
         ::setuid(user->pw_uid) != 0)
         return base::fail_errno(errno, "becoming the user", config.user);

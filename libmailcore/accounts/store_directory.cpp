@@ -229,20 +229,19 @@ Task<Result<LoginAnswer>> StoreDirectory::conclude(Login login, Candidate candid
         if (!valid) answer.outcome = LoginOutcome::Denied;
     }
     auto& scheduler = co_await base::current_scheduler();
-    const auto peer = login.peer.to_string();
     if (answer.outcome == LoginOutcome::Accepted) {
         guard_.succeeded(candidate.key, login.peer, scheduler.now());
         answer.account = candidate.account;
         answer.address = candidate.address;
         answer.credential_version = candidate.credentials.version;
-        MAILCORE_LOG(log_, Info, "login.accepted",
-                     {{"account", candidate.account}, {"service", login.service}, {"peer", peer}});
         co_return answer;
     }
     guard_.failed(candidate.key, login.peer, scheduler.now());
     // Of names that are nobody's only the address is logged: people type passwords there.
     MAILCORE_LOG(log_, Warning, "login.denied",
-                 {{"account", candidate.account}, {"service", login.service}, {"peer", peer}});
+                 {{"account", candidate.account},
+                  {"service", login.service},
+                  {"peer", login.peer.to_string()}});
     co_return answer;
 }
 

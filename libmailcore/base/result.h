@@ -84,6 +84,16 @@ using base::Result;
     MAILCORE_DETAIL_TRY1(MAILCORE_DETAIL_JOIN(try_, __COUNTER__), expression)
 #define MAILCORE_DETAIL_TRY_TWO(declaration, expression)                                           \
     MAILCORE_DETAIL_TRY2(MAILCORE_DETAIL_JOIN(try_, __COUNTER__), declaration, expression)
+#define MAILCORE_DETAIL_CO_AWAIT1(name, expression)                                                \
+    auto name = (expression);                                                                      \
+    co_await std::move(name)
+#define MAILCORE_DETAIL_CO_AWAIT2(name, declaration, expression)                                   \
+    auto name = (expression);                                                                      \
+    declaration = co_await std::move(name)
+#define MAILCORE_DETAIL_CO_AWAIT_ONE(expression)                                                   \
+    MAILCORE_DETAIL_CO_AWAIT1(MAILCORE_DETAIL_JOIN(awaited_, __COUNTER__), expression)
+#define MAILCORE_DETAIL_CO_AWAIT_TWO(declaration, expression)                                      \
+    MAILCORE_DETAIL_CO_AWAIT2(MAILCORE_DETAIL_JOIN(awaited_, __COUNTER__), declaration, expression)
 #define MAILCORE_DETAIL_CO_TRY_ONE(expression)                                                     \
     MAILCORE_DETAIL_CO_TRY1(MAILCORE_DETAIL_JOIN(try_, __COUNTER__), expression)
 #define MAILCORE_DETAIL_CO_TRY_TWO(declaration, expression)                                        \
@@ -99,3 +109,10 @@ using base::Result;
 #define MAILCORE_CO_TRY(...)                                                                       \
     MAILCORE_DETAIL_PICK(__VA_ARGS__, MAILCORE_DETAIL_CO_TRY_TWO,                                  \
                          MAILCORE_DETAIL_CO_TRY_ONE)(__VA_ARGS__)
+
+/// `MAILCORE_CO_AWAIT(auto read, store.read([id](auto& txn) { ... }));` or, where nothing is wanted
+/// of it, `MAILCORE_CO_AWAIT(finish(id, no("gone")));`: co_await for a call that is given closures,
+/// braced values or the values of other calls.
+#define MAILCORE_CO_AWAIT(...)                                                                     \
+    MAILCORE_DETAIL_PICK(__VA_ARGS__, MAILCORE_DETAIL_CO_AWAIT_TWO,                                \
+                         MAILCORE_DETAIL_CO_AWAIT_ONE)(__VA_ARGS__)

@@ -42,6 +42,8 @@ Task<Result<queue::QueueId>> Intake::accept(Incoming incoming) {
         for (auto& recipient : incoming.recipients) recipient.state = queue::State::Held;
     for (std::uint32_t index = 0; index < incoming.recipients.size(); ++index)
         incoming.recipients[index].index = index;
+    const std::string message_id(incoming.structure ? incoming.structure->message_id
+                                                    : std::string_view{});
     std::shared_ptr<const Analysis> analysis;
     if (incoming.structure && incoming.edited_header.empty())
         analysis = std::make_shared<const Analysis>(
@@ -59,6 +61,7 @@ Task<Result<queue::QueueId>> Intake::accept(Incoming incoming) {
     const auto id = message->id;
     MAILCORE_LOG(log_, Info, "queue.accepted",
                  {{"queue_id", id},
+                  {"message_id", message_id},
                   {"sender", message->sender},
                   {"recipients", message->recipients},
                   {"size", message->size}},

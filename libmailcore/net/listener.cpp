@@ -4,6 +4,7 @@
 #include "libmailcore/net/detail/socket.h"
 
 #include <cerrno>
+#include <cstring>
 
 namespace mailcore::net {
 

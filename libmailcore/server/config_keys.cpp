@@ -503,6 +503,7 @@ std::string documented_config(const Config& config) {
         for (std::size_t at = 0; at < facts.size();) {
             const auto end = std::min(facts.find(' ', at), facts.size());
             if (column + end - at > 98) {
+                while (line.ends_with(' ')) line.pop_back();
                 line += "\n# ";
                 column = 2;
             }

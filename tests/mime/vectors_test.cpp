@@ -11,6 +11,7 @@
 
 #include "tests/catch.h"
 
+#include <fmt/format.h>
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>

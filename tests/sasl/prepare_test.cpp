@@ -2,6 +2,8 @@
 
 #include "tests/catch.h"
 
+#include <optional>
+
 using namespace mailcore;
 
 TEST_CASE("SASLprep does what RFC 4013 §3 shows") {

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <map>
 #include <optional>
+#include <utility>
 #include <sstream>
 
 namespace mailcore::sim {

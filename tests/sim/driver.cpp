@@ -3,6 +3,7 @@
 #include "libmailcore/base/assert.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace mailcore::sim {
 

@@ -123,6 +123,14 @@ for path in code:
             continue
         complain(path, number, "co_await only as a statement, a whole initialiser or co_return co_await (g++ 12)")
 
+    text = path.read_text(errors="replace")
+    for m in re.finditer(r"\bco_await\b(?! std::move\()([^;]*);", text):
+        if "operator co_await" in text[m.start() - 9:m.end()] or path.relative_to(root).parts[0] == "tests":
+            continue
+        if re.search(r"\[[^\]]+\]\s*[({]|\w\{", without_comments_and_strings(m[1].replace("\n", " "))):
+            complain(path, text.count("\n", 0, m.start()) + 1,
+                     "closures and braced values in a co_await: MAILCORE_CO_AWAIT (g++ 12)")
+
 # Line length.
 for path in code:
     for number, line in enumerate(path.read_text(errors="replace").split("\n"), 1):

@@ -1,0 +1,97 @@
+"""The store's own troubles: an index that is gone or garbage, a damaged record."""
+
+import glob
+import json
+import os
+
+import clients
+from letter import Letter, tokens
+from story import story
+
+OWN = ("mdserver",)
+
+
+def filled(scene, count=20):
+    """A stopped server with `count` letters of bob's, some flagged."""
+    server = scene.server()
+    bob = server.accounts["bob"]
+    letters = [Letter("x@example.org", bob.address, size=2000) for _ in range(count)]
+    with clients.smtplib_session(server, service="smtp") as session:
+        for each in letters:
+            session.sendmail(each.sender, [bob.address], each.octets)
+    clients.wait_messages(server, bob, count)
+    with clients.imaplib_session(server, bob, folder="INBOX") as session:
+        session.store("1:5", "+FLAGS", r"(\Flagged)")
+    return server, bob, letters
+
+
+def flagged(server, account):
+    with clients.imaplib_session(server, account, folder="INBOX") as session:
+        return session.uid("SEARCH", "FLAGGED")[1][0].split()
+
+
+@story("an index that is missing or garbage is made anew from the journal, with every message",
+       servers=OWN)
+def index(scene):
+    server, bob, letters = filled(scene)
+    expected = flagged(server, bob)
+    for damage in ("missing", "garbage", "half", "rebuild"):
+        if damage == "rebuild":
+            server.control("store", "rebuild")
+        server.stop()
+        path, = glob.glob(server.file("store", "index-*.mdb"))
+        if damage == "missing":
+            for each in glob.glob(server.file("store", "index-*")):
+                os.remove(each)
+        elif damage == "garbage":
+            with open(path, "r+b") as file:
+                file.write(os.urandom(16384))
+        elif damage == "half":
+            os.truncate(path, os.path.getsize(path) // 2)
+        server.start()
+        found = tokens(clients.messages(server, bob))
+        assert sorted(found) == sorted(each.token for each in letters), damage
+        assert flagged(server, bob) == expected, damage
+        checked = json.loads(server.control("store", "check", "--json").stdout)
+        assert checked["problems"] == [], checked
+
+
+@story("a damaged body is named by store check; every other message is served, and mail still comes",
+       servers=OWN)
+def damaged_body(scene):
+    server, bob, letters = filled(scene)
+    server.stop()
+    victim = letters[7]
+    needle = victim.body[:64]
+    for path in glob.glob(server.file("store", "journal", "*.log")):
+        with open(path, "r+b") as file:
+            at = file.read().find(needle)
+            if at >= 0:
+                file.seek(at)
+                file.write(b"\xff" * 16)
+                break
+    else:
+        # Compressed: any body octet will do; the middle of the log is one.
+        path = max(glob.glob(server.file("store", "journal", "*.log")), key=os.path.getsize)
+        with open(path, "rb") as file:
+            text = file.read().rstrip(b"\0")
+        with open(path, "r+b") as file:
+            file.seek(len(text) // 2)
+            file.write(bytes(octet ^ 0xff for octet in text[len(text) // 2:len(text) // 2 + 4]))
+    server.start()
+    done = server.control("store", "check", "--json", check=False)
+    problems = json.loads(done.stdout)["problems"]
+    assert done.returncode == 1 and problems, done
+    whole = 0
+    with clients.imaplib_session(server, bob, folder="INBOX") as session:
+        uids = session.uid("SEARCH", "ALL")[1][0].split()
+        assert len(uids) >= len(letters) - 1, uids
+        for uid in uids:
+            status, answer = session.uid("FETCH", uid, "(BODY.PEEK[])")
+            if status == "OK" and answer and isinstance(answer[0], tuple):
+                whole += len(tokens([answer[0][1]]))
+    assert whole == len(letters) - 1, whole
+    message = Letter("x@example.org", bob.address)
+    clients.deliver(server, message)
+    with clients.imaplib_session(server, bob, folder="INBOX") as session:
+        assert session.uid("SEARCH", "HEADER", "Message-ID", message.token)[1][0]
