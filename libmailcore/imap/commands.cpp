@@ -14,6 +14,7 @@ namespace mailcore::imap {
 namespace {
 
 constexpr std::uint64_t small_literal_octets_max = 4096; // RFC 7888 §5, RFC 9051 §4.3
+constexpr std::size_t fetch_octets_expected = 1'000;     // of one message with its ENVELOPE
 
 // Mechanisms whose messages are as good as the password or token in them.
 constexpr std::string_view plaintext_mechanisms[] = {"PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2"};
@@ -359,6 +360,7 @@ void ServerEngine::announce(const Response& response) {
 // message-data = nz-number SP "FETCH" SP msg-att
 void ServerEngine::write_fetch(const response::Fetch& fetch) {
     std::string text;
+    text.reserve(fetch_octets_expected);
     ResponseWriter out(text, enabled_.rev2);
     out.raw("* ").number(fetch.number).raw(" FETCH (");
     const char* separator = "";

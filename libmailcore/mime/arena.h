@@ -47,7 +47,8 @@ class Arena {
     }
 
   private:
-    static constexpr std::size_t block_octets = 2048;
+    // What the C library hands out without searching: a structure read back mostly fits into one.
+    static constexpr std::size_t block_octets = 1000;
 
     char* room_for(std::size_t size, std::size_t alignment) {
         const std::size_t skipped = (alignment - (used_ & (alignment - 1))) & (alignment - 1);

@@ -116,7 +116,7 @@ class ImapSession final : public base::Dialogue {
     Task<void> take_chunk(std::shared_ptr<Appending> appending, imap::BodyChunk chunk);
     Task<void> file_appended(std::shared_ptr<Appending> appending);
     Task<Result<bool>> expunge_deleted(store::UidSet uids);
-    Task<Result<void>> tell_vanished(Id id, const imap::command::Fetch& command);
+    Task<Result<store::UidSet>> changed_of(Id id, const imap::command::Fetch& command, store::UidSet uids);
     Task<bool> fetch_messages(Id id, const imap::command::Fetch& command, store::UidSet uids,
                               imap::Reply& outcome);
     Task<void> send_body(imap::NeedBody need, std::shared_ptr<SectionReader> reader);

@@ -72,9 +72,10 @@ std::vector<std::uint32_t> Numbering::expunged(const UidSet& gone) const {
 
 // The view
 
-MailboxView::MailboxView(store::MailboxRef ref, const store::MailboxSnapshot& snapshot)
+MailboxView::MailboxView(store::MailboxRef ref, const store::MailboxSnapshot& snapshot, Recents recents)
     : ref_(ref), uidvalidity_(snapshot.mailbox.uidvalidity), modseq_(snapshot.mailbox.highest_modseq),
-      told_(modseq_), numbers_(snapshot.uids), recent_from_(snapshot.mailbox.recent_from),
+      told_(modseq_), numbers_(snapshot.uids),
+      recent_from_(recents == Recents::Shown ? snapshot.mailbox.recent_from : store::all_uids.last),
       keywords_(snapshot.keywords) {}
 
 std::uint32_t MailboxView::recent() const {

@@ -42,7 +42,9 @@ class Numbering {
 class MailboxView {
   public:
     MailboxView() = default;
-    MailboxView(store::MailboxRef ref, const store::MailboxSnapshot& snapshot);
+    /// IMAP4rev2 has no \Recent (RFC 9051 appendix E, 12).
+    enum class Recents : std::uint8_t { Shown, Hidden };
+    MailboxView(store::MailboxRef ref, const store::MailboxSnapshot& snapshot, Recents recents = Recents::Shown);
 
     /// May be said now, in this order: the keywords, the expunged, the flags, the new ones.
     struct News {

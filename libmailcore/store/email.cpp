@@ -13,6 +13,72 @@ namespace {
 constexpr std::size_t email_parts_max =
     (structure_octets_max + inline_octets_max + 4'096) / detail::row_octets + 1;
 
+/// Reads emails by ascending id, those that lie near each other in one go: the messages of a mailbox mostly have
+/// ids one after the other.
+class EmailWalk {
+  public:
+    EmailWalk(ReadTransaction& txn, AccountId owner, const std::vector<Message>& wanted)
+        : txn_(txn), owner_(owner), wanted_(wanted) {}
+
+    /// The email of the `at`th wanted message; `at` only grows.
+    TxnTask<Result<Email>> read(std::size_t at) {
+        const auto id = wanted_[at].email;
+        if (at >= run_end_) {
+            run_end_ = end_of_run(at);
+            MAILCORE_CO_TRY(fill(Key(owner_, Table::Email).id(id).str()));
+        }
+        std::string several;
+        const std::string* octets = nullptr;
+        while (true) {
+            if (next_ == rows_.size()) {
+                if (!more_) break;
+                MAILCORE_CO_TRY(fill(rows_.back().key + '\0'));
+                continue;
+            }
+            const auto found = EmailId{detail::key_u64(rows_[next_].key, 10)};
+            if (found > id) break;
+            if (found == id) {
+                if (octets == nullptr) {
+                    several = std::move(rows_[next_].value);
+                    octets = &several;
+                } else {
+                    several += rows_[next_].value;
+                }
+            }
+            ++next_;
+        }
+        if (octets == nullptr) co_return fail(ErrorKind::NotFound, "email");
+        co_return detail::decode_email(id, *octets);
+    }
+
+  private:
+    static constexpr std::uint64_t gap_max = 4; // ids of other mailboxes, read and passed over
+    static constexpr std::size_t rows_at_once = 64;
+
+    [[nodiscard]] std::size_t end_of_run(std::size_t at) const {
+        auto end = at + 1;
+        while (end < wanted_.size() && wanted_[end].email > wanted_[end - 1].email &&
+               wanted_[end].email.value - wanted_[end - 1].email.value <= gap_max)
+            ++end;
+        return end;
+    }
+    TxnTask<Result<void>> fill(std::string from) {
+        const auto end = Key(owner_, Table::Email).id(wanted_[run_end_ - 1].email).end();
+        MAILCORE_CO_TRY(rows_, txn_.range(from, end, rows_at_once));
+        next_ = 0;
+        more_ = rows_.size() == rows_at_once;
+        co_return Result<void>{};
+    }
+
+    ReadTransaction& txn_;               // of the one call of read_emails
+    AccountId owner_;
+    const std::vector<Message>& wanted_; // the caller's
+    std::size_t run_end_ = 0;            // of the messages that the rows are read for
+    std::vector<Row> rows_;
+    std::size_t next_ = 0; // of rows_
+    bool more_ = false;    // there may be more behind rows_
+};
+
 } // namespace
 
 TxnTask<Result<Email>> read_email(ReadTransaction& txn, AccountId owner, EmailId id) {
@@ -50,7 +116,7 @@ TxnTask<Result<MessageBatch>> read_messages(ReadTransaction& txn, Access access,
             break;
         }
         const auto rows_max =
-            std::min(detail::block_rows_at_once, (messages_max - batch.messages.size()) / 64 + 1);
+            std::min(detail::block_rows_at_once, (messages_max - batch.messages.size() + 63) / 64);
         MAILCORE_CO_TRY(const auto rows, detail::block_rows(txn, ref.owner, Table::Messages,
                                                             ref.mailbox, *span, rows_max));
         for (const auto& row : rows) {
@@ -76,13 +142,16 @@ TxnTask<Result<EmailBatch>> read_emails(ReadTransaction& txn, Access access, Mai
     MAILCORE_CO_TRY(const auto listed, read_messages(txn, access, ref, std::move(uids), from,
                                                      std::max<std::size_t>(emails_max, 1)));
     EmailBatch batch;
+    batch.emails.reserve(std::min(listed.messages.size(), emails_max));
     std::size_t octets = 0;
-    for (const auto& message : listed.messages) {
+    EmailWalk walk(txn, ref.owner, listed.messages);
+    for (std::size_t at = 0; at < listed.messages.size(); ++at) {
+        const auto& message = listed.messages[at];
         if (!batch.emails.empty() && (batch.emails.size() >= emails_max || octets >= octets_max)) {
             batch.next = message.uid;
             co_return batch;
         }
-        MAILCORE_CO_TRY(auto email, read_email(txn, ref.owner, message.email));
+        MAILCORE_CO_TRY(auto email, walk.read(at));
         octets += email.structure.size() + sizeof(Email);
         batch.emails.emplace_back(message.uid, std::move(email));
     }

@@ -89,7 +89,7 @@ TxnTask<Result<FlagsBatch>> read_flags(ReadTransaction& txn, Access access, Mail
             break;
         }
         const auto rows_max =
-            std::min(detail::block_rows_at_once, (messages_max - batch.messages.size()) / 64 + 1);
+            std::min(detail::block_rows_at_once, (messages_max - batch.messages.size() + 63) / 64);
         MAILCORE_CO_TRY(const auto rows, detail::block_rows(txn, ref.owner, Table::Flags,
                                                             ref.mailbox, *span, rows_max));
         for (const auto& row : rows) {

@@ -118,6 +118,19 @@ UidSet UidSet::without(const UidSet& other) const {
     return rest;
 }
 
+UidSet UidSet::first_of(Uid from, std::uint64_t size_max) const {
+    UidSet some;
+    for (auto at = reaching(ranges_, from); at != ranges_.end() && size_max > 0; ++at) {
+        UidRange range{std::max(at->first, from), at->last};
+        const auto size = std::uint64_t{range.last.value} - range.first.value + 1;
+        if (size > size_max)
+            range.last = Uid{static_cast<std::uint32_t>(range.first.value + size_max - 1)};
+        size_max -= std::min(size, size_max);
+        some.ranges_.push_back(range);
+    }
+    return some;
+}
+
 std::uint64_t UidSet::bits(Uid first) const {
     const std::uint64_t from = first.value;
     std::uint64_t bits = 0;

@@ -46,6 +46,8 @@ class UidSet {
     [[nodiscard]] UidSet intersection(const UidSet& other) const;
     /// What is in this one and not in `other`.
     [[nodiscard]] UidSet without(const UidSet& other) const;
+    /// The first `size_max` UIDs from `from` on: what is done of a set at a time.
+    [[nodiscard]] UidSet first_of(Uid from, std::uint64_t size_max) const;
     /// Bit n: whether `first` + n is in it.
     [[nodiscard]] std::uint64_t bits(Uid first) const;
     /// Adds `first` + n for each bit n.

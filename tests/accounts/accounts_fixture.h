@@ -1,20 +1,26 @@
-// A directory in a store in memory, under virtual time, with cheap hashes.
+// A directory in a store of either kind, under virtual time, with cheap hashes.
 #pragma once
 
 #include "libmailcore/accounts/store_directory.h"
+#include "libmailcore/store/journal_store.h"
 #include "libmailcore/store/memory_store.h"
 #include "tests/sim/virtual_scheduler.h"
+#include "tests/temporary_folder.h"
 
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <utility>
 
 namespace mailcore::test {
 
+enum class StoreKind : std::uint8_t { Memory, Journal };
+
 class People {
   public:
-    explicit People(accounts::StoreDirectoryOptions options = cheap())
-        : store_(scheduler_), directory_(store_, random_, std::move(options)) {
+    explicit People(accounts::StoreDirectoryOptions options = cheap(),
+                    StoreKind kind = StoreKind::Memory)
+        : store_(make_store(kind)), directory_(*store_, random_, std::move(options)) {
         domain = make_domain("example.test");
     }
     static accounts::StoreDirectoryOptions cheap() {
@@ -39,11 +45,11 @@ class People {
     }
     template <class Function>
     auto write(Function function) {
-        return run(store_.write(std::move(function)));
+        return run(store_->write(std::move(function)));
     }
     template <class Function>
     auto read(Function function) {
-        return run(store_.read(std::move(function)));
+        return run(store_->read(std::move(function)));
     }
 
     accounts::DomainId make_domain(const std::string& name) {
@@ -92,7 +98,7 @@ class People {
 
     sim::VirtualScheduler& scheduler() { return scheduler_; }
     accounts::StoreDirectory& directory() { return directory_; }
-    store::Store& store() { return store_; }
+    store::Store& store() { return *store_; }
     accounts::DomainId domain;
 
   private:
@@ -101,9 +107,27 @@ class People {
         auto value = co_await std::move(task);
         answer.emplace(std::move(value));
     }
+    std::unique_ptr<store::Store> make_store(StoreKind kind) {
+        if (kind == StoreKind::Memory) return std::make_unique<store::MemoryStore>(scheduler_);
+        store::JournalStoreOptions options;
+        options.threads = store::StoreThreads::None;
+        options.journal.pool_octets = 256 * 1024;
+        options.journal.reserve_octets = 256 * 1024;
+        options.journal.segment_octets = 1024 * 1024;
+        options.index_map_octets = std::uint64_t{1} << 30;
+        options.checkpoint_octets = 32 * 1024; // so that rows come from index and overlay both
+        options.free_octets_min = 1024 * 1024;
+        folder_.emplace();
+        auto opened = store::JournalStore::open(files_, folder_->path() + "/store", options,
+                                                random_, scheduler_, Log());
+        if (!opened) throw std::runtime_error(opened.error().detail);
+        return *std::move(opened);
+    }
     sim::VirtualScheduler scheduler_;
     base::SystemRandom random_;
-    store::MemoryStore store_;
+    base::PosixFileSystem files_;
+    std::optional<TemporaryFolder> folder_; // of a JournalStore
+    std::unique_ptr<store::Store> store_;
     accounts::StoreDirectory directory_;
 };
 

@@ -1,4 +1,4 @@
-// IMAP sessions over a store in memory, under virtual time: clients that speak lines.
+// IMAP sessions over a store of either kind, under virtual time: clients that speak lines.
 #pragma once
 
 #include "libmailcore/session/imap.h"
@@ -14,8 +14,8 @@ namespace mailcore::test {
 
 class ImapWorld {
   public:
-    ImapWorld()
-        : router_(people.directory()),
+    explicit ImapWorld(StoreKind kind = StoreKind::Memory)
+        : people(short_passwords(), kind), router_(people.directory()),
           reporter_(people.scheduler(), people.store(), router_, {"mail.example.test"}, random_),
           local_(people.store(), reporter_, {}, {}),
           intake_(people.scheduler(), people.store(), local_, {}, {}), pipeline_(std::make_shared<const filter::Pipeline>()),
@@ -31,7 +31,7 @@ class ImapWorld {
         directory.password_octets_min = 4;
         return directory;
     }
-    People people{short_passwords()};
+    People people;
 
   private:
     struct NoNames final : dns::Resolver {

@@ -5,9 +5,12 @@
 #include "tests/catch.h"
 #include "tests/session/imap_fixture.h"
 
+#include <functional>
+
 using namespace mailcore;
 using test::ImapClient;
 using test::ImapWorld;
+using test::StoreKind;
 
 namespace {
 
@@ -25,7 +28,8 @@ bool has(const std::string& text, std::string_view part) { return text.find(part
 } // namespace
 
 TEST_CASE("a client logs in, lists, selects, and reads what it appended") {
-    ImapWorld world;
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    ImapWorld world(kind);
     ImapClient client(world);
     CHECK(has(client("LOGIN jo wrong"), "a NO [AUTHENTICATIONFAILED]"));
     CHECK(has(client("LOGIN jo secret"), "a OK [CAPABILITY IMAP4rev1"));
@@ -60,7 +64,8 @@ TEST_CASE("a client logs in, lists, selects, and reads what it appended") {
 }
 
 TEST_CASE("a SASL exchange logs in, and plain passwords need what the options say") {
-    ImapWorld world;
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    ImapWorld world(kind);
     {
         ImapClient client(world);
         client.send("a AUTHENTICATE PLAIN\r\n");
@@ -76,7 +81,8 @@ TEST_CASE("a SASL exchange logs in, and plain passwords need what the options sa
 }
 
 TEST_CASE("sections, their decoding and their sizes come from what was computed at delivery") {
-    ImapWorld world;
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    ImapWorld world(kind);
     ImapClient client(world);
     client.log_in();
     client.append("INBOX", multipart);
@@ -104,7 +110,8 @@ TEST_CASE("sections, their decoding and their sizes come from what was computed 
 }
 
 TEST_CASE("fields added at delivery belong to the header, and nothing behind them moves") {
-    ImapWorld world;
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    ImapWorld world(kind);
     const auto added = std::string("Received: by mail.example.test\r\n");
     const auto structure = mime::parse(multipart);
     const auto filed = world.people.write([&](store::WriteTransaction& txn) -> store::TxnTask<Result<bool>> {
@@ -135,7 +142,8 @@ TEST_CASE("fields added at delivery belong to the header, and nothing behind the
 }
 
 TEST_CASE("large bodies are pulled, also by a client that reads slowly") {
-    ImapWorld world;
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    ImapWorld world(kind);
     ImapClient client(world);
     client.log_in();
     std::string large = hello;
@@ -159,7 +167,8 @@ TEST_CASE("large bodies are pulled, also by a client that reads slowly") {
 }
 
 TEST_CASE("two sessions see each other's changes where they may be told") {
-    ImapWorld world;
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    ImapWorld world(kind);
     ImapClient one(world), two(world);
     one.log_in();
     two.log_in();
@@ -203,7 +212,8 @@ TEST_CASE("two sessions see each other's changes where they may be told") {
 }
 
 TEST_CASE("SEARCH finds by every kind of criterion") {
-    ImapWorld world;
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    ImapWorld world(kind);
     ImapClient client(world);
     client.log_in();
     client.append("INBOX", hello, "\\Seen");
@@ -265,7 +275,8 @@ TEST_CASE("SEARCH finds by every kind of criterion") {
 }
 
 TEST_CASE("STORE with UNCHANGEDSINCE tells what it left alone, and MODSEQ goes up") {
-    ImapWorld world;
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    ImapWorld world(kind);
     ImapClient one(world), two(world);
     one.log_in();
     two.log_in();
@@ -283,7 +294,8 @@ TEST_CASE("STORE with UNCHANGEDSINCE tells what it left alone, and MODSEQ goes u
 }
 
 TEST_CASE("QRESYNC tells a client that comes back what vanished and what changed") {
-    ImapWorld world;
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    ImapWorld world(kind);
     ImapClient one(world), two(world);
     one.log_in();
     two.log_in();
@@ -318,7 +330,8 @@ TEST_CASE("QRESYNC tells a client that comes back what vanished and what changed
 }
 
 TEST_CASE("COPY and MOVE say what became of each message") {
-    ImapWorld world;
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    ImapWorld world(kind);
     ImapClient client(world);
     client.log_in();
     for (int i = 0; i < 3; ++i) client.append("INBOX", hello);
@@ -340,7 +353,8 @@ TEST_CASE("COPY and MOVE say what became of each message") {
 }
 
 TEST_CASE("mailboxes are created, renamed, subscribed and deleted with the codes of RFC 5530") {
-    ImapWorld world;
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    ImapWorld world(kind);
     ImapClient client(world);
     client.log_in();
     struct Case {
@@ -382,8 +396,176 @@ TEST_CASE("mailboxes are created, renamed, subscribed and deleted with the codes
     }
 }
 
+TEST_CASE("a client that knows mod-sequences is told them with every FLAGS") {
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    ImapWorld world(kind);
+    ImapClient client(world);
+    client.log_in();
+    for (int i = 0; i < 3; ++i) client.append("INBOX", hello);
+    client("SELECT INBOX");
+    CHECK(!has(client("FETCH 1 FLAGS"), "MODSEQ"));
+    const auto status = client("STATUS INBOX (HIGHESTMODSEQ)"); // an enabling command (RFC 7162 §3.1)
+    CHECK(has(status, "* OK [HIGHESTMODSEQ "));
+    const auto at = status.find("INBOX (HIGHESTMODSEQ ") + 21;
+    const auto modseq = status.substr(at, status.find(')', at) - at);
+    CHECK(has(client("FETCH 1 FLAGS"), " MODSEQ ("));
+    CHECK(!has(client("FETCH 1 UID"), "MODSEQ"));
+    CHECK(has(client("FETCH 1 BODY[HEADER]"), "* 1 FETCH (UID 1 MODSEQ ("));
+    // Only what has changed is looked at, and only that is marked as seen.
+    const auto changed = client("FETCH 1:3 (UID BODY[TEXT]) (CHANGEDSINCE " + modseq + ")");
+    CHECK(has(changed, "* 1 FETCH (UID 1 BODY[TEXT]"));
+    CHECK(!has(changed, "* 2 FETCH"));
+    CHECK(has(client("SEARCH UNSEEN"), "* SEARCH 2 3\r\n"));
+    CHECK(has(client("SEARCH MODSEQ \"/flags/\\\\Seen\" all 1"), "* SEARCH 1 2 3 (MODSEQ "));
+}
+
+TEST_CASE("IMAP4rev2 sessions get its answers") {
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    ImapWorld world(kind);
+    ImapClient client(world);
+    client.log_in();
+    client.append("INBOX", hello);
+    CHECK(has(client("ENABLE IMAP4rev2"), "* ENABLED IMAP4rev2\r\n"));
+    const auto selected = client("SELECT inbox");
+    CHECK(has(selected, "* LIST () \"/\" INBOX\r\n"));
+    CHECK(!has(selected, "RECENT"));
+    CHECK(!has(selected, "UNSEEN"));
+    CHECK(!has(client("FETCH 1 FLAGS"), "Recent"));
+    CHECK(has(client("SEARCH ALL"), "* ESEARCH (TAG \"a\") ALL 1\r\n"));
+    CHECK(has(client("SEARCH SEEN"), "* ESEARCH (TAG \"a\")\r\n"));
+    client.append("INBOX", hello);
+    CHECK(has(client("STORE 2 +FLAGS (\\Seen)"), "* 2 FETCH (UID 2 FLAGS (\\Seen))\r\n"));
+}
+
+TEST_CASE("what is asked about nothing is answered with nothing, and what cannot be is refused") {
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    ImapWorld world(kind);
+    ImapClient client(world);
+    client.log_in();
+    client.append("INBOX", hello);
+    struct Case {
+        const char* line;
+        const char* answer;
+    };
+    const Case cases[] = {
+        {"LIST \"\" inbox", "* LIST (\\HasNoChildren) \"/\" INBOX\r\n"},
+        {"LIST \"\" \"\"", "* LIST (\\Noselect) \"/\" \"\"\r\n"},
+        {"LIST (SUBSCRIBED RECURSIVEMATCH) \"\" Gone", "a OK LIST completed"},
+        {"SUBSCRIBE Gone/Below", "a OK"},
+        {"LIST (SUBSCRIBED RECURSIVEMATCH) \"\" %",
+         "* LIST (\\NonExistent) \"/\" Gone (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n"},
+        {"LIST (RECURSIVEMATCH) \"\" %", "a BAD"},
+        {"CREATE INBOX", "a NO [ALREADYEXISTS]"},
+        {"CREATE Slash/", "a OK"},
+        {"LIST \"\" Slash", "* LIST (\\HasNoChildren) \"/\" Slash\r\n"},
+        {"SELECT INBOX (QRESYNC (1 1))", "a BAD"},
+        {"SELECT INBOX", "a OK"},
+        {"ENABLE CONDSTORE", "a BAD"},
+        {"UID COPY 99 Archive", "a OK COPY completed\r\n"},
+        {"UID MOVE 99 Archive", "a OK MOVE completed\r\n"},
+        {"UID FETCH 99 FLAGS", "a OK FETCH completed\r\n"},
+        {"UID STORE 99 FLAGS (\\Seen)", "a OK STORE completed\r\n"},
+        {"UID FETCH 99:* UID", "* 1 FETCH (UID 1)\r\n"}, // "*" is the last one, whatever stands before it
+        {"UID EXPUNGE 99", "a OK EXPUNGE completed\r\n"},
+        {"SEARCH CHARSET X-NONE SUBJECT x", "a NO [BADCHARSET (US-ASCII UTF-8)]"},
+        {"SEARCH RETURN (MIN MAX COUNT) SEEN", "* ESEARCH (TAG \"a\") COUNT 0\r\n"},
+        {"SEARCH SEEN", "* SEARCH\r\n"},
+        {"FETCH $ UID", "a OK FETCH completed\r\n"},
+        {"STORE 1 +FLAGS (\\Recent)", "a BAD"},
+        {"UID FETCH 1 (FLAGS) (CHANGEDSINCE 1 VANISHED)", "a BAD"},
+        {"FETCH 1 THREADID", "* 1 FETCH (THREADID (T"},
+    };
+    for (const auto& c : cases) {
+        INFO(c.line);
+        const auto answer = client(c.line);
+        CAPTURE(answer);
+        CHECK(has(answer, c.answer));
+    }
+}
+
+TEST_CASE("expunges of others wait during STORE and SEARCH, but not during the UID commands") {
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    ImapWorld world(kind);
+    ImapClient one(world), two(world);
+    one.log_in();
+    two.log_in();
+    for (int i = 0; i < 6; ++i) one.append("INBOX", hello);
+    one("SELECT INBOX");
+    two("SELECT INBOX");
+    struct Case {
+        const char* line;
+        bool tells;
+    };
+    const Case cases[] = {
+        {"FETCH 1 UID", false},           {"STORE 1 +FLAGS (\\Flagged)", false},
+        {"SEARCH ALL", false},            {"UID SEARCH 1:*", false}, // names message numbers
+        {"UID FETCH 1 UID", true},        {"UID SEARCH ALL", true},
+        {"UID STORE 1 FLAGS ($A)", true}, {"CHECK", true},
+    };
+    auto last = 6;
+    for (const auto& c : cases) {
+        INFO(c.line);
+        // The second message goes, so that all behind it have other numbers.
+        if (last > 2) {
+            one("STORE 2 +FLAGS.SILENT (\\Deleted)");
+            one("EXPUNGE");
+            --last;
+        }
+        const auto answer = two(c.line);
+        CAPTURE(answer);
+        CHECK((has(answer, " EXPUNGE\r\n") || !c.tells));
+        CHECK((!has(answer, " EXPUNGE\r\n") || c.tells));
+        if (c.tells && last <= 2) break;
+    }
+}
+
+TEST_CASE("many messages are fetched in order, whatever is asked and wherever gaps are") {
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    ImapWorld world(kind);
+    ImapClient client(world);
+    client.log_in();
+    // Another mailbox takes ids between, and one email in ten has rows of several parts.
+    const auto subject = [](int number) { return "Subject: number " + std::to_string(number) + "\r\n"; };
+    std::string long_field = "References:";
+    for (int i = 0; i < 150; ++i) long_field += " <" + std::to_string(i) + "@example.test>";
+    for (int number = 1; number <= 150; ++number) {
+        client.append("INBOX", subject(number) + (number % 10 == 0 ? long_field + "\r\n" : "") + "\r\nbody\r\n");
+        if (number % 7 == 0) client.append("Archive", hello);
+    }
+    client("SELECT INBOX");
+    client("STORE 20:30,70 +FLAGS.SILENT (\\Deleted)");
+    client("EXPUNGE");
+    std::vector<int> uids;
+    for (int uid = 1; uid <= 150; ++uid)
+        if ((uid < 20 || uid > 30) && uid != 70) uids.push_back(uid);
+    const auto all_of = [&](const std::string& answer, const std::function<std::string(int)>& shown) {
+        std::size_t at = 0;
+        for (std::size_t i = 0; i < uids.size(); ++i) {
+            const auto line = "* " + std::to_string(i + 1) + " FETCH (" + shown(uids[i]);
+            const auto found = answer.find(line, at);
+            if (found == std::string::npos) return "missing: " + line;
+            at = found + line.size();
+        }
+        return std::string("all");
+    };
+    CHECK(all_of(client("FETCH 1:* UID"), [](int uid) { return "UID " + std::to_string(uid) + ")\r\n"; }) == "all");
+    CHECK(all_of(client("UID FETCH 1:* (RFC822.SIZE)"), [](int) { return "RFC822.SIZE "; }) == "all");
+    CHECK(all_of(client("FETCH 1:* (FLAGS ENVELOPE)"), [](int uid) {
+              return "FLAGS (\\Recent) ENVELOPE (NIL \"number " + std::to_string(uid) + "\" NIL";
+          }) == "all");
+    CHECK(all_of(client("FETCH 1:* (BODY.PEEK[HEADER.FIELDS (Subject)])"), [&](int uid) {
+              return "BODY[HEADER.FIELDS (Subject)] {" + std::to_string(subject(uid).size() + 2) + "}\r\n" + subject(uid);
+          }) == "all");
+    const auto some = client("UID FETCH 3,19:31,149:* (ENVELOPE)");
+    CHECK(has(some, "* 19 FETCH (ENVELOPE (NIL \"number 19\""));
+    CHECK(has(some, "* 20 FETCH (ENVELOPE (NIL \"number 31\""));
+    CHECK(has(some, "\"number 150\""));
+    CHECK(!has(some, "\"number 32\""));
+}
+
 TEST_CASE("a session whose mailbox is deleted by another ends with BYE") {
-    ImapWorld world;
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    ImapWorld world(kind);
     ImapClient one(world), two(world);
     one.log_in();
     two.log_in();
@@ -395,12 +577,13 @@ TEST_CASE("a session whose mailbox is deleted by another ends with BYE") {
 }
 
 TEST_CASE("a session that is cut off in the middle of anything leaves nothing behind") {
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
     const char* const lines[] = {"a LOGIN jo secret\r\n", "a AUTHENTICATE PLAIN\r\n", "a SELECT INBOX\r\n",
                                  "a FETCH 1 BODY[]\r\n", "a SEARCH TEXT nothing\r\n", "a IDLE\r\n",
                                  "a APPEND INBOX {1000+}\r\nSubject: x\r\n"};
     for (const auto* line : lines) {
         INFO(line);
-        ImapWorld world;
+        ImapWorld world(kind);
         ImapClient client(world);
         if (!std::string_view(line).starts_with("a LOGIN") && !std::string_view(line).starts_with("a AUTH")) {
             client.log_in();
@@ -418,7 +601,8 @@ TEST_CASE("a session that is cut off in the middle of anything leaves nothing be
 }
 
 TEST_CASE("an idle session holds no buffers") {
-    ImapWorld world;
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    ImapWorld world(kind);
     ImapClient client(world);
     client.log_in();
     for (int i = 0; i < 10; ++i) client.append("INBOX", hello);

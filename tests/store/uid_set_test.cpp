@@ -26,6 +26,13 @@ TEST_CASE("a set of UIDs is what a set of numbers is") {
                 for (auto u = first; u <= last; ++u) numbers.insert(u);
             }
         }
+        const auto from = static_cast<std::uint32_t>(random.below(160) + 1);
+        const auto size = random.below(40);
+        std::set<std::uint32_t> some;
+        for (auto u = x.lower_bound(from); u != x.end() && some.size() < size; ++u) some.insert(*u);
+        std::set<std::uint32_t> first;
+        a.first_of(Uid{from}, size).for_each([&](Uid uid) { first.insert(uid.value); });
+        CHECK(first == some);
         const auto both = a.intersection(b);
         const auto rest = a.without(b);
         const auto bits = a.bits(Uid{40});

@@ -7,23 +7,26 @@
 namespace mailcore::imap::detail {
 namespace {
 constexpr std::size_t piece_octets_max = 64 * 1024;
+constexpr std::size_t small_piece_octets = 8 * 1024;
 } // namespace
 
-/// Joins what is small, since each piece costs a little on its way out.
-void OutputQueue::insert(Segments::iterator before, std::string octets) {
-    if (octets.empty()) return;
+/// Joins what is small, since each piece costs a little on its way out. False: it needs a segment of its own.
+bool OutputQueue::join(Segments::iterator before, std::string_view octets) {
     size_ += octets.size();
-    if (before != segments_.begin()) {
-        auto& last = *std::prev(before);
-        if (!last.pull && !last.shown && last.octets.size() + octets.size() <= piece_octets_max) {
-            last.octets += octets;
-            return;
-        }
-    }
-    segments_.insert(before, Segment{std::move(octets)});
+    if (before == segments_.begin()) return octets.empty();
+    auto& last = *std::prev(before);
+    const auto together = last.octets.size() + octets.size();
+    if (last.pull || last.shown || together > piece_octets_max) return octets.empty();
+    // The answers of many messages: room for the whole piece, at once.
+    if (together > last.octets.capacity() && together > small_piece_octets)
+        last.octets.reserve(piece_octets_max);
+    last.octets += octets;
+    return true;
 }
 
-void OutputQueue::append(std::string_view octets) { insert(segments_.end(), std::string(octets)); }
+void OutputQueue::append(std::string_view octets) {
+    if (!join(segments_.end(), octets)) segments_.push_back(Segment{std::string(octets)});
+}
 
 void OutputQueue::append_pull(std::uint64_t octets, std::uint64_t token) {
     if (octets > 0) segments_.push_back(Segment{{}, Pull{octets, octets, token}});
@@ -44,7 +47,7 @@ void OutputQueue::fill(std::string octets) {
     const auto at = segments_.erase(first_pull(), first_pull());
     MAILCORE_ASSERT(at != segments_.end() && octets.size() <= at->pull->left);
     at->pull->left -= octets.size();
-    insert(at, std::move(octets));
+    if (!join(at, octets)) segments_.insert(at, Segment{std::move(octets)});
     if (at->pull->left == 0) segments_.erase(at);
 }
 

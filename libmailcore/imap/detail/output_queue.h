@@ -49,7 +49,7 @@ class OutputQueue {
     using Segments = std::list<Segment>; // nodes do not move, so neither do short strings
 
     [[nodiscard]] Segments::const_iterator first_pull() const;
-    void insert(Segments::iterator before, std::string octets);
+    [[nodiscard]] bool join(Segments::iterator before, std::string_view octets);
 
     Segments segments_;
     std::size_t size_ = 0;

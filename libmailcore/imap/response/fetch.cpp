@@ -56,7 +56,11 @@ void write_fetch_value(const response::FetchValue& fetched, ResponseWriter& out)
                 else
                     out.number(number);
             },
-            [&](const FlagSet& flags) { out.raw("(").raw(flags.to_string()).raw(")"); },
+            [&](const FlagSet& flags) {
+                out.raw("(");
+                flags.append_to(out.target());
+                out.raw(")");
+            },
             [&](const mime::DateTime& date) {
                 out.raw("\"").raw(mime::format_imap_date_time(date)).raw("\"");
             },

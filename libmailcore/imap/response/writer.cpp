@@ -6,6 +6,7 @@
 #include "libmailcore/imap/wire.h"
 
 #include <algorithm>
+#include <array>
 
 namespace mailcore::imap {
 namespace {
@@ -19,17 +20,20 @@ std::string without_nul(std::string_view octets) {
     return clean;
 }
 
-// Whether quoted = DQUOTE *QUOTED-CHAR DQUOTE can hold it. UTF-8 in it only once IMAP4rev2 is enabled
-// (RFC 9051 appendix A).
-bool fits_quoted(std::string_view octets, bool utf8) {
-    if (octets.size() > quoted_octets_max) return false;
-    bool wide = false;
-    for (const char c : octets) {
-        if (c == '\r' || c == '\n' || c == '\0') return false;
-        wide |= codec::is_8bit(c);
-    }
-    return !wide || (utf8 && codec::is_utf8(octets));
-}
+/// What an octet asks of the form that a string is written in.
+enum class Needs : std::uint8_t { Nothing = 0, Escape = 1, Literal = 2, Utf8 = 4, Removal = 8 };
+
+constexpr auto needs_of_octet = [] {
+    std::array<std::uint8_t, 256> needs{};
+    for (std::size_t octet = 0x80; octet < needs.size(); ++octet)
+        needs[octet] = static_cast<std::uint8_t>(Needs::Utf8);
+    needs['"'] = needs['\\'] = static_cast<std::uint8_t>(Needs::Escape);
+    needs['\r'] = needs['\n'] = static_cast<std::uint8_t>(Needs::Literal);
+    needs['\0'] = static_cast<std::uint8_t>(Needs::Removal);
+    return needs;
+}();
+
+bool has(std::uint8_t needs, Needs one) { return (needs & static_cast<std::uint8_t>(one)) != 0; }
 
 } // namespace
 
@@ -38,9 +42,16 @@ ResponseWriter& ResponseWriter::number(std::uint64_t value) {
     return *this;
 }
 
+// Whether quoted = DQUOTE *QUOTED-CHAR DQUOTE can hold it: UTF-8 in it only once IMAP4rev2 is enabled
+// (RFC 9051 appendix A).
 ResponseWriter& ResponseWriter::string(std::string_view octets) {
-    if (octets.find('\0') != std::string_view::npos) return string(without_nul(octets));
-    if (!fits_quoted(octets, utf8_)) return literal(octets);
+    std::uint8_t needs = 0;
+    for (const char c : octets) needs |= needs_of_octet[static_cast<unsigned char>(c)];
+    if (has(needs, Needs::Removal)) return string(without_nul(octets));
+    if (octets.size() > quoted_octets_max || has(needs, Needs::Literal) ||
+        (has(needs, Needs::Utf8) && !(utf8_ && codec::is_utf8(octets))))
+        return literal(octets);
+    if (!has(needs, Needs::Escape)) return raw("\"").raw(octets).raw("\"");
     into_ += '"';
     for (const char c : octets) {
         if (c == '"' || c == '\\') into_ += '\\';

@@ -15,6 +15,7 @@ using imap::response::FetchValue;
 using Kind = imap::FetchItem::Kind;
 using store::ReadTransaction;
 using store::TxnTask;
+using store::all_uids;
 using store::Uid;
 using store::UidSet;
 
@@ -32,7 +33,6 @@ struct Needs {
 
 Needs needs_of(const imap::command::Fetch& command) {
     Needs needs;
-    needs.flags = command.changed_since.has_value();
     for (const auto& item : command.items) {
         switch (item.kind) {
         case Kind::Flags:
@@ -238,16 +238,24 @@ Task<void> ImapSession::run(Id id, imap::command::Fetch command) {
         }
         co_return;
     }
-    if (command.vanished && command.changed_since) {
-        auto told = co_await tell_vanished(id, command);
-        if (!told) {
+    const auto asks_for = [&](Kind kind) {
+        return std::ranges::any_of(command.items, [&](const FetchItem& item) { return item.kind == kind; });
+    };
+    // RFC 7162 §3.1: a client that knows mod-sequences is told them wherever it is told flags.
+    if (engine_.enabled().condstore && asks_for(Kind::Flags) && !asks_for(Kind::ModSeq))
+        command.items.push_back({Kind::ModSeq});
+    if (command.changed_since) {
+        auto changed = co_await changed_of(id, command, std::move(*uids));
+        if (!changed) {
             {
-                auto awaited = finish(id, reply_to(told.error(), Doing::Messages));
+                auto awaited = finish(id, reply_to(changed.error(), Doing::Messages));
                 co_await std::move(awaited);
             }
             co_return;
         }
+        uids = std::move(*changed);
     }
+    if (!view_ || id == aborted_) co_return;
     const bool sets_seen =
         !read_only_ && std::ranges::any_of(command.items, [](const FetchItem& item) { return item.sets_seen(); });
     if (sets_seen && !uids->empty()) {
@@ -263,9 +271,7 @@ Task<void> ImapSession::run(Id id, imap::command::Fetch command) {
             seen.flags.system = store::Flag::Seen;
             auto stored = co_await store_flags(std::move(seen));
             // Without the right to (RFC 4314 §4), or the room to, the messages are read all the same.
-            const bool flags_are_asked = std::ranges::any_of(
-                command.items, [](const FetchItem& item) { return item.kind == Kind::Flags; });
-            if (stored && view_ && flags_are_asked && !command.changed_since && !stored->changed.empty())
+            if (stored && view_ && asks_for(Kind::Flags) && !stored->changed.empty())
                 view_->told(stored->modseq);
         }
     }
@@ -276,7 +282,9 @@ Task<void> ImapSession::run(Id id, imap::command::Fetch command) {
     if (goes_on) co_await finish(id, std::move(outcome));
 }
 
-Task<Result<void>> ImapSession::tell_vanished(Id id, const imap::command::Fetch& command) {
+/// Those of `uids` that have changed since the command says; tells what vanished, if it asks for that. So nothing is
+/// read of the others.
+Task<Result<UidSet>> ImapSession::changed_of(Id id, const imap::command::Fetch& command, UidSet uids) {
     const store::ModSeq since{*command.changed_since};
     auto changes_awaited = services_.store.read(
         [access = access(), mailbox = view_->ref(), since](ReadTransaction& txn) {
@@ -284,13 +292,16 @@ Task<Result<void>> ImapSession::tell_vanished(Id id, const imap::command::Fetch&
         });
     auto changes = co_await std::move(changes_awaited);
     if (!changes) co_return std::unexpected(changes.error());
-    if (!view_) co_return Result<void>{};
-    const auto largest = changes->mailbox.uidnext.value - 1; // "*" may well be what vanished
-    const auto asked = command.set.is_saved_result() ? saved_ : to_uids(command.set.resolve(largest));
-    // What the client still counts vanishes as an expunge, in its turn.
-    const auto vanished = changes->vanished.intersection(asked).without(view_->numbers().uids());
-    if (!vanished.empty()) engine_.respond(id, imap::response::VanishedEarlier{to_numbers(vanished)});
-    co_return Result<void>{};
+    UidSet changed;
+    for (const auto& message : changes->changed) changed.add(message.uid);
+    if (view_ && command.vanished) {
+        const auto largest = changes->mailbox.uidnext.value - 1; // "*" may well be what vanished
+        const auto asked = command.set.is_saved_result() ? saved_ : to_uids(command.set.resolve(largest));
+        // What the client still counts vanishes as an expunge, in its turn.
+        const auto vanished = changes->vanished.intersection(asked).without(view_->numbers().uids());
+        if (!vanished.empty()) engine_.respond(id, imap::response::VanishedEarlier{to_numbers(vanished)});
+    }
+    co_return uids.intersection(changed);
 }
 
 /// Answers one message after the other, as there is room. False: the command is gone.
@@ -300,27 +311,33 @@ Task<bool> ImapSession::fetch_messages(Id id, const imap::command::Fetch& comman
     const auto mailbox = view_->ref();
     const auto expected = uids.size();
     std::uint64_t answered = 0;
-    std::optional<Uid> from;
-    if (!uids.empty()) from = Uid{1};
-    while (from) {
-        auto batch_awaited = services_.store.read(
-            [access = access(), mailbox, uids, at = *from, needs](ReadTransaction& txn) {
-                return read_batch(txn, access, mailbox, uids, at, needs);
-            });
+    const auto at_once = needs.email ? emails_at_once : rows_at_once;
+    // A part of the set at a time: a set of many gaps is long.
+    for (auto some = uids.first_of(Uid{1}, at_once); !some.empty();) {
+        auto batch_awaited = services_.store.read([access = access(), mailbox, some, needs](ReadTransaction& txn) {
+            return read_batch(txn, access, mailbox, some, some.ranges().front().first, needs);
+        });
         auto batch = co_await std::move(batch_awaited);
         if (!batch) {
             outcome = reply_to(batch.error(), Doing::Messages);
             co_return true;
         }
-        from = batch->next;
+        const auto last = some.ranges().back().last;
+        some = batch->next           ? uids.first_of(*batch->next, at_once)
+               : last < all_uids.last ? uids.first_of(Uid{last.value + 1}, at_once)
+                                     : UidSet{};
         for (const auto& message : batch->messages) {
             ++answered;
-            if (command.changed_since && message.flags.modseq.value <= *command.changed_since) continue;
-            const bool goes_on = co_await room(id);
-            if (!goes_on || !view_) co_return false;
+            // A message for which there is room at once costs no Task.
+            if (engine_.room() == 0) {
+                const bool goes_on = co_await room(id);
+                if (!goes_on) co_return false;
+            }
+            if (!view_ || id == aborted_) co_return false;
             pulls_.clear();
             imap::response::Fetch fetch;
             fetch.number = view_->numbers().number_of(message.uid);
+            fetch.items.reserve(command.items.size());
             mime::Structure structure;
             if (message.email) {
                 auto decoded = mime::Structure::decode_in_place(message.email->structure);

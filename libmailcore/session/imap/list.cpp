@@ -37,6 +37,19 @@ bool has_below(const std::set<std::string>& names, const std::string& path) {
     return first != names.end() && first->starts_with(below);
 }
 
+/// Subscribed names that are no mailboxes, and what is above them (RFC 9051 §6.3.9.6: for RECURSIVEMATCH).
+std::set<std::string> names_without_mailbox(const store::MailboxList& all) {
+    std::set<std::string> names;
+    for (const auto& name : all.subscribed_only) {
+        names.insert(name);
+        for (auto at = name.find(store::hierarchy_separator); at != std::string::npos;
+             at = name.find(store::hierarchy_separator, at + 1))
+            names.insert(name.substr(0, at));
+    }
+    for (const auto& mailbox : all.mailboxes) names.erase(mailbox.path);
+    return names;
+}
+
 /// What LIST answers for one name; nothing if the selection options leave it out.
 std::optional<imap::response::List> listed(const imap::command::List& command,
                                            const store::ListedMailbox& mailbox, bool exists,
@@ -90,7 +103,7 @@ Task<void> ImapSession::run(Id id, imap::command::List command) {
         if (mailbox.mailbox.subscribed) subscribed.insert(mailbox.path);
     const auto real = all->mailboxes.size();
     if (command.select_subscribed)
-        for (const auto& name : all->subscribed_only) {
+        for (const auto& name : names_without_mailbox(*all)) {
             store::ListedMailbox none;
             none.path = name;
             all->mailboxes.push_back(std::move(none));

@@ -71,7 +71,8 @@ Task<void> ImapSession::run(Id id, imap::command::Select command) {
                             rights.has(Right::Expunge);
     read_only_ = command.access == imap::command::Select::Access::ReadOnly || !may_change;
     const auto mailbox = ref(snapshot.mailbox.id);
-    view_.emplace(mailbox, snapshot);
+    view_.emplace(mailbox, snapshot,
+                  engine_.enabled().rev2 ? MailboxView::Recents::Hidden : MailboxView::Recents::Shown);
     tell_selected(id, snapshot);
     if (engine_.enabled().rev2) {
         // RFC 9051 §6.3.2: the name as it is, if the client wrote another.
