@@ -1,6 +1,5 @@
 #include "libmailcore/delivery/local.h"
 
-#include "libmailcore/delivery/octets.h"
 #include "libmailcore/mime/parser.h"
 #include "libmailcore/queue/rows.h"
 #include "libmailcore/store/account.h"
@@ -61,7 +60,7 @@ class PieceOctets final : public filter::MessageOctets {
         : store_(store), message_(message) {}
     std::uint64_t size() const override { return message_.size; }
     Task<Result<std::string>> read(std::uint64_t offset, std::size_t octets) override {
-        return read_octets(store_, message_, offset, octets);
+        return store::read_octets(store_, message_.pieces, offset, octets);
     }
 
   private:
@@ -102,7 +101,8 @@ LocalDelivery::read_and_analyse(const queue::Message& message) {
     constexpr std::size_t step_octets = 256 * 1024;
     const auto end = std::min(message.size, options_.parse_octets_max);
     for (auto at = before; at < end;) {
-        MAILCORE_CO_TRY(const auto octets, read_octets(store_, message, at, step_octets));
+        MAILCORE_CO_TRY(const auto octets,
+                        store::read_octets(store_, message.pieces, at, step_octets));
         if (octets.empty()) break;
         parser.feed(octets);
         at += octets.size();

@@ -2,7 +2,6 @@
 
 #include "libmailcore/codec/ascii.h"
 #include "libmailcore/codec/number.h"
-#include "libmailcore/delivery/octets.h"
 #include "libmailcore/sasl/client.h"
 
 #include <algorithm>
@@ -129,7 +128,7 @@ class SmtpConnection final : public RemoteConnection {
         while (true) {
             auto event = co_await dialogue_->next();
             if (const auto* need = std::get_if<smtp::NeedBody>(&event)) {
-                auto octets = co_await read_octets(store_, message, sent, need->room);
+                auto octets = co_await store::read_octets(store_, message.pieces, sent, need->room);
                 if (!octets || (octets->empty() && sent < message.size)) {
                     client.body_failed(id);
                 } else {

@@ -1,6 +1,5 @@
 #include "libmailcore/delivery/report.h"
 
-#include "libmailcore/delivery/octets.h"
 #include "libmailcore/mime/message_id.h"
 
 #include <algorithm>
@@ -106,7 +105,8 @@ Task<Result<PreparedReport>> Reporter::prepare(queue::Message message,
     const bool failure = reported.front().action == mime::RecipientReport::Action::Failed;
     const bool full = failure && message.returns != queue::Return::Headers &&
                       message.size <= options_.returned_octets_max;
-    MAILCORE_CO_TRY(auto original, read_octets(store_, message, 0, options_.returned_octets_max));
+    MAILCORE_CO_TRY(auto original,
+                    store::read_octets(store_, message.pieces, 0, options_.returned_octets_max));
     if (!full) {
         const auto end = original.find("\r\n\r\n");
         if (end != std::string::npos) original.resize(end + 2);

@@ -206,7 +206,7 @@ Task<void> Pop3Session::retrieve(pop3::Retrieve event) {
 }
 
 Task<void> Pop3Session::send_body(pop3::NeedBody event) {
-    auto octets = co_await store::read_octets(services_.store, email_, sent_, event.room);
+    auto octets = co_await store::read_octets(services_.store, email_.pieces, sent_, event.room);
     if (!octets || (octets->empty() && sent_ < email_.size)) {
         MAILCORE_LOG(services_.log, Warning, "pop3.body_unreadable",
                      {{"error", octets ? std::string("short") : octets.error().detail}});

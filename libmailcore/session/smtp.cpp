@@ -348,13 +348,12 @@ Task<void> SmtpSession::rcpt(smtp::Rcpt event) {
 // The body
 
 void SmtpSession::body_begin(const smtp::BodyBegin& event) {
-    const auto status = services_.store.status();
-    if (!status.writable) {
+    const auto hint = event.octets.value_or(transaction_->mail.parameters.size.value_or(0));
+    if (const auto room = services_.store.room_for(hint); !room) {
         transaction_.reset();
-        engine_.reply(event.id, reply(452, "4.3.1", "no room for mail now; try again later"));
+        engine_.reply(event.id, smtp_reply_to(room.error()));
         return;
     }
-    const auto hint = event.octets.value_or(transaction_->mail.parameters.size.value_or(0));
     transaction_->writer = services_.store.new_blob(services_.scheduler, hint);
     transaction_->parser.emplace();
     engine_.accept(event.id);

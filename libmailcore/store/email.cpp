@@ -90,12 +90,12 @@ TxnTask<Result<EmailBatch>> read_emails(ReadTransaction& txn, Access access, Mai
     co_return batch;
 }
 
-Task<Result<std::string>> read_octets(Store& store, const Email& email, std::uint64_t offset,
-                                      std::size_t octets) {
+Task<Result<std::string>> read_octets(Store& store, const std::vector<Piece>& pieces,
+                                      std::uint64_t offset, std::size_t octets) {
     std::string out;
     std::uint64_t begin = 0; // of the piece
     octets = std::min<std::size_t>(octets, 1024 * 1024);
-    for (const auto& piece : email.pieces) {
+    for (const auto& piece : pieces) {
         const auto end = begin + piece.length;
         while (offset >= begin && offset < end && out.size() < octets) {
             const auto in_piece = offset - begin;

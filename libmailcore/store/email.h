@@ -111,9 +111,9 @@ TxnTask<Result<EmailBatch>> read_emails(ReadTransaction& txn, Access access, Mai
                                         std::size_t emails_max = 256,
                                         std::size_t octets_max = 512 * 1024);
 
-/// `octets` octets of an email from `offset` on, across its pieces; fewer only at its end. At most
-/// 1 MiB a call. NotFound: the email was expunged meanwhile and its body is gone.
-Task<Result<std::string>> read_octets(Store& store, const Email& email, std::uint64_t offset,
-                                      std::size_t octets);
+/// `octets` octets from `offset` on, across the pieces, which outlive the call; fewer only at their
+/// end. At most 1 MiB a call. NotFound: the email was expunged meanwhile and its body is gone.
+Task<Result<std::string>> read_octets(Store& store, const std::vector<Piece>& pieces,
+                                      std::uint64_t offset, std::size_t octets);
 
 } // namespace mailcore::store

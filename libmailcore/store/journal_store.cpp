@@ -456,13 +456,25 @@ Task<Result<void>> JournalStore::run_write(WriteWork work, Urgency urgency) {
     co_return co_await done;
 }
 
+Result<void> JournalStore::State::room_for(std::uint64_t octets) const {
+    if (auto reason = journal->failure(); !reason.empty())
+        return fail(ErrorKind::Unavailable, std::move(reason));
+    {
+        const std::scoped_lock guard(marks_mutex);
+        if (!index_failure.empty()) return fail(ErrorKind::Unavailable, index_failure);
+    }
+    const auto free = files.free_octets(folder);
+    if (free && *free < options.free_octets_min + octets)
+        return fail(ErrorKind::LimitExceeded, "the disk is (nearly) full");
+    if (overlay->octets() > options.overlay_octets_max)
+        return fail(ErrorKind::LimitExceeded, "changes come faster than the index takes them");
+    return {};
+}
+
+Result<void> JournalStore::room_for(std::uint64_t octets) const { return state_->room_for(octets); }
+
 std::unique_ptr<BlobWriter> JournalStore::new_blob(Scheduler&, std::uint64_t size_hint) {
-    auto room = [state = state_](std::uint64_t octets) -> Result<void> {
-        const auto free = state->files.free_octets(state->folder);
-        if (free && *free < state->options.free_octets_min + octets)
-            return fail(ErrorKind::LimitExceeded, "the disk is (nearly) full");
-        return {};
-    };
+    auto room = [state = state_](std::uint64_t octets) { return state->room_for(octets); };
     return std::make_unique<detail::JournalBlobWriter>(*this, state_->journal, std::move(room),
                                                        size_hint);
 }
@@ -520,13 +532,9 @@ JournalStore::subscribe(Scheduler& scheduler, AccountId account,
 StoreStatus JournalStore::status() const {
     const auto& s = *state_;
     StoreStatus status;
-    status.reason = s.journal->failure();
-    {
-        const std::scoped_lock guard(s.marks_mutex);
-        if (status.reason.empty()) status.reason = s.index_failure;
-    }
-    if (status.reason.empty() && s.committer->full()) status.reason = "the disk is (nearly) full";
-    status.writable = status.reason.empty();
+    const auto room = s.room_for(0);
+    status.writable = room.has_value();
+    if (!room) status.reason = room.error().detail;
     status.free_octets = s.files.free_octets(s.folder).value_or(0);
     status.journal_octets = s.journal->disk_octets();
     if (const auto usage = s.overlay->index()->usage()) status.index_octets = usage->file_octets;

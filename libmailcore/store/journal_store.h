@@ -74,6 +74,7 @@ class JournalStore final : public Store {
     /// Waits for what was submitted, makes a checkpoint and closes the journal.
     ~JournalStore() override;
 
+    [[nodiscard]] Result<void> room_for(std::uint64_t octets) const override;
     std::unique_ptr<BlobWriter> new_blob(Scheduler& scheduler, std::uint64_t size_hint) override;
     Task<Result<std::string>> read_blob(BlobId blob, std::uint64_t offset,
                                         std::size_t octets) override;

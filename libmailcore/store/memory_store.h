@@ -22,6 +22,7 @@ class MemoryStore final : public Store {
     MemoryStore(const base::Clock& clock, Options options);
     ~MemoryStore() override;
 
+    [[nodiscard]] Result<void> room_for(std::uint64_t) const override { return {}; }
     std::unique_ptr<BlobWriter> new_blob(Scheduler& scheduler, std::uint64_t size_hint) override;
     Task<Result<std::string>> read_blob(BlobId blob, std::uint64_t offset,
                                         std::size_t octets) override;

@@ -107,6 +107,9 @@ class Store {
     auto write(Function function, Urgency urgency = Urgency::Normal)
         -> Task<detail::Answer<std::invoke_result_t<Function&, WriteTransaction&>>>;
 
+    /// Whether a write that needs `octets` would be taken now, so that a peer is told before it sends.
+    /// LimitExceeded: no room. Unavailable: the store takes no more writes. Any thread; cheap.
+    [[nodiscard]] virtual Result<void> room_for(std::uint64_t octets) const = 0;
     /// Begins a body. `size_hint` octets are expected; 0: unknown.
     virtual std::unique_ptr<BlobWriter> new_blob(Scheduler& scheduler, std::uint64_t size_hint) = 0;
     /// Octets `offset` to `offset` + `octets` of a body, fewer only at its end. At most 1 MiB a call.

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import smtplib
 
 import clients
 import processes
@@ -43,7 +44,10 @@ def full_disk(scene):
                 if code != 250:
                     refused = (code, text)
                     return False
-            code, text = session.data(message.octets)
+            try:
+                code, text = session.data(message.octets)
+            except smtplib.SMTPDataError as error:  # refused before it was sent
+                code, text = error.smtp_code, error.smtp_error
         if code == 250:
             acknowledged.append(message.token)
             return True

@@ -68,10 +68,9 @@ Task<void> ImapSession::run(Id id, imap::command::Append command) {
         }
         co_return;
     }
-    if (!services_.store.status().writable) {
+    if (const auto room = services_.store.room_for(command.octets); !room) {
         {
-            auto awaited = finish(
-                id, imap::no("No room for mail now; try again later", imap::Code::Unavailable));
+            auto awaited = finish(id, reply_to(room.error(), Doing::Filing));
             co_await std::move(awaited);
         }
         co_return;

@@ -312,7 +312,7 @@ struct Search {
         std::string text;
         for (std::uint64_t at = 0; at < range.octets;) {
             const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(step_octets, range.octets - at));
-            auto octets = co_await store::read_octets(store, *opened.email, range.offset + at, step);
+            auto octets = co_await store::read_octets(store, opened.email->pieces, range.offset + at, step);
             if (!octets) co_return std::unexpected(octets.error());
             if (octets->empty()) break;
             at += octets->size();

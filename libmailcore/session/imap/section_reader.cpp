@@ -27,7 +27,7 @@ Task<Result<std::string>> read_range(store::Store& store, const store::Email& em
     range.octets = std::min(range.octets, header_octets_max);
     while (octets.size() < range.octets) {
         const auto step = std::min<std::uint64_t>(range.octets - octets.size(), 1024 * 1024);
-        auto more_awaited = store::read_octets(store, email, range.offset + octets.size(),
+        auto more_awaited = store::read_octets(store, email.pieces, range.offset + octets.size(),
                                                 static_cast<std::size_t>(step));
         auto more = co_await std::move(more_awaited);
         if (!more) co_return std::unexpected(more.error());
@@ -48,7 +48,7 @@ bool SectionReader::is_encoded() const {
 
 Task<Result<std::string>> SectionReader::read_raw(std::uint64_t at, std::size_t octets_max) {
     const auto octets = static_cast<std::size_t>(std::min<std::uint64_t>(octets_max, range_.octets - at));
-    auto raw = co_await store::read_octets(store_, *email_, range_.offset + at, octets);
+    auto raw = co_await store::read_octets(store_, email_->pieces, range_.offset + at, octets);
     if (raw && raw->empty()) co_return fail(ErrorKind::Corrupt, "an email is shorter than its structure says");
     co_return raw;
 }

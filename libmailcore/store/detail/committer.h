@@ -52,7 +52,7 @@ struct CommitCounts {
     std::atomic<std::uint64_t> batches{0}, transactions{0};
 };
 
-/// The writer's thread only, but for `full` and the counts.
+/// The writer's thread only, but for the counts.
 class Committer {
   public:
     Committer(const CommitterParts& parts, IdSource ids, journal::Mark mark)
@@ -62,10 +62,6 @@ class Committer {
     void commit(std::vector<Submission> submissions);
     /// Where the log stands after what was published last.
     [[nodiscard]] const journal::Mark& mark() const { return mark_; }
-    /// Whether writes that are not urgent are refused for lack of room.
-    [[nodiscard]] bool full() const { return full_; }
-    /// Looks at the disk anew.
-    void look_at_room();
     [[nodiscard]] const CommitCounts& counts() const { return counts_; }
 
   private:
@@ -90,6 +86,7 @@ class Committer {
         std::uint64_t octets = 0;
     };
 
+    void look_at_room();
     std::size_t commit_some(std::span<Submission> submissions, journal::Space space);
     void run(Submission& submission, const kv::View& view, Batch& batch);
     Result<void> apply(Submission& submission, std::unique_ptr<RowWriter> writer,
@@ -102,7 +99,7 @@ class Committer {
     CommitterParts parts_;
     IdSource ids_;
     journal::Mark mark_;
-    std::atomic<bool> full_{false};
+    bool full_ = false; ///< writes that are not urgent are refused for lack of room
     CommitCounts counts_;
     Outbox outbox_;
 };

@@ -81,6 +81,8 @@ struct JournalStore::State : std::enable_shared_from_this<JournalStore::State> {
     Result<void> apply_frozen();
     void stop();
 
+    /// Any thread.
+    Result<void> room_for(std::uint64_t octets) const;
     /// Any thread. Octets of a body, or nothing if it needs the disk.
     Result<std::optional<std::string>> read_body(BlobId blob, std::uint64_t offset,
                                                  std::size_t octets, journal::ReadFrom from);
