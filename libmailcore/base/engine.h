@@ -68,6 +68,8 @@ class Dialogue {
     virtual void closed() = 0;
     /// False as long as something of it (a Task) still runs after `closed`; then it wakes the driver.
     [[nodiscard]] virtual bool finished() const { return true; }
+    /// Octets of heap that it holds beyond itself and its engine, as far as they grow with what the peer does.
+    [[nodiscard]] virtual std::size_t memory() const { return 0; }
 };
 
 /// Tells the driver that an answer was given to the engine from outside of `drain`: there may be output,

@@ -70,14 +70,39 @@ void Courier::stop() {
 void Courier::add(const queue::Message& message, const Recipient& recipient) {
     if (recipient.state != State::Waiting) return schedule_.forget(message.id, recipient.index);
     const auto& sender = message.account.empty() ? message.sender : message.account;
-    schedule_.add(queue::Due{recipient.next_try, message.id, recipient.index},
+    // No wait is that long: it was planned before the clock was set back.
+    const auto now = scheduler_.wall_now();
+    const auto at = recipient.next_try > now + wait_max() ? now : recipient.next_try;
+    schedule_.add(queue::Due{at, message.id, recipient.index},
                   destination_of(recipient), sender);
 }
 
-/// Reads the due index up to the horizon, again and again.
+std::chrono::seconds Courier::wait_max() const {
+    std::chrono::seconds longest{0};
+    for (const auto wait : options_.retry.waits) longest = std::max(longest, wait);
+    return longest + longest / 4; // what chance adds, and some more
+}
+
+/// The time of day may be set back; what was planned by the old one must not wait for it to come again.
+void Courier::watch_clock() {
+    const auto now = scheduler_.wall_now();
+    const auto offset = now.time_since_epoch() -
+                        std::chrono::floor<std::chrono::microseconds>(
+                            scheduler_.now().time_since_epoch());
+    if (wall_offset_ && offset < *wall_offset_ - std::chrono::seconds{60}) {
+        MAILCORE_LOG(log_, Warning, "queue.clock_set_back",
+                     {{"seconds", std::chrono::floor<std::chrono::seconds>(*wall_offset_ - offset)
+                                      .count()}});
+        schedule_.clock_set_back(now, wait_max());
+    }
+    wall_offset_ = offset;
+}
+
+/// Reads the due index up to the horizon, again and again; the first time all of it, for rows of a time
+/// that has not come yet because the clock was set back meanwhile.
 Task<void> Courier::load() {
     loading_ = true;
-    while (true) {
+    for (bool first = true;; first = false) {
         const auto until = scheduler_.wall_now() + options_.horizon;
         std::optional<queue::Due> after;
         while (schedule_.waiting() < options_.items_max) {
@@ -93,7 +118,8 @@ Task<void> Courier::load() {
             for (const auto& item : *due) {
                 after = item;
                 beyond = item.at > until;
-                if (beyond) break;
+                if (beyond && first && item.at <= until + wait_max()) continue;
+                if (beyond && !first) break;
                 auto message_awaited = store_.read(
                     [id = item.id](ReadTransaction& txn) { return queue::read_message(txn, id); });
                 auto message = co_await std::move(message_awaited);
@@ -104,7 +130,7 @@ Task<void> Courier::load() {
                 if (message && recipient) add(*message, *recipient);
             }
             pump();
-            if (beyond) break;
+            if (beyond && !first) break;
         }
         co_await base::sleep_until(scheduler_.now() + options_.horizon / 2);
     }
@@ -135,6 +161,7 @@ Task<void> Courier::plan(queue::QueueId id, bool now) {
 
 void Courier::pump() {
     if (stopped_) return;
+    watch_clock();
     while (auto begin = schedule_.next(scheduler_.wall_now()))
         connections_.spawn(run(std::move(begin->destination), std::move(begin->job)));
     if (timer_) scheduler_.cancel_timer(*timer_);

@@ -62,6 +62,8 @@ class Courier {
                               std::vector<queue::Recipient> updated);
     void add(const queue::Message& message, const queue::Recipient& recipient);
     void pump();
+    void watch_clock();
+    [[nodiscard]] std::chrono::seconds wait_max() const;
 
     Scheduler& scheduler_;
     store::Store& store_;
@@ -74,6 +76,7 @@ class Courier {
     std::shared_ptr<const filter::Pipeline> pipeline_;
     queue::Schedule schedule_;
     std::optional<TimerId> timer_;
+    std::optional<std::chrono::microseconds> wall_offset_; // of the time of day, to see it jump
     bool stopped_ = false;
     bool loading_ = false;
     Scope planning_;

@@ -294,8 +294,13 @@ void ServerEngine::bye(std::string_view text, Code code) { say_bye(text, code); 
 
 void ServerEngine::shut_down(base::ShutdownReason reason, Instant) {
     switch (reason) {
-    case base::ShutdownReason::Drain:
-    case base::ShutdownReason::Shed: shutting_down_ = true; break;
+    case base::ShutdownReason::Drain: shutting_down_ = true; break;
+    case base::ShutdownReason::Shed:
+        shutting_down_ = true;
+        // A message may take long to come, and memory is short: it can be sent again.
+        if (reading_ == Reading::Message || reading_ == Reading::FailedMessage)
+            return say_bye("Short of memory; try again later", Code::Unavailable);
+        break;
     case base::ShutdownReason::Disabled: return say_bye("The account or service was switched off");
     }
     settle();

@@ -32,22 +32,27 @@ struct Acceptor::Ceilings {
     explicit Ceilings(AcceptorOptions limits) : options(limits) {}
 
     /// One more, of this address if that is counted; false: a ceiling is reached.
-    bool take(const std::optional<IpAddress>& address) {
+    bool take(const std::optional<IpAddress>& address, bool reserved) {
+        const bool memory = reserved || !options.memory ||
+                            options.memory->admits(base::MemoryGate::Admission::Connection);
         const std::scoped_lock lock(mutex);
-        if (total >= options.connections_max || (address && !count_address(*address))) {
-            ++shed;
-            return false;
+        if (!reserved) {
+            if (!memory) return refuse(counts.refused_memory);
+            if (total >= options.connections_max) return refuse(counts.refused_total);
         }
+        if (address && !count_address(*address)) return refuse(counts.refused_address);
         ++total;
-        ++accepted;
+        ++counts.accepted;
         return true;
+    }
+    static bool refuse(std::uint64_t& count) {
+        ++count;
+        return false;
     }
     /// One that is counted already turns out to be of this address.
     bool take_address(const IpAddress& address) {
         const std::scoped_lock lock(mutex);
-        if (count_address(address)) return true;
-        ++shed;
-        return false;
+        return count_address(address) || refuse(counts.refused_address);
     }
     void give_back(const std::optional<IpAddress>& address) {
         const std::scoped_lock lock(mutex);
@@ -67,8 +72,7 @@ struct Acceptor::Ceilings {
     const AcceptorOptions options;
     mutable std::mutex mutex;
     std::size_t total = 0;
-    std::uint64_t accepted = 0;
-    std::uint64_t shed = 0;
+    Counts counts;
     std::map<IpAddress, std::size_t> by_address; // no larger than `total`
 };
 
@@ -78,7 +82,10 @@ class Acceptor::Room final : private Listener::Owner {
     Room(Acceptor& acceptor, Loop& loop, std::size_t index)
         : loop(loop), acceptor_(acceptor), last_serial_(std::uint64_t{index} << serial_bits) {}
 
-    ~Room() { loop.cancel_timer(drain_timer_); }
+    ~Room() {
+        loop.cancel_timer(drain_timer_);
+        loop.cancel_timer(watch_timer_);
+    }
 
     Loop& loop;
     std::atomic<std::size_t> load = 0;
@@ -101,6 +108,9 @@ class Acceptor::Room final : private Listener::Owner {
     void accepted(Listener& listener, detail::Descriptor socket) override;
     void refuse(Transport& transport, const PeerInfo& peer, const Service& service);
     void remove(ConnectionId id);
+    void watch();
+    void look();
+    void shed(Entry& entry, std::uint64_t Counts::*count);
     void close_all();
     void check_empty();
 
@@ -111,6 +121,8 @@ class Acceptor::Room final : private Listener::Owner {
     bool draining_ = false;
     bool emptied_ = false;
     TimerId drain_timer_;
+    TimerId watch_timer_;
+    bool watching_ = false;
 };
 
 struct Acceptor::Room::Open {
@@ -165,6 +177,7 @@ struct Acceptor::Room::Entry final : private Connection::Owner {
     const std::shared_ptr<const Service> service;
     const WallTime since;
     std::optional<IpAddress> counted; // against the ceiling of an address
+    std::optional<Instant> gone_by;   // it was told goodbye
     Connection connection;
     std::unique_ptr<base::Dialogue> dialogue; // goes before the connection, which is its Waker
 };
@@ -210,7 +223,7 @@ void Acceptor::Room::take(std::unique_ptr<Transport> transport, PeerInfo peer,
     std::optional<IpAddress> counted;
     if (peer.transport == PeerInfo::Transport::Tcp && !service->proxy_header)
         counted = peer.address;
-    if (draining_ || !acceptor_.ceilings_->take(counted)) {
+    if (draining_ || !acceptor_.ceilings_->take(counted, service->reserved)) {
         --load;
         return refuse(*transport, peer, *service);
     }
@@ -220,6 +233,7 @@ void Acceptor::Room::take(std::unique_ptr<Transport> transport, PeerInfo peer,
     auto& entry = *made;
     entry.counted = counted;
     entries_.emplace(id, std::move(made));
+    watch();
     entry.connection.start(entry.service->implicit_tls ? Connection::Begin::Tls
                                                        : Connection::Begin::Plain,
                            entry.service->proxy_header ? Connection::ProxyHeader::Expected
@@ -240,6 +254,59 @@ void Acceptor::Room::remove(ConnectionId id) {
     if (entries_.erase(id) == 0) return;
     --load;
     check_empty();
+}
+
+// Memory
+
+void Acceptor::Room::watch() {
+    if (std::exchange(watching_, true)) return;
+    watch_timer_ = loop.start_timer(loop.now() + acceptor_.ceilings_->options.watch_time, [this] {
+        watching_ = false;
+        look();
+        if (!entries_.empty()) watch();
+    });
+}
+
+/// Says goodbye to who holds too much, and closes who was told so and stays.
+void Acceptor::Room::look() {
+    const auto& options = acceptor_.ceilings_->options;
+    // Each loop frees its share.
+    auto excess = options.memory ? options.memory->excess() / acceptor_.rooms_.size() : 0;
+    std::vector<std::pair<std::size_t, Entry*>> large;
+    std::vector<ConnectionId> overdue;
+    for (const auto& [id, entry] : entries_) {
+        if (entry->gone_by) {
+            if (loop.now() >= *entry->gone_by) overdue.push_back(id);
+            continue;
+        }
+        const auto memory = entry->connection.memory();
+        if (memory > options.connection_memory_max) shed(*entry, &Counts::ended_too_large);
+        else if (excess > 0 && memory >= options.worth_shedding && !entry->service->reserved)
+            large.emplace_back(memory, entry.get());
+    }
+    std::ranges::sort(large, std::greater{}, &std::pair<std::size_t, Entry*>::first);
+    for (const auto& [memory, entry] : large) {
+        if (excess == 0) break;
+        excess -= std::min<std::uint64_t>(excess, memory);
+        shed(*entry, &Counts::ended_memory);
+    }
+    for (const auto id : overdue) {
+        entries_.at(id)->connection.close("told goodbye and stayed");
+        remove(id);
+    }
+}
+
+void Acceptor::Room::shed(Entry& entry, std::uint64_t Counts::*count) {
+    entry.gone_by = loop.now() + acceptor_.ceilings_->options.goodbye_time;
+    MAILCORE_LOG(acceptor_.log_, Warning, "net.connection.shed",
+                 {{"service", entry.service->name},
+                  {"peer", entry.connection.peer().address.to_string()},
+                  {"memory", entry.connection.memory()}});
+    {
+        const std::scoped_lock lock(acceptor_.ceilings_->mutex);
+        ++(acceptor_.ceilings_->counts.*count);
+    }
+    entry.connection.shut_down(base::ShutdownReason::Shed);
 }
 
 void Acceptor::Room::drain(Instant until) {
@@ -362,14 +429,9 @@ std::size_t Acceptor::connections() const {
     return ceilings_->total;
 }
 
-std::uint64_t Acceptor::shed() const {
+Acceptor::Counts Acceptor::counts() const {
     const std::scoped_lock lock(ceilings_->mutex);
-    return ceilings_->shed;
-}
-
-std::uint64_t Acceptor::accepted() const {
-    const std::scoped_lock lock(ceilings_->mutex);
-    return ceilings_->accepted;
+    return ceilings_->counts;
 }
 
 Task<std::vector<ConnectionFacts>> Acceptor::list() {

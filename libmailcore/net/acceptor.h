@@ -1,6 +1,7 @@
 // All that is accepted: listeners, ceilings, and the connections of every loop until they end.
 #pragma once
 
+#include "libmailcore/base/memory_gate.h"
 #include "libmailcore/base/strong.h"
 #include "libmailcore/base/task.h"
 #include "libmailcore/net/connection.h"
@@ -29,6 +30,9 @@ struct Service {
     bool implicit_tls = false;
     /// Every connection begins with a PROXY header. Only for endpoints that nobody but the proxy can reach.
     bool proxy_header = false;
+    /// Taken above every ceiling too, for who must look what is wrong. Only for endpoints that strangers
+    /// cannot reach.
+    bool reserved = false;
     ConnectionOptions connection;
 };
 
@@ -36,6 +40,17 @@ struct AcceptorOptions {
     std::size_t connections_max = 20'000;
     /// Of one IPv4 address or one IPv6 /64. UNIX sockets, pipes and the addresses of proxies are not counted.
     std::size_t connections_per_address_max = 200;
+    /// Octets of heap of one connection; above, it is told goodbye. The engines have limits of their own, which
+    /// add up to less: this one is for what nobody thought of.
+    std::size_t connection_memory_max = 16 * 1024 * 1024;
+    /// Asked before a connection is taken; while it has an excess, those who hold most are told goodbye (at
+    /// least `worth_shedding` octets each: who is idle stays). Absent: no ceiling. Outlives the acceptor.
+    base::MemoryGate* memory = nullptr;
+    std::size_t worth_shedding = 64 * 1024;
+    /// How often that is looked at, while there are connections.
+    std::chrono::milliseconds watch_time{500};
+    /// How long who was told goodbye may take to leave.
+    std::chrono::milliseconds goodbye_time{5'000};
 };
 
 /// What is known about one connection at one moment.
@@ -83,10 +98,16 @@ class Acceptor {
     void shut_down(ConnectionId connection, base::ShutdownReason reason);
 
     [[nodiscard]] std::size_t connections() const;
-    /// Connections refused because of a ceiling, since the start.
-    [[nodiscard]] std::uint64_t shed() const;
-    /// Accepted since the start.
-    [[nodiscard]] std::uint64_t accepted() const;
+    /// Connections since the start, and those that a ceiling kept out or ended.
+    struct Counts {
+        std::uint64_t accepted = 0;
+        std::uint64_t refused_total = 0;   ///< `connections_max`
+        std::uint64_t refused_address = 0; ///< `connections_per_address_max`
+        std::uint64_t refused_memory = 0;
+        std::uint64_t ended_too_large = 0; ///< `connection_memory_max`
+        std::uint64_t ended_memory = 0;    ///< so that the process stays below its ceiling
+    };
+    [[nodiscard]] Counts counts() const;
     /// All connections, loop by loop.
     Task<std::vector<ConnectionFacts>> list();
 

@@ -77,7 +77,8 @@ void Connection::close(std::string_view reason) {
 
 std::size_t Connection::memory() const {
     return kept_.capacity() + failure_.capacity() + (own_buffer_ ? own_buffer_octets : 0) +
-           (tls_ ? tls_->memory() : 0) + (dialogue_ ? dialogue_->engine().memory() : 0);
+           (tls_ ? tls_->memory() : 0) +
+           (dialogue_ ? dialogue_->engine().memory() + dialogue_->memory() : 0);
 }
 
 void Connection::ready(bool readable, bool writable) {

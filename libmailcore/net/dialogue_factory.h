@@ -18,7 +18,7 @@ class DialogueFactory {
     virtual std::unique_ptr<base::Dialogue> create(base::Scheduler& scheduler, const PeerInfo& peer,
                                                    base::Waker& waker) = 0;
     /// What a client over a ceiling is told before its connection is closed, such as
-    /// "421 4.3.2 too many connections\r\n"; empty: nothing. Not sent under implicit TLS.
+    /// "421 4.3.2 busy; try again later\r\n"; empty: nothing. Not sent under implicit TLS.
     [[nodiscard]] virtual std::string farewell(const PeerInfo&) const { return {}; }
 };
 

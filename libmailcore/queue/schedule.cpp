@@ -140,6 +140,20 @@ std::optional<WallTime> Schedule::next_time(WallTime) const {
     return first;
 }
 
+void Schedule::clock_set_back(WallTime now, std::chrono::seconds wait_max) {
+    for (auto& [name, destination] : destinations_)
+        destination.not_before = std::min(destination.not_before, now + limits_.backoff_max);
+    for (auto& [id, item] : items_) {
+        if (item.at <= now + wait_max) continue;
+        if (auto place = destinations_.find(item.destination);
+            !item.under_way && place != destinations_.end()) {
+            place->second.due.erase(Due{item.at, id.first, id.second});
+            place->second.due.insert(Due{now, id.first, id.second});
+        }
+        item.at = now;
+    }
+}
+
 void Schedule::forgive(const std::string& name) {
     const auto found = destinations_.find(name);
     if (found == destinations_.end()) return;

@@ -70,6 +70,8 @@ struct Config {
     std::chrono::seconds drain_time{30};
     std::uint64_t connections_max = 20'000;
     std::uint64_t connections_per_address_max = 200;
+    std::uint64_t connection_memory_max = 16 * 1024 * 1024;
+    std::uint64_t memory_max = 0;
 
     std::vector<ListenConfig> listen;
     std::vector<CertificateConfig> certificates;

@@ -152,6 +152,14 @@ const std::vector<Key>& keys() {
             "later."),
         key("server", "connections_per_address_max", &Config::connections_per_address_max,
             "Connections at a time from one IPv4 address or one IPv6 /64."),
+        key("server", "connection_memory_max", &Config::connection_memory_max,
+            "Octets of memory that one connection may hold, at least 1048576. It is told goodbye "
+            "above."),
+        key("server", "memory_max", &Config::memory_max,
+            "Octets of anonymous memory of the whole process, at least 67108864. At 80 % of it new "
+            "connections are told to come later, at 88 % new messages, and the connections that "
+            "hold most are ended; at 95 % messages on their way in are refused. 0: three quarters "
+            "of what the control group or the machine has."),
         key("server", "drain_time", &Config::drain_time,
             "How long what is under way may take when the server stops."),
         key("server", "control_socket", &Config::control_socket,
@@ -390,6 +398,10 @@ std::optional<ConfigError> check(const Config& config, const toml::table& table)
         if (!IpNetwork::parse(network))
             return wrong("smtp", "relay_networks",
                          "expected networks like 192.0.2.0/24, not " + network);
+    if (config.connection_memory_max < 1024 * 1024)
+        return wrong("server", "connection_memory_max", "expected 1048576 or more");
+    if (config.memory_max != 0 && config.memory_max < 64 * 1024 * 1024)
+        return wrong("server", "memory_max", "expected 0, or 67108864 or more");
     if (config.recipients_max < 100)
         return wrong("smtp", "recipients_max", "expected 100 or more (RFC 5321)");
     if (config.imap_idle_time < Seconds{1800})

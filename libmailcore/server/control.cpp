@@ -22,6 +22,10 @@ using Json = nlohmann::json;
 constexpr std::size_t request_octets_max = 1024 * 1024;
 constexpr std::chrono::seconds idle_time{600};
 
+std::string text_of(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 /// Lines in, lines out; nothing is read while a request is unanswered.
 class ControlEngine final : public base::Engine {
   public:
@@ -40,12 +44,13 @@ class ControlEngine final : public base::Engine {
             const auto step = reader_.read(octets.substr(taken));
             taken += step.taken;
             if (step.outcome == codec::LineReader::Outcome::NeedMore) continue;
-            if (step.outcome != codec::LineReader::Outcome::Line) {
-                next_ = Next::Abort;
-                break;
+            if (step.outcome == codec::LineReader::Outcome::Line) {
+                request_ = std::string(reader_.line());
+                open_ = true;
+            } else {
+                answer(text_of(Json{{"error", "expected a line of at most 1 MiB, ended by CRLF"},
+                                    {"kind", "rejected"}}));
             }
-            request_ = std::string(reader_.line());
-            open_ = true;
         }
         last_ = now;
         return taken;
@@ -85,10 +90,6 @@ class ControlEngine final : public base::Engine {
     Next next_ = Next::Run;
     Instant last_;
 };
-
-std::string text_of(const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 class ControlDialogue final : public base::Dialogue {
   public:
@@ -136,7 +137,9 @@ class ControlDialogue final : public base::Dialogue {
             co_return text_of(Json{{"text", prometheus_text(target_.metrics())}});
         if (method == "connections") co_return co_await connections();
         if (method == "trace") {
-            auto awaited = trace(request.value("text", ""));
+            if (!request.contains("text") || !request["text"].is_string())
+                co_return fail(ErrorKind::Rejected, "text: expected a text");
+            auto awaited = trace(request["text"].get<std::string>());
             co_return co_await std::move(awaited);
         }
         if (method == "log") {

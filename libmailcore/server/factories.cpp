@@ -7,14 +7,16 @@ LoopParts::LoopParts(net::Loop& a_loop, store::Store& store, accounts::Directory
                      const std::string& hostname, delivery::LocalOptions local_options,
                      delivery::ReportOptions report_options,
                      std::unique_ptr<net::Resolver> a_resolver,
-                     std::function<void(queue::QueueId)> remote, Random& random, Log log)
+                     std::function<void(queue::QueueId)> remote, base::MemoryGate& memory,
+                     Random& random, Log log)
     : loop(a_loop), resolver(std::move(a_resolver)), router(directory),
       reporter(loop, store, router, std::move(report_options), random),
       local(store, reporter, local_options, log),
       intake(loop, store, local, std::move(remote), log),
       services{loop,   store,  directory,     maildrops,
                router, intake, *resolver,     std::make_shared<const filter::Pipeline>(),
-               random, log,    fake_salt_key, hostname} {}
+               random, log,    fake_salt_key, hostname,
+               &memory} {}
 
 namespace {
 
@@ -50,10 +52,10 @@ class Factory final : public net::DialogueFactory {
     std::string farewell(const PeerInfo&) const override {
         switch (kind_) {
         case ServiceKind::Imap:
-        case ServiceKind::Imaps: return "* BYE [UNAVAILABLE] too many connections\r\n";
+        case ServiceKind::Imaps: return "* BYE [UNAVAILABLE] busy; try again later\r\n";
         case ServiceKind::Pop3:
-        case ServiceKind::Pop3s: return "-ERR [SYS/TEMP] too many connections\r\n";
-        default: return "421 4.3.2 too many connections\r\n";
+        case ServiceKind::Pop3s: return "-ERR [SYS/TEMP] busy; try again later\r\n";
+        default: return "421 4.3.2 busy; try again later\r\n";
         }
     }
 

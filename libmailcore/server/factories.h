@@ -25,7 +25,8 @@ struct LoopParts {
               session::MaildropLocks& maildrops, const Secret& fake_salt_key,
               const std::string& hostname, delivery::LocalOptions local_options,
               delivery::ReportOptions report_options, std::unique_ptr<net::Resolver> a_resolver,
-              std::function<void(queue::QueueId)> remote, Random& random, Log log);
+              std::function<void(queue::QueueId)> remote, base::MemoryGate& memory, Random& random,
+              Log log);
 
     net::Loop& loop;
     std::unique_ptr<net::Resolver> resolver;

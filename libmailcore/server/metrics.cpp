@@ -1,9 +1,5 @@
 #include "libmailcore/server/metrics.h"
 
-#include "libmailcore/codec/ascii.h"
-#include "libmailcore/codec/number.h"
-
-#include <cstdio>
 #include <fmt/format.h>
 #include <iterator>
 
@@ -28,25 +24,6 @@ std::vector<Metric> CountingSink::metrics() const {
         out.push_back({"mailcore_events_total{event=\"" + id + "\"}", "Events by their name.",
                        static_cast<double>(count), true});
     return out;
-}
-
-ProcessMemory process_memory() {
-    ProcessMemory memory;
-    std::FILE* file = std::fopen("/proc/self/status", "re");
-    if (!file) return memory;
-    char line[256];
-    while (std::fgets(line, sizeof line, file)) {
-        std::string_view text(line);
-        const auto take = [&](std::string_view name, std::uint64_t& into) {
-            if (!text.starts_with(name)) return;
-            auto rest = codec::trim(text.substr(name.size()));
-            into = codec::take_number<std::uint64_t>(rest).value_or(0) * 1024;
-        };
-        take("RssAnon:", memory.anonymous);
-        take("VmRSS:", memory.resident);
-    }
-    std::fclose(file);
-    return memory;
 }
 
 std::string prometheus_text(const std::vector<Metric>& metrics) {

@@ -1,4 +1,4 @@
-// Numbers made of events, of the process, and their text for Prometheus.
+// Numbers made of events, and their text for Prometheus.
 #pragma once
 
 #include "libmailcore/base/log.h"
@@ -25,12 +25,5 @@ class CountingSink final : public base::LogSink {
     std::map<std::string, std::uint64_t, std::less<>>
         counts_; // as many as there are kinds of events
 };
-
-struct ProcessMemory {
-    std::uint64_t anonymous = 0; ///< octets
-    std::uint64_t resident = 0;
-};
-/// Of this process, as the kernel tells.
-[[nodiscard]] ProcessMemory process_memory();
 
 } // namespace mailcore::server

@@ -10,6 +10,7 @@
 #include "libmailcore/server/control.h"
 #include "libmailcore/server/factories.h"
 #include "libmailcore/server/metrics.h"
+#include "libmailcore/server/process_memory.h"
 #include "libmailcore/store/journal_store.h"
 #include "libmailcore/store/memory_store.h"
 
@@ -171,7 +172,9 @@ tls::Alpn alpn(ServiceKind kind) {
 struct Server::Impl final : ControlTarget {
     Impl(Config a_config, Parts a_parts)
         : config(std::move(a_config)), parts(std::move(a_parts)), counting(parts.log),
-          log(counting, level(config.log_level)) {}
+          log(counting, level(config.log_level)),
+          memory({.octets_max = config.memory_max > 0 ? config.memory_max : default_memory_max()},
+                 clock, meter) {}
 
     static base::LogLevel level(std::string_view name) {
         if (name == "debug") return base::LogLevel::Debug;
@@ -215,6 +218,8 @@ struct Server::Impl final : ControlTarget {
     Log log;
     base::SystemRandom random;
     base::SystemClock clock;
+    ProcessMeter meter;
+    base::MemoryGate memory;
     base::PosixFileSystem files;
     std::shared_ptr<tls::TicketKeys> ticket_keys;
     std::vector<std::pair<ListenConfig, net::ListeningSocket>> sockets; // until `start`
@@ -333,7 +338,7 @@ Result<void> Server::Impl::start() {
         auto to_courier = [this](queue::QueueId id) { queue_changed(id, false); };
         loop_parts.push_back(std::make_unique<LoopParts>(
             *loop, *the_store, *the_directory, maildrops, fake_salt_key, config.hostname, local,
-            report, std::move(resolver), std::move(to_courier), random, log));
+            report, std::move(resolver), std::move(to_courier), memory, random, log));
         parts_by_loop[loop] = loop_parts.back().get();
     }
     current.set(service_options(config, loop_parts.front()->services, tls_server != nullptr));
@@ -362,6 +367,8 @@ Result<void> Server::Impl::start() {
     net::AcceptorOptions ceilings;
     ceilings.connections_max = config.connections_max;
     ceilings.connections_per_address_max = config.connections_per_address_max;
+    ceilings.connection_memory_max = config.connection_memory_max;
+    ceilings.memory = &memory;
     acceptor = std::make_unique<net::Acceptor>(loops->all(), ceilings, log);
     for (auto& [listen, socket] : sockets) {
         auto service = std::make_shared<net::Service>();
@@ -381,6 +388,7 @@ Result<void> Server::Impl::start() {
     if (control_socket) {
         auto service = std::make_shared<net::Service>();
         service->name = "control";
+        service->reserved = true;
         service->factory = make_control_factory(*this, log);
         acceptor->listen(std::move(*control_socket), std::move(service));
         control_socket.reset();
@@ -468,6 +476,8 @@ Result<std::vector<std::string>> Server::Impl::reload(Config next) {
     keep(&Config::hostname, "server.hostname");
     keep(&Config::connections_max, "server.connections_max");
     keep(&Config::connections_per_address_max, "server.connections_per_address_max");
+    keep(&Config::connection_memory_max, "server.connection_memory_max");
+    keep(&Config::memory_max, "server.memory_max");
     keep(&Config::dns_servers, "dns.servers");
     if (credentials && !tls_server)
         unchanged.push_back("the first [[certificate]] is used with the next start");
@@ -516,10 +526,27 @@ std::vector<Metric> Server::Impl::metrics() {
     };
     gauge("connections", "Connections that are open.",
           static_cast<double>(acceptor->connections()));
+    const auto connections = acceptor->counts();
     counter("connections_accepted_total", "Connections taken.",
-            static_cast<double>(acceptor->accepted()));
-    counter("connections_shed_total", "Connections refused because of a ceiling.",
-            static_cast<double>(acceptor->shed()));
+            static_cast<double>(connections.accepted));
+    const auto by_ceiling = [&](std::string name, std::string help,
+                                std::initializer_list<std::pair<const char*, std::uint64_t>> all) {
+        for (const auto& [ceiling, value] : all)
+            counter(fmt::format("{}{{ceiling=\"{}\"}}", name, ceiling), help,
+                    static_cast<double>(value));
+    };
+    using Admission = base::MemoryGate::Admission;
+    by_ceiling("connections_refused_total", "Connections refused because of a ceiling.",
+               {{"connections_max", connections.refused_total},
+                {"connections_per_address_max", connections.refused_address},
+                {"memory_max", connections.refused_memory}});
+    by_ceiling("connections_shed_total", "Connections ended because of a ceiling.",
+               {{"connection_memory_max", connections.ended_too_large},
+                {"memory_max", connections.ended_memory}});
+    counter("messages_refused_total", "Messages not begun for want of memory.",
+            static_cast<double>(memory.refused(Admission::Message)));
+    counter("messages_broken_off_total", "Times a message on its way in was refused for want of memory.",
+            static_cast<double>(memory.refused(Admission::Octets)));
     gauge("store_writable", "1 as long as the store takes writes.", status.writable ? 1 : 0);
     gauge("store_free_octets", "Free octets of the disk below the store.",
           static_cast<double>(status.free_octets));
@@ -535,11 +562,13 @@ std::vector<Metric> Server::Impl::metrics() {
     counter("store_syncs_total", "Disk flushes.", static_cast<double>(status.syncs));
     gauge("logins_cached", "Logins remembered.",
           static_cast<double>(the_directory->cached_logins()));
-    const auto memory = process_memory();
+    const auto process = process_memory();
+    gauge("memory_max_octets", "Anonymous memory before which mail and connections are refused.",
+          static_cast<double>(memory.octets_max()));
     gauge("memory_anonymous_octets", "Anonymous memory of the process.",
-          static_cast<double>(memory.anonymous));
+          static_cast<double>(process.anonymous));
     gauge("memory_resident_octets", "Resident memory of the process, mapped files included.",
-          static_cast<double>(memory.resident));
+          static_cast<double>(process.resident));
     return out;
 }
 

@@ -40,6 +40,7 @@ class ImapSession final : public base::Dialogue {
     void drain() override;
     void closed() override;
     [[nodiscard]] bool finished() const override { return scope_.empty(); }
+    [[nodiscard]] std::size_t memory() const override;
 
   private:
     using Id = imap::CommandId;

@@ -3,6 +3,7 @@
 
 #include "libmailcore/accounts/directory.h"
 #include "libmailcore/base/log.h"
+#include "libmailcore/base/memory_gate.h"
 #include "libmailcore/base/peer.h"
 #include "libmailcore/base/random.h"
 #include "libmailcore/base/scheduler.h"
@@ -62,6 +63,12 @@ struct Services {
     /// (sasl::ServerOptions).
     Secret fake_salt_key;
     std::string hostname;
+    /// Asked before a message is let in. Absent: there is always room.
+    base::MemoryGate* memory = nullptr;
+
+    [[nodiscard]] bool has_memory_for(base::MemoryGate::Admission what) const {
+        return !memory || memory->admits(what);
+    }
 };
 
 /// How a service lets people log in. Immutable.

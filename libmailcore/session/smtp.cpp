@@ -154,6 +154,12 @@ Task<void> SmtpSession::look_up_peer() {
     if (names && !names->empty()) peer_name_ = names->front().to_string();
 }
 
+std::size_t SmtpSession::memory() const {
+    if (!transaction_) return 0;
+    return sizeof(Transaction) + transaction_->context.header.capacity() +
+           (transaction_->writer ? transaction_->writer->memory() : 0);
+}
+
 // Who is there
 
 Task<void> SmtpSession::connected(smtp::Connected event) {
@@ -236,6 +242,10 @@ bool SmtpSession::may_relay() const {
 // The envelope
 
 Task<void> SmtpSession::mail(smtp::Mail event) {
+    if (!services_.has_memory_for(base::MemoryGate::Admission::Message)) {
+        engine_.reply(event.id, reply(452, "4.3.1", "short of memory; try again later"));
+        co_return;
+    }
     transaction_.emplace();
     auto& context = transaction_->context;
     context.peer = peer_;
@@ -396,6 +406,12 @@ Task<void> SmtpSession::headers(smtp::Headers event) {
 Task<void> SmtpSession::take(std::string octets) {
     auto& transaction = *transaction_;
     if (!transaction.failure.empty()) co_return;
+    if (!services_.has_memory_for(base::MemoryGate::Admission::Octets)) {
+        transaction.failure = "short of memory";
+        transaction.writer.reset();
+        transaction.parser.reset();
+        co_return;
+    }
     transaction.parser->feed(octets);
     auto taken = co_await transaction.writer->append(octets);
     if (!taken) transaction.failure = taken.error().detail;

@@ -50,6 +50,7 @@ class SmtpSession final : public base::Dialogue {
     void drain() override;
     void closed() override { scope_.cancel(); }
     [[nodiscard]] bool finished() const override { return scope_.empty(); }
+    [[nodiscard]] std::size_t memory() const override;
 
   private:
     /// A RCPT that was accepted, with where it leads.

@@ -44,6 +44,7 @@ class MemoryBlobWriter final : public BlobWriter {
         co_return blob;
     }
     [[nodiscard]] std::uint64_t size() const override { return octets_.size(); }
+    [[nodiscard]] std::size_t memory() const override { return sizeof *this + octets_.capacity(); }
 
   private:
     const Store& store_;

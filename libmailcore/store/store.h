@@ -40,6 +40,8 @@ class BlobWriter {
     /// No more comes. The octets are durable once a transaction that names the blob has committed.
     virtual Task<Result<NewBlobRef>> finish() = 0;
     [[nodiscard]] virtual std::uint64_t size() const = 0;
+    /// Octets of heap that it holds.
+    [[nodiscard]] virtual std::size_t memory() const = 0;
 };
 
 /// What a subscriber is told: something of `account` changed, up to `modseq`, in these mailboxes.

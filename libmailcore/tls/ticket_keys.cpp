@@ -30,8 +30,9 @@ TicketKeys::Pair TicketKeys::at(WallTime now) {
     if (pair_.generation == 0) {
         pair_ = {.current = make_key(), .previous = make_key(), .generation = 1};
         since_ = now;
-    } else if (now - since_ >= period_) {
-        // After a long silence the old key is older than a ticket may be.
+    } else if (now - since_ >= period_ || since_ - now >= period_) {
+        // A clock that was set back must not keep a key in use until the old time comes again; and
+        // after a long silence the old key is older than a ticket may be.
         pair_.previous = now - since_ < 2 * period_ ? pair_.current : make_key();
         pair_.current = make_key();
         ++pair_.generation;

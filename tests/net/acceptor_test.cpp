@@ -44,6 +44,14 @@ void raise_descriptor_limit() {
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// Memory as a test says it is.
+struct SetMemory final : base::MemoryMeter {
+    std::uint64_t used() override { return shed && shed() ? 0 : octets.load(); }
+    void give_back() override {}
+    std::atomic<std::uint64_t> octets = 0;
+    std::function<bool()> shed; // all is well once it says so; empty: never
+};
+
 /// A folder of its own that goes with the test.
 struct Folder {
     std::string path = "/tmp/mailcore-net-XXXXXX";
@@ -166,7 +174,7 @@ TEST_CASE("connections are spread over the loops, listed, and told to go") {
         }
     }
     CHECK(told == 1);
-    CHECK(server.acceptor->accepted() == 10);
+    CHECK(server.acceptor->counts().accepted == 10);
 }
 
 TEST_CASE("above a ceiling a client is told so and closed; the others are served") {
@@ -182,7 +190,7 @@ TEST_CASE("above a ceiling a client is told so and closed; the others are served
     Peer fourth(port);
     CHECK(fourth.line() == "too many");
     CHECK(fourth.line() == "<end>");
-    CHECK(server.acceptor->shed() == 1);
+    CHECK(server.acceptor->counts().refused_address == 1);
     CHECK(peers[0].send("still here\n"));
     CHECK(peers[0].line() == "still here");
     peers.pop_back();
@@ -197,6 +205,92 @@ TEST_CASE("above a ceiling a client is told so and closed; the others are served
     Peer in(small_port);
     CHECK(in.line() == "hello");
     CHECK(Peer(small_port).line() == "too many");
+}
+
+TEST_CASE("short of memory, clients are told to come later, and who is idle or administers stays") {
+    SetMemory memory;
+    base::MemoryGate gate({.octets_max = 1'000'000, .interval = 0ms}, system_clock, memory);
+    AcceptorOptions options;
+    options.memory = &gate;
+    EchoServer server(options);
+    const auto port = server.listen();
+    Peer idle(port);
+    CHECK(idle.line() == "hello");
+    memory.octets = 810'000;
+    Peer refused(port);
+    CHECK(refused.line() == "too many");
+    CHECK(refused.line() == "<end>");
+    CHECK(server.acceptor->counts().refused_memory == 1);
+    auto control = std::make_shared<net::Service>();
+    control->name = "control";
+    control->factory = server.factory;
+    control->reserved = true;
+    const auto control_port =
+        server.acceptor->listen(TcpEndpoint{*IpAddress::parse("127.0.0.1"), 0}, control)
+            ->bound.local_port;
+    Peer administrator(control_port);
+    CHECK(administrator.line() == "hello");
+    memory.octets = 2'000'000;
+    CHECK(idle.send("still here\n"));
+    CHECK(idle.line() == "still here");
+    memory.octets = 500'000;
+    Peer later(port);
+    CHECK(later.line() == "hello");
+}
+
+TEST_CASE("short of memory, those who hold most go first, and no more of them than must") {
+    SetMemory memory;
+    base::MemoryGate gate({.octets_max = 1'000'000, .interval = 0ms}, system_clock, memory);
+    AcceptorOptions options;
+    options.memory = &gate;
+    options.worth_shedding = 10'000;
+    options.watch_time = 5ms;
+    EchoServer server(options, 1);
+    server.service->connection.linger_time = 50ms;
+    const auto port = server.listen();
+    std::vector<Peer> peers;
+    for (const std::size_t half_line : {0, 100'000, 300'000, 200'000}) {
+        auto& peer = peers.emplace_back(port);
+        CHECK(peer.line() == "hello");
+        CHECK(peer.send(std::string(half_line, 'x')));
+    }
+    const auto held = [&] {
+        std::uint64_t octets = 0;
+        const auto facts = run_on<std::vector<ConnectionFacts>>(
+            (*server.loops)[0], [&] { return server.acceptor->list(); });
+        for (const auto& each : *facts) octets += each.memory;
+        return octets;
+    };
+    REQUIRE(server.until([&] { return held() >= 600'000; }));
+    memory.shed = [&] { return server.acceptor->counts().ended_memory >= 1; };
+    memory.octets = 1'100'000; // 220,000 too many: the largest alone makes good
+    CHECK(peers[2].line().ends_with("going down"));
+    CHECK(server.acceptor->counts().ended_memory == 1);
+    for (const std::size_t stays : {0, 1, 3}) {
+        CHECK(peers[stays].send("\n"));
+        CHECK(peers[stays].line().find_first_not_of('x') == std::string::npos);
+    }
+}
+
+TEST_CASE("a connection that holds more than one may is told goodbye, and closed if it stays") {
+    AcceptorOptions options;
+    options.connection_memory_max = 50'000;
+    options.watch_time = 5ms;
+    options.goodbye_time = 50ms;
+    EchoServer server(options);
+    server.service->connection.linger_time = 60'000ms;
+    const auto port = server.listen();
+    Peer small(port);
+    Peer large(port);
+    CHECK(small.line() == "hello");
+    CHECK(large.line() == "hello");
+    CHECK(small.send(std::string(10'000, 'x')));
+    CHECK(large.send(std::string(60'000, 'x')));
+    CHECK(large.line() == "going down");
+    CHECK(server.until([&] { return server.acceptor->connections() == 1; }));
+    CHECK(server.acceptor->counts().ended_too_large == 1);
+    CHECK(small.send("\n"));
+    CHECK(small.line() == std::string(10'000, 'x'));
 }
 
 TEST_CASE("behind a proxy the ceiling is the client's, not the proxy's") {

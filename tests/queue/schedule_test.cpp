@@ -96,6 +96,40 @@ TEST_CASE("an unreachable destination is left alone, longer each time, and then 
     CHECK(schedule.next(now));
 }
 
+TEST_CASE("a clock that is set back keeps nothing waiting for a time that was not true") {
+    queue::ScheduleLimits limits;
+    limits.backoff_first = 60s;
+    limits.backoff_max = 200s;
+    Schedule schedule(limits);
+    const auto wrong = noon + 24h * 365;
+    schedule.add(due(1, 0, wrong), "down.example", "jo");
+    const auto begin = schedule.next(wrong);
+    REQUIRE(begin);
+    schedule.add(due(2, 0, wrong + 3h), "a.example", "jo");
+    schedule.add(due(3, 0, noon + 1h), "b.example", "jo");
+    schedule.done(begin->job);
+    schedule.add(due(1, 0, wrong + 1min), "down.example", "jo");
+    schedule.connection_closed("down.example", false, wrong);
+
+    schedule.clock_set_back(noon, 5h);
+    CHECK(schedule.next(noon)->destination == "a.example");
+    CHECK_FALSE(schedule.next(noon));                  // down is backed off, b's time is to come
+    CHECK(schedule.next_time(noon) == noon + 200s);
+    CHECK(schedule.next(noon + 200s)->destination == "down.example");
+    CHECK_FALSE(schedule.next(noon + 1h - 1s));
+    CHECK(schedule.next(noon + 1h)->destination == "b.example");
+    CHECK(schedule.waiting() == 3);
+    for (std::uint64_t id : {1, 2, 3}) schedule.done({QueueId{id}, {0}});
+    CHECK(schedule.waiting() == 0);
+}
+
+TEST_CASE("a clock that is set forward makes due what was to wait, and loses nothing") {
+    Schedule schedule({});
+    for (std::uint64_t id = 1; id <= 3; ++id) schedule.add(due(id, 0, noon + 1h * id), "a.example", "jo");
+    for (int i = 0; i < 3; ++i) CHECK(schedule.next(noon + 24h * 3650));
+    CHECK_FALSE(schedule.next(noon + 24h * 3650));
+}
+
 TEST_CASE("a sender with a thousand messages does not keep one with a single message waiting") {
     queue::ScheduleLimits limits;
     limits.destination_connections_max = 1;

@@ -54,6 +54,10 @@ TEST_CASE("a mistake is named with its line, its column and what was expected") 
          "f:3:1: listen: expected port = 0 to 65535"},
         {"certificate", "[server]\nhostname=\"x\"\n[[certificate]]\nfile=\"a\"\n",
          "f:3:1: certificate: expected file and key"},
+        {"memory", "[server]\nhostname=\"x\"\nmemory_max = 1000\n",
+         "f:3:14: server.memory_max: expected 0, or 67108864 or more"},
+        {"connection memory", "[server]\nhostname=\"x\"\nconnection_memory_max = 0\n",
+         "f:3:25: server.connection_memory_max: expected 1048576 or more"},
         {"idle", "[server]\nhostname=\"x\"\n[imap]\nidle_time = 60\n",
          "f:4:13: imap.idle_time: expected 1800 or more"},
     };

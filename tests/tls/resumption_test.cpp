@@ -133,7 +133,7 @@ TEST_CASE("ticket keys change by the clock and remember one before") {
     tls::TicketKeys keys(random, std::chrono::hours(1));
     const auto first = keys.at(noon);
     CHECK(keys.at(noon + std::chrono::minutes(59)).generation == first.generation);
-    CHECK(keys.at(noon - std::chrono::hours(5)).generation == first.generation);
+    CHECK(keys.at(noon - std::chrono::minutes(59)).generation == first.generation);
     const auto second = keys.at(noon + std::chrono::minutes(60));
     CHECK(second.generation == first.generation + 1);
     CHECK(second.previous.octets == first.current.octets);
@@ -141,4 +141,8 @@ TEST_CASE("ticket keys change by the clock and remember one before") {
     const auto third = keys.at(noon + std::chrono::hours(50));
     CHECK(third.previous.octets != second.current.octets);
     CHECK(keys.lifetime() == std::chrono::hours(2));
+    // A clock that is set back far: the key does not stay until the old time comes again.
+    const auto back = keys.at(noon - std::chrono::hours(50));
+    CHECK(back.current.octets != third.current.octets);
+    CHECK(keys.at(noon - std::chrono::hours(49)).current.octets != back.current.octets);
 }

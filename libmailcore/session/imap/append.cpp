@@ -42,6 +42,11 @@ TxnTask<Result<store::Filed>> file(WriteTransaction& txn, store::Access access,
 
 } // namespace
 
+std::size_t ImapSession::memory() const {
+    if (!appending_) return 0;
+    return sizeof *appending_ + appending_->writer->memory();
+}
+
 Task<void> ImapSession::run(Id id, imap::command::Append command) {
     const auto path = command.mailbox.utf8;
     auto target_awaited = services_.store.read(
@@ -70,6 +75,14 @@ Task<void> ImapSession::run(Id id, imap::command::Append command) {
         }
         co_return;
     }
+    if (!services_.has_memory_for(base::MemoryGate::Admission::Message)) {
+        {
+            auto awaited =
+                finish(id, imap::no("Short of memory; try again later", imap::Code::Limit));
+            co_await std::move(awaited);
+        }
+        co_return;
+    }
     appending_ = std::make_shared<Appending>();
     appending_->id = id;
     appending_->mailbox = ref(target->mailbox.id);
@@ -79,6 +92,15 @@ Task<void> ImapSession::run(Id id, imap::command::Append command) {
 }
 
 Task<void> ImapSession::take_chunk(std::shared_ptr<Appending> appending, imap::BodyChunk chunk) {
+    if (!services_.has_memory_for(base::MemoryGate::Admission::Octets)) {
+        if (appending_ == appending) appending_.reset();
+        {
+            auto awaited =
+                finish(chunk.id, imap::no("Short of memory; try again later", imap::Code::Limit));
+            co_await std::move(awaited);
+        }
+        co_return;
+    }
     appending->parser.feed(chunk.octets);
     auto taken = co_await appending->writer->append(chunk.octets);
     if (taken) {
