@@ -17,7 +17,7 @@ namespace mailcore::delivery {
 /// and a piece of it. Loop thread only.
 class SevenBitBody {
   public:
-    /// Failed: 5.6.2, 5.6.3 or 5.6.9 (RFC 3463 §3.7, RFC 6531 §4.3) where the message must not
+    /// Failed: 5.6.2, 5.6.3 or 5.6.9 (RFC 3463 §3.7, RFC 6531 §4.2) where the message must not
     /// or cannot be converted; Deferred: it cannot be read. `message` must outlive the body.
     [[nodiscard]] static Task<std::expected<std::unique_ptr<SevenBitBody>, Outcome>>
     open(store::Store& store, const queue::Message& message);
