@@ -1,10 +1,13 @@
-// A directory in a store in memory, under virtual time, with cheap hashes.
+// A directory in a store, in memory where nothing else is asked for, under virtual time, with cheap
+// hashes.
 #pragma once
 
 #include "libmailcore/accounts/store_directory.h"
 #include "libmailcore/store/memory_store.h"
 #include "tests/sim/virtual_scheduler.h"
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -13,9 +16,19 @@ namespace mailcore::test {
 
 class People {
   public:
-    explicit People(accounts::StoreDirectoryOptions options = cheap())
-        : store_(scheduler_), directory_(store_, random_, std::move(options)) {
-        domain = make_domain("example.test");
+    /// Opens a store, a new one or one that these people are in already.
+    using OpenStore =
+        std::function<std::unique_ptr<store::Store>(sim::VirtualScheduler&, base::Random&)>;
+    static std::unique_ptr<store::Store> in_memory(sim::VirtualScheduler& scheduler,
+                                                   base::Random&) {
+        return std::make_unique<store::MemoryStore>(scheduler);
+    }
+
+    explicit People(accounts::StoreDirectoryOptions options = cheap(),
+                    const OpenStore& open = in_memory)
+        : store_(open(scheduler_, random_)), directory_(*store_, random_, std::move(options)) {
+        const auto made = add_domain("example.test");
+        if (made) domain = *made;
     }
     static accounts::StoreDirectoryOptions cheap() {
         accounts::StoreDirectoryOptions options;
@@ -39,19 +52,20 @@ class People {
     }
     template <class Function>
     auto write(Function function) {
-        return run(store_.write(std::move(function)));
+        return run(store_->write(std::move(function)));
     }
     template <class Function>
     auto read(Function function) {
-        return run(store_.read(std::move(function)));
+        return run(store_->read(std::move(function)));
     }
 
-    accounts::DomainId make_domain(const std::string& name) {
+    Result<accounts::DomainId> add_domain(const std::string& name) {
         accounts::Domain row;
         row.name = name;
-        return write([row](store::WriteTransaction& txn) { return accounts::add_domain(txn, row); })
-            .value();
+        return write(
+            [row](store::WriteTransaction& txn) { return accounts::add_domain(txn, row); });
     }
+    accounts::DomainId make_domain(const std::string& name) { return add_domain(name).value(); }
     accounts::AccountId make_account(const std::string& address, const std::string& password = {},
                                      std::vector<std::string> more = {}) {
         accounts::Account row;
@@ -92,8 +106,8 @@ class People {
 
     sim::VirtualScheduler& scheduler() { return scheduler_; }
     accounts::StoreDirectory& directory() { return directory_; }
-    store::Store& store() { return store_; }
-    accounts::DomainId domain;
+    store::Store& store() { return *store_; }
+    accounts::DomainId domain; ///< example.test
 
   private:
     template <class T>
@@ -103,7 +117,7 @@ class People {
     }
     sim::VirtualScheduler scheduler_;
     base::SystemRandom random_;
-    store::MemoryStore store_;
+    std::unique_ptr<store::Store> store_;
     accounts::StoreDirectory directory_;
 };
 
