@@ -187,6 +187,7 @@ void SevenBitWriter::write_header(const Stretch& stretch, std::string& into) con
     const auto label =
         std::string(encoding_field) + ": " + std::string(to_string(*stretch.encoding)) + "\r\n";
     const std::string_view header = header_;
+    std::string out;
     bool labelled = false;
     bool has_type = false;
     bool has_version = false;
@@ -196,19 +197,20 @@ void SevenBitWriter::write_header(const Stretch& stretch, std::string& into) con
         has_type = has_type || field->is("Content-Type");
         has_version = has_version || field->is("MIME-Version");
         if (!field->is(encoding_field)) continue;
-        into += header.substr(copied, field->offset - copied);
-        if (!std::exchange(labelled, true)) into += label;
+        out += header.substr(copied, field->offset - copied);
+        if (!std::exchange(labelled, true)) out += label;
         copied = field->offset + field->octets;
     }
     const auto fields = header.size() - stretch.separator_octets;
-    into += header.substr(copied, fields - copied);
-    if (fields > 0 && header[fields - 1] != '\n') into += "\r\n";
-    if (stretch.is_message && !has_version) into += "MIME-Version: 1.0\r\n";
+    out += header.substr(copied, fields - copied);
+    if (!out.empty() && out.back() != '\n') out += "\r\n";
+    if (stretch.is_message && !has_version) out += "MIME-Version: 1.0\r\n";
     if (!has_type && stretch.is_text && *stretch.encoding != Encoding::Bit7)
-        into += "Content-Type: text/plain; charset=unknown-8bit\r\n";
-    if (!labelled) into += label;
+        out += "Content-Type: text/plain; charset=unknown-8bit\r\n";
+    if (!labelled) out += label;
     // The body begins with a line that is no field only as long as nothing is done to it.
-    into += stretch.separator_octets > 0 ? header.substr(fields) : "\r\n";
+    out += stretch.separator_octets > 0 ? header.substr(fields) : "\r\n";
+    into += out;
 }
 
 } // namespace mailcore::mime

@@ -72,6 +72,8 @@ TEST_CASE("a message of 8 bits becomes one of 7, and nothing else of it changes"
          "Content-Transfer-Encoding: 7bit\n\npr**\n--b\n\nplain\n--b\n"
          "Content-Type: text/plain; charset=utf-8\n"
          "Content-Transfer-Encoding: quoted-printable\n\n=C3=BC\n--b--\nep**\n"},
+        {"a header that is cut off", "A: b\nContent-Transfer-Encoding: 8bit",
+         "A: b\nContent-Transfer-Encoding: 7bit\nMIME-Version: 1.0\n\n"},
         {"a part without header",
          "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n"
          "--b\n\n\xc3\xbc\n--b--\n",
