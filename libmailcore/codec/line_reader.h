@@ -32,6 +32,9 @@ class LineReader {
     /// Octets swallowed of a line that has become too long; lets the owner give up on an endless
     /// one.
     [[nodiscard]] std::uint64_t swallowed() const { return swallowed_; }
+    /// Octets of the line that has no end yet, kept or swallowed. Not between a line's outcome and
+    /// the next `read`.
+    [[nodiscard]] std::uint64_t unfinished_octets() const { return swallowed_ + pending_.size(); }
     /// True between lines: nothing of the next one has come.
     [[nodiscard]] bool between() const { return pending_.empty() && swallowed_ == 0 && !cr_; }
     /// Forgets what was read of an unfinished line (TLS starts: RFC 3207 §4.2).

@@ -26,12 +26,14 @@ void append_hex(char c, std::string& into) {
 } // namespace
 
 void QuotedPrintableEncoder::literal(char c, std::string& into) {
-    if (column_ + 1 > line_characters - 1) {
+    const bool cut = column_ + 1 > line_characters - 1;
+    if (cut) {
         into += "=\r\n";
         column_ = 0;
     }
-    // An "F" is enough to hide "From ", and rare enough at a line's start.
-    if (column_ == 0 && (c == '.' || c == 'F')) return encoded(c, into);
+    // An "F" is enough to hide "From ", and rare enough at a line's start. What no line of the
+    // content begins with must not look like a delimiter (RFC 2046 §5.1.1).
+    if (column_ == 0 && (c == '.' || c == 'F' || (cut && c == '-'))) return encoded(c, into);
     into += c;
     ++column_;
 }

@@ -2,6 +2,7 @@
 
 #include "libmailcore/codec/ascii.h"
 #include "libmailcore/codec/number.h"
+#include "libmailcore/delivery/seven_bit_body.h"
 #include "libmailcore/sasl/client.h"
 
 #include <algorithm>
@@ -122,18 +123,36 @@ class SmtpConnection final : public RemoteConnection {
             co_return outcomes;
         }
         auto& client = dialogue_->client();
+        std::unique_ptr<SevenBitBody> converted; // absent: the message goes as it is
+        auto size = message.size;
+        if (message.eight_bit && !client.capabilities().eight_bit_mime &&
+            !envelope->parameters.smtp_utf8) {
+            auto opened = co_await SevenBitBody::open(store_, message);
+            if (!opened) {
+                opened.error().remote_host = host_;
+                outcomes.assign(recipients.size(), opened.error());
+                co_return outcomes;
+            }
+            converted = std::move(*opened);
+            size = converted->size();
+            envelope->parameters.size = size;
+            envelope->parameters.body.reset();
+        }
         const auto id = client.send(std::move(*envelope));
         connection_->wake();
         std::uint64_t sent = 0;
         while (true) {
             auto event = co_await dialogue_->next();
             if (const auto* need = std::get_if<smtp::NeedBody>(&event)) {
-                auto octets = co_await store::read_octets(store_, message.pieces, sent, need->room);
-                if (!octets || (octets->empty() && sent < message.size)) {
+                auto reading =
+                    converted ? converted->read(need->room)
+                              : store::read_octets(store_, message.pieces, sent, need->room);
+                auto octets = co_await std::move(reading);
+                if (!octets || (octets->empty() && sent < size)) {
                     client.body_failed(id);
                 } else {
                     sent += octets->size();
-                    client.body(id, *octets, sent >= message.size);
+                    client.body(id, *octets, sent >= size);
                 }
                 connection_->wake();
             } else if (const auto* done = std::get_if<smtp::TransactionDone>(&event)) {

@@ -40,6 +40,8 @@ Task<Result<Routing>> Router::route(std::string text) {
         routing.kind = Routing::Kind::Known;
     else if (!expansion.disabled.empty())
         routing.kind = Routing::Kind::Disabled;
+    else if (expansion.unknown.empty())
+        routing.kind = Routing::Kind::Broken; // aliases that lead to nothing but themselves
     else
         routing.kind = Routing::Kind::Unknown;
     co_return routing;

@@ -10,25 +10,31 @@ namespace mailcore::smtp {
 
 namespace {
 
-/// What is said about a text that must not be; one fault is named, in this order.
-std::optional<Reply> fault_reply(const detail::BodyFaults& faults, bool nul_allowed) {
-    const auto reply = [](std::string text) {
-        return Reply{550, EnhancedStatus{5, 6, 0},
-                     std::move(text) + " in the message (RFC 5321 section 2.3.8)"};
-    };
-    if (faults.bare_lf) return reply("Bare LF");
-    if (faults.bare_cr) return reply("Bare CR");
-    if (faults.nul && !nul_allowed) return reply("NUL");
-    if (faults.line_too_long)
-        return Reply{550, EnhancedStatus{5, 6, 0}, "A line of the message is too long"};
-    return std::nullopt;
-}
-
 Reply too_large() { // RFC 1870 §6.3
     return {552, EnhancedStatus{5, 3, 4}, "Message size exceeds fixed maximum message size"};
 }
 
+Reply fault_reply(detail::BodyFault fault) {
+    const auto reply = [](std::string text) {
+        return Reply{550, EnhancedStatus{5, 6, 0}, std::move(text)};
+    };
+    switch (fault) {
+    case detail::BodyFault::BareLf:
+        return reply("Bare LF in the message (RFC 5321 section 2.3.8)");
+    case detail::BodyFault::BareCr:
+        return reply("Bare CR in the message (RFC 5321 section 2.3.8)");
+    case detail::BodyFault::Nul: return reply("NUL in the message (RFC 5321 section 2.3.8)");
+    case detail::BodyFault::LineTooLong: return reply("A line of the message is too long");
+    case detail::BodyFault::TooLarge: break;
+    }
+    return too_large();
+}
+
 } // namespace
+
+detail::BodyLimits ServerEngine::body_limits() const {
+    return {options_->text_line_octets_max, options_->message_octets_max, options_->nul_in_body};
+}
 
 /// A chunk of so many octets is announced, and the transaction may have it.
 void ServerEngine::begin_chunk(std::uint64_t octets, bool last) {
@@ -91,10 +97,7 @@ void ServerEngine::body_progress() {
                 EndReason::Junk);
         return;
     }
-    if (auto reply = fault_reply(body.reader.faults(), options_->nul_in_body))
-        return refuse_body(std::move(*reply));
-    if (options_->message_octets_max > 0 && body.reader.octets() > options_->message_octets_max)
-        return refuse_body(too_large());
+    if (const auto fault = body.reader.fault()) return refuse_body(fault_reply(*fault));
     if (body.headers_told) return;
     if (body.header.size() > options_->header_octets_max)
         return refuse_body({552, EnhancedStatus{5, 3, 4}, "Header section too large"});

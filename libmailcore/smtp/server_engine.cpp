@@ -97,18 +97,20 @@ std::size_t ServerEngine::receive_line(std::string_view octets, Instant now) {
                   : options_->command_line_octets_max);
     // Not more than may be swallowed, so that it does not matter how the octets are cut.
     const auto step =
-        reader_.read(octets.substr(0, swallowed_line_octets_max + 1 - reader_.swallowed()));
-    switch (step.outcome) {
-    case codec::LineReader::Outcome::NeedMore:
-        if (reader_.swallowed() > swallowed_line_octets_max)
-            close_with({421, EnhancedStatus{4, 5, 2}, "Line without an end"}, EndReason::Junk);
-        break;
-    case codec::LineReader::Outcome::TooLong:
-        if (doing_ == Doing::AuthLine)
+        reader_.read(octets.substr(0, swallowed_line_octets_max + 1 - reader_.unfinished_octets()));
+    const auto too_long = [&] {
+        if (doing_ == Doing::AuthLine) // RFC 4954 §4
             bad_command({500, EnhancedStatus{5, 5, 6}, "Authentication exchange line is too long"});
         else
             bad_command({500, EnhancedStatus{5, 5, 2}, "Line too long"});
+    };
+    switch (step.outcome) {
+    case codec::LineReader::Outcome::NeedMore:
+        if (reader_.unfinished_octets() <= swallowed_line_octets_max) break;
+        too_long();
+        close_with({421, EnhancedStatus{4, 5, 2}, "Line without an end"}, EndReason::Junk);
         break;
+    case codec::LineReader::Outcome::TooLong: too_long(); break;
     case codec::LineReader::Outcome::Malformed:
         bad_command({500, EnhancedStatus{5, 5, 2}, "Bare CR, bare LF or NUL in a command line"});
         break;

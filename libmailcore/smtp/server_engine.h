@@ -199,6 +199,7 @@ class ServerEngine final : public base::Engine {
     // server_body.cpp
     std::size_t receive_body(std::string_view octets);
     std::optional<ServerEvent> next_body_event();
+    [[nodiscard]] detail::BodyLimits body_limits() const;
     void begin_chunk(std::uint64_t octets, bool last);
     void begin_body();
     void body_progress();

@@ -1,12 +1,12 @@
-// A directory in a store of either kind, under virtual time, with cheap hashes.
+// A directory in a store, in memory where nothing else is asked for, under virtual time, with cheap
+// hashes.
 #pragma once
 
 #include "libmailcore/accounts/store_directory.h"
-#include "libmailcore/store/journal_store.h"
 #include "libmailcore/store/memory_store.h"
 #include "tests/sim/virtual_scheduler.h"
-#include "tests/temporary_folder.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -14,14 +14,21 @@
 
 namespace mailcore::test {
 
-enum class StoreKind : std::uint8_t { Memory, Journal };
-
 class People {
   public:
+    /// Opens a store, a new one or one that these people are in already.
+    using OpenStore =
+        std::function<std::unique_ptr<store::Store>(sim::VirtualScheduler&, base::Random&)>;
+    static std::unique_ptr<store::Store> in_memory(sim::VirtualScheduler& scheduler,
+                                                   base::Random&) {
+        return std::make_unique<store::MemoryStore>(scheduler);
+    }
+
     explicit People(accounts::StoreDirectoryOptions options = cheap(),
-                    StoreKind kind = StoreKind::Memory)
-        : store_(make_store(kind)), directory_(*store_, random_, std::move(options)) {
-        domain = make_domain("example.test");
+                    const OpenStore& open = in_memory)
+        : store_(open(scheduler_, random_)), directory_(*store_, random_, std::move(options)) {
+        const auto made = add_domain("example.test");
+        if (made) domain = *made;
     }
     static accounts::StoreDirectoryOptions cheap() {
         accounts::StoreDirectoryOptions options;
@@ -52,12 +59,13 @@ class People {
         return run(store_->read(std::move(function)));
     }
 
-    accounts::DomainId make_domain(const std::string& name) {
+    Result<accounts::DomainId> add_domain(const std::string& name) {
         accounts::Domain row;
         row.name = name;
-        return write([row](store::WriteTransaction& txn) { return accounts::add_domain(txn, row); })
-            .value();
+        return write(
+            [row](store::WriteTransaction& txn) { return accounts::add_domain(txn, row); });
     }
+    accounts::DomainId make_domain(const std::string& name) { return add_domain(name).value(); }
     accounts::AccountId make_account(const std::string& address, const std::string& password = {},
                                      std::vector<std::string> more = {}) {
         accounts::Account row;
@@ -99,7 +107,7 @@ class People {
     sim::VirtualScheduler& scheduler() { return scheduler_; }
     accounts::StoreDirectory& directory() { return directory_; }
     store::Store& store() { return *store_; }
-    accounts::DomainId domain;
+    accounts::DomainId domain; ///< example.test
 
   private:
     template <class T>
@@ -107,26 +115,8 @@ class People {
         auto value = co_await std::move(task);
         answer.emplace(std::move(value));
     }
-    std::unique_ptr<store::Store> make_store(StoreKind kind) {
-        if (kind == StoreKind::Memory) return std::make_unique<store::MemoryStore>(scheduler_);
-        store::JournalStoreOptions options;
-        options.threads = store::StoreThreads::None;
-        options.journal.pool_octets = 256 * 1024;
-        options.journal.reserve_octets = 256 * 1024;
-        options.journal.segment_octets = 1024 * 1024;
-        options.index_map_octets = std::uint64_t{1} << 30;
-        options.checkpoint_octets = 32 * 1024; // so that rows come from index and overlay both
-        options.free_octets_min = 1024 * 1024;
-        folder_.emplace();
-        auto opened = store::JournalStore::open(files_, folder_->path() + "/store", options,
-                                                random_, scheduler_, Log());
-        if (!opened) throw std::runtime_error(opened.error().detail);
-        return *std::move(opened);
-    }
     sim::VirtualScheduler scheduler_;
     base::SystemRandom random_;
-    base::PosixFileSystem files_;
-    std::optional<TemporaryFolder> folder_; // of a JournalStore
     std::unique_ptr<store::Store> store_;
     accounts::StoreDirectory directory_;
 };

@@ -1,154 +1,266 @@
-// The queue worked off in virtual time, with a world that answers as the test says.
 #include "libmailcore/delivery/courier.h"
 
-#include "libmailcore/delivery/router.h"
+#include "libmailcore/codec/ascii.h"
 #include "libmailcore/queue/rows.h"
-#include "tests/accounts/accounts_fixture.h"
 #include "tests/catch.h"
+#include "tests/delivery/delivery_world.h"
 
 using namespace mailcore;
 using namespace std::chrono_literals;
+using delivery::Outcome;
+using test::DeliveryWorld;
 
 namespace {
 
-/// Nobody answers until `up`; then everything is taken.
-struct World final : delivery::RemoteTransport {
-    struct Connection final : delivery::RemoteConnection {
-        explicit Connection(World& in) : world(in) {}
-        Task<std::vector<delivery::Outcome>>
-        send(const queue::Message&, const std::vector<queue::Recipient>& recipients) override {
-            world.delivered += recipients.size();
-            delivery::Outcome outcome;
-            outcome.kind = delivery::Outcome::Kind::Delivered;
-            co_return std::vector<delivery::Outcome>(recipients.size(), outcome);
-        }
-        [[nodiscard]] bool usable() const override { return true; }
-        Task<void> close() override { co_return; }
-        World& world;
-    };
-    Task<std::expected<std::unique_ptr<delivery::RemoteConnection>, delivery::Outcome>>
-    open(std::string) override {
-        ++opened;
-        delivery::Outcome outcome;
-        outcome.kind = delivery::Outcome::Kind::Deferred;
-        outcome.status = "4.4.1";
-        outcome.text = "nobody answers";
-        if (!up) co_return std::unexpected(outcome);
-        std::unique_ptr<delivery::RemoteConnection> made = std::make_unique<Connection>(*this);
-        co_return std::move(made);
-    }
-    bool up = false;
-    std::size_t opened = 0;
-    std::size_t delivered = 0;
-};
+bool has(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
 
-struct PostOffice {
-    PostOffice()
-        : router(people.directory()),
-          reporter(people.scheduler(), people.store(), router, {"mail.example.test"}, random),
-          local(people.store(), reporter, {}, {}) {
-        restart();
-    }
-    ~PostOffice() { courier->stop(); }
-    void restart() {
-        if (courier) courier->stop();
-        courier = std::make_unique<delivery::Courier>(people.scheduler(), people.store(), local,
-                                                      reporter, world, delivery::CourierOptions{},
-                                                      random, Log());
-        courier->start();
-        people.scheduler().run_ready();
-    }
-    void post(const std::string& to) {
-        const auto id =
-            people.write([to](store::WriteTransaction& txn) { return add(txn, to); }).value();
-        courier->notice(id);
-        people.scheduler().run_ready();
-    }
-    static store::TxnTask<Result<queue::QueueId>> add(store::WriteTransaction& txn, std::string to) {
-        queue::Message message;
-        message.sender = "jo@example.test";
-        message.arrived = txn.now();
-        queue::Recipient recipient;
-        recipient.address = to;
-        recipient.destination = to.substr(to.find('@') + 1);
-        recipient.next_try = txn.now();
-        std::vector<queue::Recipient> list{recipient};
-        co_return co_await queue::enqueue(txn, std::move(message), std::move(list));
-    }
-    void pass(std::chrono::seconds time) {
-        people.scheduler().run_until(people.scheduler().now() + time);
-    }
-    std::size_t queued() {
-        return people
-            .read([](store::ReadTransaction& txn) { return queue::count(txn, 1000); })
-            .value()
-            .messages;
-    }
-
-    test::People people;
-    base::SystemRandom random;
-    World world;
-    delivery::Router router;
-    delivery::Reporter reporter;
-    delivery::LocalDelivery local;
-    std::unique_ptr<delivery::Courier> courier; // goes first
-};
+/// Waits without the eighth that chance adds.
+delivery::CourierOptions schedule() {
+    delivery::CourierOptions options;
+    options.retry.waits = {60s, 300s, 600s};
+    options.retry.delay_report_after = 1h;
+    options.retry.lifetime = 3h;
+    options.retry.lifetime_null_sender = 30min;
+    return options;
+}
 
 } // namespace
 
-TEST_CASE("mail that nobody takes is tried again and goes out when somebody does") {
-    PostOffice office;
-    office.post("x@example.org");
-    CHECK(office.world.opened == 1);
-    office.pass(2h);
-    CHECK(office.world.opened > 3);
-    CHECK(office.queued() == 1);
-    office.world.up = true;
-    office.pass(5h);
-    CHECK(office.world.delivered == 1);
-    CHECK(office.queued() == 0);
+TEST_CASE("what is refused for now is tried by the schedule until it is taken") {
+    DeliveryWorld world(schedule());
+    world.transport.outcomes["far@away.test"] = Outcome::deferred("4.2.1", "450 later", "mx");
+    world.submit("ann@elsewhere.test", {"far@away.test"});
+    world.pass(20min);
+    const auto& attempts = world.transport.attempts;
+    REQUIRE(attempts.size() >= 3);
+    const auto within = [&](std::size_t i, std::chrono::seconds wait) {
+        const auto waited = attempts[i].at - attempts[i - 1].at;
+        CHECK(waited >= wait);
+        CHECK(waited <= wait * 9 / 8 + 1s);
+    };
+    within(1, 60s);
+    within(2, 300s);
+    const auto queued = world.queue();
+    REQUIRE(queued.size() == 1);
+    CHECK(queued[0].recipients[0].status == "4.2.1");
+    CHECK(queued[0].recipients[0].reply == "450 later");
+    CHECK(queued[0].recipients[0].attempts == attempts.size());
+    world.transport.outcomes.clear();
+    world.pass(20min);
+    CHECK(world.queue().empty());
 }
 
-TEST_CASE("a clock that is set back by a year delays mail by minutes, also over a restart") {
-    for (const bool restarts : {false, true}) {
-        INFO("restarts: " << restarts);
-        PostOffice office;
-        office.post("x@example.org");
-        office.pass(1h);
-        office.people.scheduler().jump_wall(-24h * 365);
-        office.world.up = true;
-        if (restarts) office.restart();
-        office.pass(75min);
-        CHECK(office.world.delivered == 1);
-        CHECK(office.queued() == 0);
+TEST_CASE("a refusal for good is returned to the sender, once, with what was said") {
+    DeliveryWorld world(schedule());
+    world.people.make_account("jo@example.test", "secret");
+    world.transport.outcomes["bad@away.test"] =
+        Outcome::failed("5.1.1", "550 5.1.1 no such user", "mx.away.test");
+    world.submit("jo@example.test", {"good@away.test", "bad@away.test"}, [](auto& incoming) {
+        incoming.message.envid = "E1";
+        incoming.recipients[1].original = "rfc822;worse@away.test";
+    });
+    world.pass(1min);
+    CHECK(world.queue().empty());
+    const auto mail = world.mail_of("jo");
+    REQUIRE(mail.size() == 1);
+    CHECK(mail[0].starts_with("Return-Path: <>\r\n"));
+    for (const auto* part :
+         {"multipart/report", "Auto-Submitted: auto-replied", "Action: failed", "Status: 5.1.1",
+          "Final-Recipient: rfc822; bad@away.test", "Original-Recipient: rfc822;worse@away.test",
+          "Original-Envelope-Id: E1", "Remote-MTA: dns; mx.away.test", "body of it"}) {
+        INFO(part);
+        CAPTURE(mail[0]);
+        CHECK(codec::find_ignoring_case(mail[0], part) != std::string::npos);
+    }
+    CHECK_FALSE(has(mail[0], "good@away.test"));
+}
+
+TEST_CASE("a message that grows too old is returned with 4.4.7, after one report of delay") {
+    DeliveryWorld world(schedule());
+    world.people.make_account("jo@example.test", "secret");
+    world.transport.outcomes["far@away.test"] = Outcome::deferred("4.2.1", "450 later", "mx");
+    world.submit("jo@example.test", {"far@away.test"});
+    world.pass(59min);
+    CHECK(world.mail_of("jo").empty());
+    world.pass(1h);
+    auto mail = world.mail_of("jo");
+    REQUIRE(mail.size() == 1);
+    CHECK(has(mail[0], "Action: delayed"));
+    CHECK(has(mail[0], "Will-Retry-Until: "));
+    world.pass(2h);
+    mail = world.mail_of("jo");
+    REQUIRE(mail.size() == 2);
+    CHECK(has(mail[1], "Action: failed"));
+    CHECK(has(mail[1], "Status: 4.4.7"));
+    CHECK(world.queue().empty());
+    const auto tried = world.transport.attempts.size();
+    world.pass(2h);
+    CHECK(world.transport.attempts.size() == tried);
+}
+
+TEST_CASE("a bounce is never bounced: the null sender hears nothing and is kept shorter") {
+    DeliveryWorld world(schedule());
+    world.transport.outcomes["bad@away.test"] = Outcome::failed("5.1.1", "550 no", "mx");
+    world.transport.outcomes["slow@away.test"] = Outcome::deferred("4.2.1", "450 later", "mx");
+    world.submit("", {"bad@away.test", "slow@away.test"});
+    world.pass(1min);
+    CHECK(world.queue().at(0).recipients.size() == 1);
+    world.pass(1h);
+    CHECK(world.queue().empty());
+
+    // A report to a sender far away that is refused there ends too.
+    world.transport.outcomes["ann@elsewhere.test"] = Outcome::failed("5.1.1", "550 no", "mx");
+    world.submit("ann@elsewhere.test", {"bad@away.test"});
+    world.pass(1min);
+    CHECK(world.queue().empty());
+    CHECK(world.transport.attempts.back().recipients ==
+          std::vector<std::string>{"ann@elsewhere.test"});
+}
+
+TEST_CASE("NOTIFY and RET decide who hears what") {
+    struct Case {
+        const char* name;
+        queue::Notify notify;
+        queue::Return returns;
+        Outcome outcome;
+        const char* action; ///< absent: no report
+        bool has_body;
+    };
+    auto passed_on = Outcome::delivered("250 ok", "mx");
+    passed_on.reports_success = true;
+    const Case cases[] = {
+        {"never",
+         {false, false, false},
+         queue::Return::Unset,
+         Outcome::failed("5.1.1", "no"),
+         nullptr,
+         false},
+        {"success only, failed",
+         {true, false, false},
+         queue::Return::Unset,
+         Outcome::failed("5.1.1", "no"),
+         nullptr,
+         false},
+        {"failure",
+         {false, true, false},
+         queue::Return::Unset,
+         Outcome::failed("5.1.1", "no"),
+         "Action: failed",
+         true},
+        {"failure, header only",
+         {false, true, false},
+         queue::Return::Headers,
+         Outcome::failed("5.1.1", "no"),
+         "Action: failed",
+         false},
+        {"success, and the next host has no DSN",
+         {true, false, false},
+         queue::Return::Full,
+         Outcome::delivered("250 ok", "mx"),
+         "Action: relayed",
+         false},
+        {"success, and the next host will tell",
+         {true, false, false},
+         queue::Return::Unset,
+         passed_on,
+         nullptr,
+         false},
+        {"failure only, delivered",
+         {false, true, false},
+         queue::Return::Unset,
+         Outcome::delivered("250 ok", "mx"),
+         nullptr,
+         false},
+    };
+    for (const auto& c : cases) {
+        INFO(c.name);
+        DeliveryWorld world(schedule());
+        world.people.make_account("jo@example.test", "secret");
+        world.transport.outcomes["far@away.test"] = c.outcome;
+        world.submit("jo@example.test", {"far@away.test"}, [&](auto& incoming) {
+            incoming.recipients[0].notify = c.notify;
+            incoming.message.returns = c.returns;
+        });
+        world.pass(1min);
+        CHECK(world.queue().empty());
+        const auto mail = world.mail_of("jo");
+        REQUIRE(mail.size() == (c.action ? 1u : 0u));
+        if (!c.action) continue;
+        CHECK(has(mail[0], c.action));
+        CHECK(has(mail[0], "body of it") == c.has_body);
+        CHECK(has(mail[0], "Subject: letter"));
     }
 }
 
-TEST_CASE("a clock that is set forward by a day loses nothing and sends nothing twice") {
-    PostOffice office;
-    office.post("x@example.org");
-    office.post("y@example.net");
-    office.pass(10min);
-    office.people.scheduler().jump_wall(24h);
-    office.pass(5min);
-    CHECK(office.queued() == 2);
-    office.world.up = true;
-    office.pass(5h);
-    CHECK(office.world.delivered == 2);
-    CHECK(office.queued() == 0);
+TEST_CASE("a destination gets so many connections and no more, others do not wait for it") {
+    auto options = schedule();
+    options.limits.destination_connections_max = 3;
+    options.limits.jobs_per_connection_max = 2;
+    DeliveryWorld world(options);
+    world.transport.takes = 10s;
+    for (int i = 0; i < 12; ++i) world.submit("a@b.test", {"u" + std::to_string(i) + "@slow.test"});
+    world.submit("a@b.test", {"u@other.test"});
+    CHECK(world.transport.open_most["slow.test"] == 3);
+    CHECK(world.transport.open_most["other.test"] == 1);
+    world.pass(2min);
+    CHECK(world.transport.open_most["slow.test"] == 3);
+    CHECK(world.queue().empty());
+    CHECK(world.transport.opened >= 1 + 12 / 2);
 }
 
-TEST_CASE("a clock that goes to and fro ends with everything delivered once") {
-    PostOffice office;
-    for (int i = 0; i < 20; ++i) office.post("x@host" + std::to_string(i) + ".example");
-    const std::chrono::seconds jumps[] = {3600s, -7200s, 86400s, -86400s * 30, 60s, -59s, 86400s * 29};
-    for (const auto jump : jumps) {
-        office.people.scheduler().jump_wall(jump);
-        office.pass(10min);
+TEST_CASE("recipients of one message for one destination go in one transaction, within its limit") {
+    auto options = schedule();
+    options.limits.recipients_per_job_max = 4;
+    DeliveryWorld world(options);
+    std::vector<std::string> recipients;
+    for (int i = 0; i < 10; ++i) recipients.push_back("u" + std::to_string(i) + "@away.test");
+    world.submit("a@b.test", recipients);
+    world.pass(1min);
+    std::size_t sent = 0;
+    for (const auto& attempt : world.transport.attempts) {
+        CHECK(attempt.recipients.size() <= 4);
+        sent += attempt.recipients.size();
     }
-    CHECK(office.queued() == 20);
-    office.world.up = true;
-    office.pass(6h);
-    CHECK(office.world.delivered == 20);
-    CHECK(office.queued() == 0);
+    CHECK(world.transport.attempts.size() == 3);
+    CHECK(sent == 10);
+    CHECK(world.queue().empty());
+}
+
+TEST_CASE("a destination that cannot be reached is left alone for a while, all its mail with it") {
+    DeliveryWorld world(schedule());
+    world.transport.closed["dead.test"] = Outcome::deferred("4.4.1", "nobody answers");
+    world.submit("a@b.test", {"u@dead.test"});
+    world.submit("a@b.test", {"v@dead.test"});
+    CHECK(world.transport.attempts.size() == 1);
+    const auto id = world.submit("a@b.test", {"w@dead.test"});
+    CHECK(world.transport.attempts.size() == 1);
+    world.courier->retry_now(id);
+    world.people.scheduler().run_ready();
+    CHECK(world.transport.attempts.size() > 1);
+    world.transport.closed.clear();
+    world.pass(30min);
+    CHECK(world.queue().empty());
+    // A domain that does not exist is an answer.
+    world.transport.closed["nodomain.test"] = Outcome::failed("5.1.2", "no such domain");
+    world.submit("", {"u@nodomain.test"});
+    world.pass(1min);
+    CHECK(world.queue().empty());
+}
+
+TEST_CASE("a courier begun anew goes on with what the rows say") {
+    DeliveryWorld world(schedule());
+    world.courier->stop();
+    world.people.make_account("jo@example.test", "secret");
+    world.submit("a@b.test", {"far@away.test"});
+    CHECK(world.transport.attempts.empty());
+    CHECK(world.queue().size() == 1);
+    world.people.scheduler().run_ready();
+    world.courier.emplace(world.people.scheduler(), world.people.store(), world.local,
+                          world.reporter, world.transport, schedule(), world.random, Log());
+    world.courier->start();
+    world.pass(1min);
+    CHECK(world.transport.attempts.size() == 1);
+    CHECK(world.queue().empty());
 }

@@ -1,8 +1,11 @@
-// Runs a fuzz target without libFuzzer: on the files given, or (--smoke) on its seeds and a fixed
-// number of mutations of them from a fixed seed, so that every run does the same.
+// Runs a fuzz target without libFuzzer: on the files given, or (--smoke [mutations [seed]]) on its
+// seeds and so many mutations of them, which the seed decides: every run does the same. What is run
+// is left in the file that MAILCORE_FUZZ_INPUT names, so that what broke the property is found there.
 #include "libmailcore/base/random.h"
+#include "libmailcore/codec/number.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <dirent.h>
 #include <string>
@@ -41,6 +44,11 @@ void collect(const std::string& path, std::vector<std::string>& inputs) {
 }
 
 void run(const std::string& input) {
+    if (const char* path = std::getenv("MAILCORE_FUZZ_INPUT"))
+        if (std::FILE* file = std::fopen(path, "wb")) {
+            std::fwrite(input.data(), 1, input.size(), file);
+            std::fclose(file);
+        }
     LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
 }
 
@@ -84,10 +92,15 @@ int main(int argc, char** argv) {
         for (const auto* seed = fuzz_seeds(); *seed; ++seed) collect(*seed, inputs);
     if (inputs.empty()) inputs.emplace_back("");
     for (const auto& input : inputs) run(input);
-    mailcore::base::SeededRandom random(20240607);
-    constexpr int mutations = 3000;
-    for (int i = 0; i < mutations; ++i)
+    const auto number = [&](int at, std::uint64_t otherwise) {
+        const auto given = argc > at ? mailcore::codec::parse_u64(argv[at]) : std::nullopt;
+        return given.value_or(otherwise);
+    };
+    const auto mutations = number(2, 3000);
+    mailcore::base::SeededRandom random(number(3, 20240607));
+    for (std::uint64_t i = 0; i < mutations; ++i)
         run(mutated(inputs[random.below(inputs.size())], inputs, random));
-    std::printf("%zu seeds, %d mutations\n", inputs.size(), mutations);
+    std::printf("%zu seeds, %llu mutations\n", inputs.size(),
+                static_cast<unsigned long long>(mutations));
     return 0;
 }

@@ -1,9 +1,9 @@
-// IMAP sessions over a store of either kind, under virtual time: clients that speak lines.
+// IMAP sessions under virtual time: clients that speak lines.
 #pragma once
 
 #include "libmailcore/session/imap.h"
 #include "libmailcore/store/account.h"
-#include "tests/accounts/accounts_fixture.h"
+#include "tests/session/mail_world.h"
 #include "tests/sim/driver.h"
 
 #include <memory>
@@ -12,44 +12,12 @@
 
 namespace mailcore::test {
 
-class ImapWorld {
+class ImapWorld : public MailWorld {
   public:
-    explicit ImapWorld(StoreKind kind = StoreKind::Memory)
-        : people(short_passwords(), kind), router_(people.directory()),
-          reporter_(people.scheduler(), people.store(), router_, {"mail.example.test"}, random_),
-          local_(people.store(), reporter_, {}, {}),
-          intake_(people.scheduler(), people.store(), local_, {}, {}), pipeline_(std::make_shared<const filter::Pipeline>()),
-          services{people.scheduler(), people.store(), people.directory(), maildrops_, router_, intake_,
-                   zone_, pipeline_, random_, {}, Secret("salt"), "mail.example.test"} {
-        options.login.mechanisms = {"PLAIN", "SCRAM-SHA-256"};
-        options.login.plaintext_from_anywhere = true;
+    explicit ImapWorld(const People::OpenStore& open = People::in_memory) : MailWorld(open) {
+        options.login = login;
         jo = people.make_account("jo@example.test", "secret");
     }
-
-    static accounts::StoreDirectoryOptions short_passwords() {
-        auto directory = People::cheap();
-        directory.password_octets_min = 4;
-        return directory;
-    }
-    People people;
-
-  private:
-    struct NoNames final : dns::Resolver {
-        Task<Result<dns::Answer>> lookup(dns::Name, dns::Type) override {
-            co_return fail(ErrorKind::Unavailable, "no names here");
-        }
-    };
-    base::SystemRandom random_;
-    delivery::Router router_;
-    delivery::Reporter reporter_;
-    delivery::LocalDelivery local_;
-    delivery::Intake intake_;
-    NoNames zone_;
-    session::MaildropLocks maildrops_;
-    std::shared_ptr<const filter::Pipeline> pipeline_;
-
-  public:
-    session::Services services;
     session::ImapOptions options;
     accounts::AccountId jo;
 };

@@ -10,7 +10,6 @@
 using namespace mailcore;
 using test::ImapClient;
 using test::ImapWorld;
-using test::StoreKind;
 
 namespace {
 
@@ -28,8 +27,9 @@ bool has(const std::string& text, std::string_view part) { return text.find(part
 } // namespace
 
 TEST_CASE("a client logs in, lists, selects, and reads what it appended") {
-    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
-    ImapWorld world(kind);
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
     ImapClient client(world);
     CHECK(has(client("LOGIN jo wrong"), "a NO [AUTHENTICATIONFAILED]"));
     CHECK(has(client("LOGIN jo secret"), "a OK [CAPABILITY IMAP4rev1"));
@@ -64,8 +64,9 @@ TEST_CASE("a client logs in, lists, selects, and reads what it appended") {
 }
 
 TEST_CASE("a SASL exchange logs in, and plain passwords need what the options say") {
-    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
-    ImapWorld world(kind);
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
     {
         ImapClient client(world);
         client.send("a AUTHENTICATE PLAIN\r\n");
@@ -81,8 +82,9 @@ TEST_CASE("a SASL exchange logs in, and plain passwords need what the options sa
 }
 
 TEST_CASE("sections, their decoding and their sizes come from what was computed at delivery") {
-    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
-    ImapWorld world(kind);
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
     ImapClient client(world);
     client.log_in();
     client.append("INBOX", multipart);
@@ -110,8 +112,9 @@ TEST_CASE("sections, their decoding and their sizes come from what was computed 
 }
 
 TEST_CASE("fields added at delivery belong to the header, and nothing behind them moves") {
-    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
-    ImapWorld world(kind);
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
     const auto added = std::string("Received: by mail.example.test\r\n");
     const auto structure = mime::parse(multipart);
     const auto filed = world.people.write([&](store::WriteTransaction& txn) -> store::TxnTask<Result<bool>> {
@@ -142,8 +145,9 @@ TEST_CASE("fields added at delivery belong to the header, and nothing behind the
 }
 
 TEST_CASE("large bodies are pulled, also by a client that reads slowly") {
-    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
-    ImapWorld world(kind);
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
     ImapClient client(world);
     client.log_in();
     std::string large = hello;
@@ -167,8 +171,9 @@ TEST_CASE("large bodies are pulled, also by a client that reads slowly") {
 }
 
 TEST_CASE("two sessions see each other's changes where they may be told") {
-    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
-    ImapWorld world(kind);
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
     ImapClient one(world), two(world);
     one.log_in();
     two.log_in();
@@ -212,8 +217,9 @@ TEST_CASE("two sessions see each other's changes where they may be told") {
 }
 
 TEST_CASE("SEARCH finds by every kind of criterion") {
-    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
-    ImapWorld world(kind);
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
     ImapClient client(world);
     client.log_in();
     client.append("INBOX", hello, "\\Seen");
@@ -275,8 +281,9 @@ TEST_CASE("SEARCH finds by every kind of criterion") {
 }
 
 TEST_CASE("STORE with UNCHANGEDSINCE tells what it left alone, and MODSEQ goes up") {
-    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
-    ImapWorld world(kind);
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
     ImapClient one(world), two(world);
     one.log_in();
     two.log_in();
@@ -294,8 +301,9 @@ TEST_CASE("STORE with UNCHANGEDSINCE tells what it left alone, and MODSEQ goes u
 }
 
 TEST_CASE("QRESYNC tells a client that comes back what vanished and what changed") {
-    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
-    ImapWorld world(kind);
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
     ImapClient one(world), two(world);
     one.log_in();
     two.log_in();
@@ -330,8 +338,9 @@ TEST_CASE("QRESYNC tells a client that comes back what vanished and what changed
 }
 
 TEST_CASE("COPY and MOVE say what became of each message") {
-    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
-    ImapWorld world(kind);
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
     ImapClient client(world);
     client.log_in();
     for (int i = 0; i < 3; ++i) client.append("INBOX", hello);
@@ -353,8 +362,9 @@ TEST_CASE("COPY and MOVE say what became of each message") {
 }
 
 TEST_CASE("mailboxes are created, renamed, subscribed and deleted with the codes of RFC 5530") {
-    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
-    ImapWorld world(kind);
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
     ImapClient client(world);
     client.log_in();
     struct Case {
@@ -397,8 +407,9 @@ TEST_CASE("mailboxes are created, renamed, subscribed and deleted with the codes
 }
 
 TEST_CASE("a client that knows mod-sequences is told them with every FLAGS") {
-    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
-    ImapWorld world(kind);
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
     ImapClient client(world);
     client.log_in();
     for (int i = 0; i < 3; ++i) client.append("INBOX", hello);
@@ -420,8 +431,9 @@ TEST_CASE("a client that knows mod-sequences is told them with every FLAGS") {
 }
 
 TEST_CASE("IMAP4rev2 sessions get its answers") {
-    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
-    ImapWorld world(kind);
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
     ImapClient client(world);
     client.log_in();
     client.append("INBOX", hello);
@@ -438,8 +450,9 @@ TEST_CASE("IMAP4rev2 sessions get its answers") {
 }
 
 TEST_CASE("what is asked about nothing is answered with nothing, and what cannot be is refused") {
-    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
-    ImapWorld world(kind);
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
     ImapClient client(world);
     client.log_in();
     client.append("INBOX", hello);
@@ -484,8 +497,9 @@ TEST_CASE("what is asked about nothing is answered with nothing, and what cannot
 }
 
 TEST_CASE("expunges of others wait during STORE and SEARCH, but not during the UID commands") {
-    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
-    ImapWorld world(kind);
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
     ImapClient one(world), two(world);
     one.log_in();
     two.log_in();
@@ -520,8 +534,9 @@ TEST_CASE("expunges of others wait during STORE and SEARCH, but not during the U
 }
 
 TEST_CASE("many messages are fetched in order, whatever is asked and wherever gaps are") {
-    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
-    ImapWorld world(kind);
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
     ImapClient client(world);
     client.log_in();
     // Another mailbox takes ids between, and one email in ten has rows of several parts.
@@ -564,8 +579,9 @@ TEST_CASE("many messages are fetched in order, whatever is asked and wherever ga
 }
 
 TEST_CASE("a session whose mailbox is deleted by another ends with BYE") {
-    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
-    ImapWorld world(kind);
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
     ImapClient one(world), two(world);
     one.log_in();
     two.log_in();
@@ -577,13 +593,14 @@ TEST_CASE("a session whose mailbox is deleted by another ends with BYE") {
 }
 
 TEST_CASE("a session that is cut off in the middle of anything leaves nothing behind") {
-    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
     const char* const lines[] = {"a LOGIN jo secret\r\n", "a AUTHENTICATE PLAIN\r\n", "a SELECT INBOX\r\n",
                                  "a FETCH 1 BODY[]\r\n", "a SEARCH TEXT nothing\r\n", "a IDLE\r\n",
                                  "a APPEND INBOX {1000+}\r\nSubject: x\r\n"};
     for (const auto* line : lines) {
         INFO(line);
-        ImapWorld world(kind);
+        ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
         ImapClient client(world);
         if (!std::string_view(line).starts_with("a LOGIN") && !std::string_view(line).starts_with("a AUTH")) {
             client.log_in();
@@ -601,8 +618,9 @@ TEST_CASE("a session that is cut off in the middle of anything leaves nothing be
 }
 
 TEST_CASE("an idle session holds no buffers") {
-    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Journal);
-    ImapWorld world(kind);
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
     ImapClient client(world);
     client.log_in();
     for (int i = 0; i < 10; ++i) client.append("INBOX", hello);

@@ -134,9 +134,26 @@ TEST_CASE("a command without an end is dropped as it comes, and then given up on
         CHECK(session.engine->memory() == 0);
         session.say("\r\n" + std::string(70'000, 'x'), piece);
         CHECK(session.driver.take_output().ends_with(
-            "500 5.5.2 Line too long\r\n421 4.5.2 Line without an end\r\n"));
+            "500 5.5.2 Line too long\r\n500 5.5.2 Line too long\r\n"
+            "421 4.5.2 Line without an end\r\n"));
         CHECK(session.engine->end_reason() == EndReason::Junk);
         CHECK(session.memory_max < 10'000);
+    }
+}
+
+TEST_CASE("an authentication line without an end is refused, and then given up on") {
+    for (const std::size_t piece : {1u, 1'000u, 100'000u}) {
+        INFO(piece);
+        ServerOptions options;
+        options.mechanisms = {"PLAIN"};
+        options.auth_without_tls = ServerOptions::AuthWithoutTls::Always;
+        Session session(options);
+        session.say("EHLO c.example\r\nAUTH PLAIN\r\n");
+        session.say(std::string(70'000, 'A'), piece);
+        CHECK(session.driver.take_output().ends_with(
+            "334 \r\n500 5.5.6 Authentication exchange line is too long\r\n"
+            "421 4.5.2 Line without an end\r\n"));
+        CHECK(session.memory_max < 20'000);
     }
 }
 

@@ -34,8 +34,8 @@ void ServerEngine::bdat(std::string_view arguments) {
     if (!body_) {
         const auto text = body_type_ == BodyType::BinaryMime ? detail::BodyReader::Text::Binary
                                                              : detail::BodyReader::Text::Lines;
-        body_ = std::make_unique<Body>(Body{
-            .reader = detail::BodyReader(options_->text_line_octets_max, text), .chunked = true});
+        body_ = std::make_unique<Body>(
+            Body{.reader = detail::BodyReader(body_limits(), text), .chunked = true});
     }
     body_->reader.begin_chunk(*octets, last);
     block_at_ = window_began_ = now_;

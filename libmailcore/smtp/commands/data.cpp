@@ -10,8 +10,7 @@ void ServerEngine::data(std::string_view arguments) {
     if (body_type_ == BodyType::BinaryMime)
         return bad_command({503, EnhancedStatus{5, 5, 1}, "BODY=BINARYMIME needs BDAT"});
     const auto id = begin(Doing::BodyBegin);
-    body_ = std::make_unique<Body>(
-        Body{.id = id, .reader = detail::BodyReader(options_->text_line_octets_max)});
+    body_ = std::make_unique<Body>(Body{.id = id, .reader = detail::BodyReader(body_limits())});
     events_.push_back(BodyBegin{id, std::nullopt});
 }
 

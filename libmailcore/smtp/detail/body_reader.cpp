@@ -40,18 +40,42 @@ void BodyReader::end_line() {
     state_ = State::LineStart;
 }
 
-/// Octets inside of a line, up to a CR.
+/// The CR that was read last ends no line: it and what follows are the line's content.
+void BodyReader::bare_cr(std::string* out) {
+    if (!fault_) fault_ = BodyFault::BareCr;
+    state_ = State::Within;
+    ++line_octets_;
+    put("\r", out);
+}
+
+/// Notes the first fault of `text`, and gives what is up to it.
+std::string_view BodyReader::examined(std::string_view text) {
+    if (fault_) return text;
+    const auto look = [&](std::uint64_t at, BodyFault fault) {
+        if (at >= text.size()) return;
+        fault_ = fault;
+        text = text.substr(0, at + 1);
+    };
+    if (!binary_) {
+        look(limits_.line_octets_max - std::min(limits_.line_octets_max, line_octets_ + 2),
+             BodyFault::LineTooLong);
+        if (!limits_.nul_allowed) look(text.find('\0'), BodyFault::Nul);
+        look(text.find('\n'), BodyFault::BareLf);
+    }
+    if (limits_.octets_max > 0) look(limits_.octets_max - octets_, BodyFault::TooLarge);
+    return text;
+}
+
+/// Octets inside of a line, up to a CR or a fault.
 std::size_t BodyReader::within(std::string_view octets, std::string* out) {
-    const auto text = octets.substr(0, octets.find('\r'));
+    const auto line = octets.substr(0, octets.find('\r'));
+    const auto text = examined(line);
     if (!text.empty()) {
-        if (std::memchr(text.data(), '\n', text.size())) faults_.bare_lf = true;
-        if (std::memchr(text.data(), '\0', text.size())) faults_.nul = true;
         if (!has_8bit_) has_8bit_ = any_8bit(text);
         line_octets_ += text.size();
-        if (line_octets_ + 2 > line_octets_max_) faults_.line_too_long = true;
         put(text, out);
     }
-    if (text.size() == octets.size()) return text.size();
+    if (text.size() < line.size() || line.size() == octets.size()) return text.size();
     state_ = State::Cr;
     return text.size() + 1;
 }
@@ -59,15 +83,18 @@ std::size_t BodyReader::within(std::string_view octets, std::string* out) {
 std::size_t BodyReader::read(std::string_view octets, std::string* out, std::size_t out_octets_max,
                              Stop stop) {
     if (!dots_) octets = octets.substr(0, std::min<std::uint64_t>(octets.size(), chunk_left_));
+    const bool faulty = fault_.has_value();
     empty_line_ = false;
     std::size_t at = 0;
-    while (at < octets.size() && !ended_ && (!out || out->size() < out_octets_max)) {
+    while (at < octets.size() && !ended_ && (!out || out->size() < out_octets_max) &&
+           (faulty || !fault_)) {
         auto rest = octets.substr(at);
         if (out) rest = rest.substr(0, out_octets_max - out->size());
         if (binary_) {
-            put(rest, out);
+            const auto content = examined(rest);
+            put(content, out);
             has_8bit_ = true;
-            at += rest.size();
+            at += content.size();
             continue;
         }
         switch (state_) {
@@ -89,11 +116,9 @@ std::size_t BodyReader::read(std::string_view octets, std::string* out, std::siz
             if (rest.front() == '\n') {
                 ended_ = true;
                 ++at;
-            } else { // the line's content is a bare CR and what follows
-                faults_.bare_cr = true;
-                put("\r", out);
-                ++line_octets_;
-                state_ = State::Within;
+            } else {
+                bare_cr(out);
+                at += within(rest.substr(0, 1), out);
             }
             break;
         case State::Cr:
@@ -103,23 +128,21 @@ std::size_t BodyReader::read(std::string_view octets, std::string* out, std::siz
                 end_line();
                 if (empty_line_ && stop == Stop::AfterEmptyLine) octets = octets.substr(0, at);
             } else {
-                faults_.bare_cr = true;
-                put("\r", out);
-                ++line_octets_;
-                state_ = State::Within;
+                bare_cr(out);
+                at += within(rest.substr(0, 1), out);
             }
             break;
         case State::Within: at += within(rest, out); break;
         }
+        // The CR of a line's end is counted when it has come.
+        if (!fault_ && limits_.octets_max > 0 && this->octets() > limits_.octets_max)
+            fault_ = BodyFault::TooLarge;
     }
     if (!dots_) {
         chunk_left_ -= at;
         if (chunk_left_ == 0 && last_chunk_ && !ended_) {
             // The last line may lack its CRLF; a CR alone is bare.
-            if (state_ == State::Cr) {
-                faults_.bare_cr = true;
-                put("\r", out);
-            }
+            if (state_ == State::Cr) bare_cr(out);
             longest_line_ = std::max(longest_line_, line_octets_);
             ended_ = true;
         }

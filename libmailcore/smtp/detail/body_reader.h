@@ -3,19 +3,20 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace mailcore::smtp::detail {
 
-/// What a text may not hold (RFC 5321 §2.3.8, §4.5.3.1.6; NUL: RFC 5322 §3.5). Found once, kept for
-/// the whole body; more than one may be set.
-struct BodyFaults {
-    bool bare_cr = false;
-    bool bare_lf = false;
-    bool nul = false;
-    bool line_too_long = false;
-    [[nodiscard]] bool any() const { return bare_cr || bare_lf || nul || line_too_long; }
+/// What a body may not hold (RFC 5321 §2.3.8, §4.5.3.1.6; NUL: RFC 5322 §3.5; RFC 1870 §6.3).
+enum class BodyFault : std::uint8_t { BareCr, BareLf, Nul, LineTooLong, TooLarge };
+
+/// What bounds a body. Octets count CRLF.
+struct BodyLimits {
+    std::size_t line_octets_max;
+    std::uint64_t octets_max = 0; ///< 0: none
+    bool nul_allowed = false;
 };
 
 /// Takes the body out of the stream, cut anywhere: after DATA up to the line with a single dot,
@@ -29,17 +30,17 @@ class BodyReader {
     }; ///< Binary: BODY=BINARYMIME, nothing is looked at
 
     /// DATA.
-    explicit BodyReader(std::size_t line_octets_max)
-        : line_octets_max_(line_octets_max), dots_(true) {}
+    explicit BodyReader(const BodyLimits& limits) : limits_(limits), dots_(true) {}
     /// BDAT; `begin_chunk` follows.
-    BodyReader(std::size_t line_octets_max, Text text)
-        : line_octets_max_(line_octets_max), dots_(false), binary_(text == Text::Binary) {}
+    BodyReader(const BodyLimits& limits, Text text)
+        : limits_(limits), dots_(false), binary_(text == Text::Binary) {}
 
     void begin_chunk(std::uint64_t octets, bool last);
 
     enum class Stop : std::uint8_t { Never, AfterEmptyLine };
-    /// Takes octets until they or the body or chunk end, `out` holds `out_octets_max` or more, or,
-    /// when asked, an empty line was read. Appends the content to `out`; absent: it is dropped.
+    /// Takes octets until they or the body or chunk end, `out` holds `out_octets_max` or more, the
+    /// first fault shows, or, when asked, an empty line was read: so how the octets are cut decides
+    /// nothing. Appends the content to `out`; absent: it is dropped.
     std::size_t read(std::string_view octets, std::string* out, std::size_t out_octets_max,
                      Stop stop);
 
@@ -49,7 +50,8 @@ class BodyReader {
     [[nodiscard]] bool chunk_ended() const { return !dots_ && chunk_left_ == 0; }
     /// The octets read last ended with an empty line.
     [[nodiscard]] bool at_empty_line() const { return empty_line_; }
-    [[nodiscard]] const BodyFaults& faults() const { return faults_; }
+    /// The first that was found; only the end is looked for behind it.
+    [[nodiscard]] std::optional<BodyFault> fault() const { return fault_; }
 
     /// Of the content, without stuffed dots and end.
     [[nodiscard]] std::uint64_t octets() const { return octets_ + (state_ == State::Cr ? 1 : 0); }
@@ -61,10 +63,12 @@ class BodyReader {
   private:
     enum class State : std::uint8_t { LineStart, Within, Cr, Dot, DotCr };
     std::size_t within(std::string_view octets, std::string* out);
+    std::string_view examined(std::string_view text);
+    void bare_cr(std::string* out);
     void put(std::string_view content, std::string* out);
     void end_line();
 
-    std::size_t line_octets_max_;
+    BodyLimits limits_;
     bool dots_;
     bool binary_ = false;
     bool ended_ = false;
@@ -72,7 +76,7 @@ class BodyReader {
     bool last_chunk_ = false;
     bool has_8bit_ = false;
     State state_ = State::LineStart;
-    BodyFaults faults_;
+    std::optional<BodyFault> fault_;
     std::uint64_t chunk_left_ = 0;
     std::uint64_t octets_ = 0;
     std::size_t line_octets_ = 0;
