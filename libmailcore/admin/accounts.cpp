@@ -87,9 +87,9 @@ Task<Result<std::string>> account_add(Context& context, std::string text) {
     auto set = co_await context.directory.set_password(id, std::move(password));
     if (!set) {
         // An account that nobody can log in to is not what was asked for.
-        auto removed_awaited = context.store.write(
-            [id](WriteTransaction& txn) { return accounts::remove_account(txn, id); });
-        auto removed = co_await std::move(removed_awaited);
+        MAILCORE_CO_AWAIT(auto removed, context.store.write([id](WriteTransaction& txn) {
+            return accounts::remove_account(txn, id);
+        }));
         if (!removed) co_return std::unexpected(removed.error());
         co_return std::unexpected(set.error());
     }

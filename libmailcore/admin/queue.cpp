@@ -101,10 +101,11 @@ Answer change_named(Context& context, std::string text, Change what) {
     MAILCORE_CO_TRY(const auto ids, named(context, request));
     std::uint64_t changed = 0;
     for (const auto id : ids) {
-        auto done_awaited = context.store.write(
-            [id, what](WriteTransaction& txn) { return change(txn, id, what); },
-            what == Change::Remove ? store::Urgency::Reclaim : store::Urgency::Normal);
-        auto done = co_await std::move(done_awaited);
+        MAILCORE_CO_AWAIT(
+            auto done,
+            context.store.write([id, what](WriteTransaction& txn) { return change(txn, id, what); },
+                                what == Change::Remove ? store::Urgency::Reclaim
+                                                       : store::Urgency::Normal));
         // With "all", what is delivered meanwhile is no fault.
         if (!done && (ids.size() == 1 || done.error().kind != ErrorKind::NotFound))
             co_return std::unexpected(done.error());
@@ -129,10 +130,10 @@ Answer queue_list(Context& context, std::string text) {
         }));
         if (batch.empty()) break;
         for (const auto& message : batch) {
-            auto recipients_awaited = context.store.read([id = message.id](ReadTransaction& txn) {
-                return queue::read_recipients(txn, id, 0, 20);
-            });
-            auto recipients = co_await std::move(recipients_awaited);
+            MAILCORE_CO_AWAIT(auto recipients,
+                              context.store.read([id = message.id](ReadTransaction& txn) {
+                                  return queue::read_recipients(txn, id, 0, 20);
+                              }));
             if (recipients && list.size() < limit) list.push_back(to_json(message, *recipients));
         }
         from = QueueId{batch.back().id.value + 1};

@@ -106,9 +106,8 @@ Task<void> Courier::load() {
         const auto until = scheduler_.wall_now() + options_.horizon;
         std::optional<queue::Due> after;
         while (schedule_.waiting() < options_.items_max) {
-            auto due_awaited = store_.read(
-                [after](ReadTransaction& txn) { return queue::list_due(txn, after, 256); });
-            auto due = co_await std::move(due_awaited);
+            MAILCORE_CO_AWAIT(auto due, store_.read(
+                [after](ReadTransaction& txn) { return queue::list_due(txn, after, 256); }));
             if (!due) {
                 MAILCORE_LOG(log_, Error, "queue.unreadable", {{"error", due.error().detail}});
                 break;
@@ -120,13 +119,11 @@ Task<void> Courier::load() {
                 beyond = item.at > until;
                 if (beyond && first && item.at <= until + wait_max()) continue;
                 if (beyond && !first) break;
-                auto message_awaited = store_.read(
-                    [id = item.id](ReadTransaction& txn) { return queue::read_message(txn, id); });
-                auto message = co_await std::move(message_awaited);
-                auto recipient_awaited = store_.read([item](ReadTransaction& txn) {
+                MAILCORE_CO_AWAIT(auto message, store_.read(
+                    [id = item.id](ReadTransaction& txn) { return queue::read_message(txn, id); }));
+                MAILCORE_CO_AWAIT(auto recipient, store_.read([item](ReadTransaction& txn) {
                     return queue::read_recipient(txn, item.id, item.index);
-                });
-                auto recipient = co_await std::move(recipient_awaited);
+                }));
                 if (message && recipient) add(*message, *recipient);
             }
             pump();
@@ -137,15 +134,12 @@ Task<void> Courier::load() {
 }
 
 Task<void> Courier::plan(queue::QueueId id, bool now) {
-    auto message_awaited =
-        store_.read([id](ReadTransaction& txn) { return queue::read_message(txn, id); });
-    auto message = co_await std::move(message_awaited);
+    MAILCORE_CO_AWAIT(auto message, store_.read([id](ReadTransaction& txn) { return queue::read_message(txn, id); }));
     if (!message) co_return;
     for (std::uint32_t from = 0;;) {
-        auto recipients_awaited = store_.read([id, from](ReadTransaction& txn) {
+        MAILCORE_CO_AWAIT(auto recipients, store_.read([id, from](ReadTransaction& txn) {
             return queue::read_recipients(txn, id, from, 256);
-        });
-        auto recipients = co_await std::move(recipients_awaited);
+        }));
         if (!recipients || recipients->empty()) break;
         for (auto& recipient : *recipients) {
             if (now) {
@@ -186,10 +180,9 @@ Task<Result<Courier::Work>> Courier::read(queue::Job job) {
         return queue::read_message(txn, id);
     }));
     for (const auto index : job.indexes) {
-        auto recipient_awaited = store_.read([id = job.id, index](ReadTransaction& txn) {
+        MAILCORE_CO_AWAIT(auto recipient, store_.read([id = job.id, index](ReadTransaction& txn) {
             return queue::read_recipient(txn, id, index);
-        });
-        auto recipient = co_await std::move(recipient_awaited);
+        }));
         if (recipient && recipient->state == State::Waiting)
             work.recipients.push_back(std::move(*recipient));
     }
@@ -335,13 +328,11 @@ Task<void> Courier::settle(const queue::Job& job, queue::Message message,
         std::erase_if(removed, [&](auto index) {
             return std::ranges::find(indexes, index) != indexes.end();
         });
-        auto written_awaited = report(message, std::move(delivered), indexes, {});
-        written = co_await std::move(written_awaited);
+        MAILCORE_CO_AWAIT(written, report(message, std::move(delivered), indexes, {}));
         delivered.clear();
     }
     if (written && !delayed.empty()) {
-        auto written_awaited = report(message, std::move(delayed), {}, updated);
-        written = co_await std::move(written_awaited);
+        MAILCORE_CO_AWAIT(written, report(message, std::move(delayed), {}, updated));
         for (const auto& recipient : updated) add(message, recipient);
         updated.clear();
     }
@@ -369,13 +360,12 @@ Task<Result<void>> Courier::report(queue::Message message, std::vector<Reported>
     const auto id = message.id;
     const auto trace = message.trace;
     MAILCORE_CO_TRY(auto prepared, reporter_.prepare(std::move(message), std::move(reported)));
-    auto written_awaited = store_.write(
+    MAILCORE_CO_AWAIT(auto written, store_.write(
         [id, removed = std::move(removed), updated = std::move(updated),
          prepared = std::move(prepared)](WriteTransaction& txn) {
             return write_down(txn, id, removed, updated, prepared);
         },
-        store::Urgency::Reclaim);
-    auto written = co_await std::move(written_awaited);
+        store::Urgency::Reclaim));
     if (!written) co_return std::unexpected(written.error());
     if (*written) {
         MAILCORE_LOG(log_, Info, "delivery.reported", {{"queue_id", id}, {"report", **written}},

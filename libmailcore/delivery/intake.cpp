@@ -49,14 +49,14 @@ Task<Result<queue::QueueId>> Intake::accept(Incoming incoming) {
         analysis = std::make_shared<const Analysis>(
             analyse(*incoming.structure, incoming.trace_header.size()));
 
-    auto message_awaited =
+    MAILCORE_CO_AWAIT(
+        auto message,
         store_.write([message = std::move(incoming.message), blob = incoming.blob,
                       above = std::move(incoming.trace_header),
                       header = std::move(incoming.edited_header), octets = incoming.header_octets,
                       recipients = incoming.recipients](store::WriteTransaction& txn) {
             return take(txn, message, blob, above, header, octets, recipients);
-        });
-    auto message = co_await std::move(message_awaited);
+        }));
     if (!message) co_return std::unexpected(std::move(message).error());
     const auto id = message->id;
     MAILCORE_LOG(log_, Info, "queue.accepted",

@@ -19,9 +19,8 @@ using store::WriteTransaction;
 TxnTask<Result<store::MailboxId>> find_folder(WriteTransaction& txn, store::AccountId account,
                                               std::string folder) {
     if (!folder.empty()) {
-        auto found_awaited =
-            store::find_mailbox(txn, store::Access::owner(account), account, folder);
-        auto found = co_await std::move(found_awaited);
+        MAILCORE_CO_AWAIT(auto found,
+                          store::find_mailbox(txn, store::Access::owner(account), account, folder));
         if (found && found->selectable) co_return found->id;
         if (!found && found.error().kind != ErrorKind::NotFound &&
             found.error().kind != ErrorKind::Rejected)
@@ -136,10 +135,9 @@ Task<Outcome> LocalDelivery::deliver(queue::Message message, queue::Recipient re
         case filter::Verdict::Kind::Discard: {
             const auto id = message.id;
             const auto index = recipient.index;
-            auto removed_awaited = store_.write([id, index](WriteTransaction& txn) {
+            MAILCORE_CO_AWAIT(auto removed, store_.write([id, index](WriteTransaction& txn) {
                 return queue::remove_recipient(txn, id, index);
-            });
-            auto removed = co_await std::move(removed_awaited);
+            }));
             if (!removed) co_return Outcome::deferred("4.3.0", removed.error().detail);
             co_return Outcome::delivered("discarded by " + verdict.filter);
         }
@@ -180,12 +178,11 @@ Task<Outcome> LocalDelivery::deliver(queue::Message message, queue::Recipient re
         if (!prepared) co_return Outcome::deferred("4.3.0", prepared.error().detail);
         report = std::move(*prepared);
     }
-    auto filed_awaited =
-        store_.write([id = message.id, recipient, email = std::move(email), received,
-                      report = std::move(report)](WriteTransaction& txn) {
-            return file(txn, id, recipient, email, received, report);
-        });
-    auto filed = co_await std::move(filed_awaited);
+    MAILCORE_CO_AWAIT(auto filed,
+                      store_.write([id = message.id, recipient, email = std::move(email), received,
+                                    report = std::move(report)](WriteTransaction& txn) {
+                          return file(txn, id, recipient, email, received, report);
+                      }));
     if (filed) {
         MAILCORE_LOG(log_, Info, "delivery.filed",
                      {{"recipient", recipient.address},
@@ -204,10 +201,9 @@ Task<Outcome> LocalDelivery::deliver(queue::Message message, queue::Recipient re
         // The row is gone, or the account: only in the first case is there nothing left to do.
         const auto id = message.id;
         const auto index = recipient.index;
-        auto row_awaited = store_.read([id, index](store::ReadTransaction& txn) {
+        MAILCORE_CO_AWAIT(auto row, store_.read([id, index](store::ReadTransaction& txn) {
             return queue::read_recipient(txn, id, index);
-        });
-        auto row = co_await std::move(row_awaited);
+        }));
         if (!row && row.error().kind == ErrorKind::NotFound) co_return Outcome::gone();
         co_return Outcome::failed("5.1.1", "no such mailbox here");
     }

@@ -92,9 +92,8 @@ Task<Verdict> Pipeline::judge(Stage stage, Context& context) const {
         if (!entry.filter->stages().has(stage)) continue;
         const Edits before(context);
         const auto began = scheduler.now();
-        auto answer_awaited =
-            base::with_deadline(entry.filter->judge(stage, context), began + entry.time_max);
-        auto answer = co_await std::move(answer_awaited);
+        MAILCORE_CO_AWAIT(auto answer, base::with_deadline(entry.filter->judge(stage, context),
+                                                           began + entry.time_max));
         if (answer && *answer) {
             auto verdict = checked(std::move(**answer), entry.filter->name());
             if (verdict.kind == Verdict::Kind::Continue) continue;

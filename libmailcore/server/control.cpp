@@ -161,9 +161,9 @@ class ControlDialogue final : public base::Dialogue {
 
     Task<Result<std::string>> status() {
         const auto status = target_.store().status();
-        auto counts_awaited = target_.store().read(
-            [](store::ReadTransaction& txn) { return queue::count(txn, 100'000); });
-        auto counts = co_await std::move(counts_awaited);
+        MAILCORE_CO_AWAIT(auto counts, target_.store().read([](store::ReadTransaction& txn) {
+            return queue::count(txn, 100'000);
+        }));
         Json endpoints = Json::array();
         const auto bound = target_.endpoints();
         for (const auto& endpoint : bound)
@@ -214,8 +214,8 @@ class ControlDialogue final : public base::Dialogue {
         if (path.empty())
             co_return fail(ErrorKind::NotFound,
                            "the log goes to standard output: log.file is empty");
-        auto lines_awaited = base::offload([path, text] { return trace_log(path, text); });
-        auto lines = co_await std::move(lines_awaited);
+        MAILCORE_CO_AWAIT(auto lines,
+                          base::offload([path, text] { return trace_log(path, text); }));
         if (!lines) co_return std::unexpected(lines.error());
         std::string out = "{\"events\":[";
         for (const auto& line : *lines) out += (out.ends_with('[') ? "" : ",") + line;
@@ -227,8 +227,7 @@ class ControlDialogue final : public base::Dialogue {
         Json problems = Json::array();
         Json out = Json::object();
         if (journal) {
-            auto report_awaited = base::offload([journal] { return journal->check(); });
-            auto report = co_await std::move(report_awaited);
+            MAILCORE_CO_AWAIT(auto report, base::offload([journal] { return journal->check(); }));
             if (!report) co_return std::unexpected(report.error());
             for (const auto& problem : report->problems) problems.push_back(problem);
             out = Json{{"frames", report->frames},
@@ -241,10 +240,10 @@ class ControlDialogue final : public base::Dialogue {
             return store::list_accounts(txn);
         }));
         for (const auto account : accounts) {
-            auto found_awaited = target_.store().read([account](store::ReadTransaction& txn) {
-                return store::check_account(txn, account);
-            });
-            auto found = co_await std::move(found_awaited);
+            MAILCORE_CO_AWAIT(auto found,
+                              target_.store().read([account](store::ReadTransaction& txn) {
+                                  return store::check_account(txn, account);
+                              }));
             if (!found) co_return std::unexpected(found.error());
             for (const auto& problem : *found)
                 problems.push_back("account " + std::to_string(account.value) + ": " + problem);
@@ -258,8 +257,7 @@ class ControlDialogue final : public base::Dialogue {
         auto* journal = dynamic_cast<store::JournalStore*>(&target_.store());
         if (!journal)
             co_return fail(ErrorKind::Rejected, "a store in memory has no index to rebuild");
-        auto done_awaited = base::offload([journal] { return journal->rebuild(); });
-        auto done = co_await std::move(done_awaited);
+        MAILCORE_CO_AWAIT(auto done, base::offload([journal] { return journal->rebuild(); }));
         if (!done) co_return std::unexpected(done.error());
         co_return std::string("{}");
     }

@@ -140,21 +140,15 @@ void ImapSession::respond(Id id, imap::ResponseCode code, std::string text) {
 Task<void> ImapSession::run(Id id, imap::command::Authenticate command) {
     authentication_ = std::make_shared<Authentication>(services_, "imap", peer_);
     const auto authentication = authentication_;
-    {
-        auto awaited = log_in(id, authentication,
-                    authentication->begin(std::move(command.mechanism), std::move(command.initial)));
-        co_await std::move(awaited);
-    }
+    MAILCORE_CO_AWAIT(log_in(id, authentication,
+                    authentication->begin(std::move(command.mechanism), std::move(command.initial))));
 }
 
 Task<void> ImapSession::run(Id id, imap::command::Login command) {
     authentication_ = std::make_shared<Authentication>(services_, "imap", peer_);
     const auto authentication = authentication_;
-    {
-        auto awaited = log_in(id, authentication,
-                    authentication->by_password(std::move(command.user), std::move(command.password)));
-        co_await std::move(awaited);
-    }
+    MAILCORE_CO_AWAIT(log_in(id, authentication,
+                    authentication->by_password(std::move(command.user), std::move(command.password))));
 }
 
 Task<void> ImapSession::log_in(Id id, std::shared_ptr<Authentication> authentication,
@@ -190,10 +184,9 @@ Task<void> ImapSession::refresh() {
     while (view_ && engine_.may_announce()) {
         const auto ref = view_->ref();
         const auto since = view_->modseq();
-        auto changes_awaited = services_.store.read([access = access(), ref, since](ReadTransaction& txn) {
+        MAILCORE_CO_AWAIT(auto changes, services_.store.read([access = access(), ref, since](ReadTransaction& txn) {
             return store::changes_since(txn, access, ref, since);
-        });
-        auto changes = co_await std::move(changes_awaited);
+        }));
         if (!view_ || view_->ref() != ref || !engine_.may_announce()) co_return;
         if (view_->modseq() != since) continue; // somebody else was at it meanwhile
         const bool gone = changes ? changes->mailbox.uidvalidity != view_->uidvalidity()
@@ -282,12 +275,11 @@ Task<Result<store::StoredFlags>> ImapSession::store_flags(store::StoreFlags want
     const auto ref = view_->ref();
     // What marks for deletion must work on a full disk: it is how room is made.
     const bool deletes = wanted.how != store::StoreHow::Remove && wanted.flags.system.has(store::Flag::Deleted);
-    auto stored_awaited = services_.store.write(
+    MAILCORE_CO_AWAIT(auto stored, services_.store.write(
         [access = access(), ref, since, wanted = std::move(wanted)](WriteTransaction& txn) {
             return store_in(txn, access, ref, since, wanted);
         },
-        deletes ? store::Urgency::Reclaim : store::Urgency::Normal);
-    auto stored = co_await std::move(stored_awaited);
+        deletes ? store::Urgency::Reclaim : store::Urgency::Normal));
     if (!stored) co_return std::unexpected(stored.error());
     if (view_ && view_->modseq() == since && engine_.may_announce())
         announce(view_->take(std::move(stored->before), MailboxView::Expunges::Later));

@@ -76,18 +76,12 @@ void Pop3Session::closed() {
 Task<void> Pop3Session::answer(pop3::Event event) {
     if (auto* login = std::get_if<pop3::Login>(&event)) {
         authentication_ = std::make_unique<Authentication>(services_, "pop3", peer_);
-        {
-            auto awaited = log_in(
-                login->id, authentication_->by_password(login->user, std::move(login->password)));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(log_in(
+            login->id, authentication_->by_password(login->user, std::move(login->password))));
     } else if (auto* begin = std::get_if<pop3::AuthBegin>(&event)) {
         authentication_ = std::make_unique<Authentication>(services_, "pop3", peer_);
-        {
-            auto awaited = log_in(
-                begin->id, authentication_->begin(begin->mechanism, std::move(begin->initial)));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(
+            log_in(begin->id, authentication_->begin(begin->mechanism, std::move(begin->initial))));
     } else if (auto* data = std::get_if<pop3::AuthData>(&event)) {
         co_await log_in(data->id, authentication_->respond(std::move(data->octets)));
     } else if (auto* wanted = std::get_if<pop3::Retrieve>(&event)) {
@@ -128,10 +122,7 @@ Task<void> Pop3Session::log_in(pop3::CommandId id, Task<LoginStep> attempt) {
         refuse(id, *refused);
         co_return;
     }
-    {
-        auto awaited = open_maildrop(id, std::get<LoggedIn>(step));
-        co_await std::move(awaited);
-    }
+    MAILCORE_CO_AWAIT(open_maildrop(id, std::get<LoggedIn>(step)));
 }
 
 Task<void> Pop3Session::open_maildrop(pop3::CommandId id, LoggedIn who) {
@@ -141,18 +132,17 @@ Task<void> Pop3Session::open_maildrop(pop3::CommandId id, LoggedIn who) {
         co_return;
     }
     const store::Access access{who.account, who.rights};
-    auto maildrop_awaited =
-        services_.store.read([access](ReadTransaction& txn) { return open_inbox(txn, access); });
-    auto maildrop = co_await std::move(maildrop_awaited);
+    MAILCORE_CO_AWAIT(auto maildrop, services_.store.read([access](ReadTransaction& txn) {
+        return open_inbox(txn, access);
+    }));
     std::vector<pop3::Message> messages;
     std::optional<store::Uid> from = store::Uid{1};
     while (maildrop && from && messages.size() < options_.messages_max) {
-        auto batch_awaited =
-            services_.store.read([access, inbox = maildrop->inbox, uids = maildrop->uids,
-                                  at = *from](ReadTransaction& txn) {
-                return store::read_messages(txn, access, inbox, uids, at);
-            });
-        auto batch = co_await std::move(batch_awaited);
+        MAILCORE_CO_AWAIT(auto batch, services_.store.read([access, inbox = maildrop->inbox,
+                                                            uids = maildrop->uids,
+                                                            at = *from](ReadTransaction& txn) {
+            return store::read_messages(txn, access, inbox, uids, at);
+        }));
         if (!batch) {
             maildrop = std::unexpected(batch.error());
             break;
@@ -186,10 +176,10 @@ Task<void> Pop3Session::open_maildrop(pop3::CommandId id, LoggedIn who) {
 Task<void> Pop3Session::retrieve(pop3::Retrieve event) {
     const auto uid = uids_[event.message.value - 1];
     const store::Access access{who_->account, who_->rights};
-    auto batch_awaited = services_.store.read([access, inbox = inbox_, uid](ReadTransaction& txn) {
-        return store::read_emails(txn, access, inbox, store::UidSet(uid), uid, 1);
-    });
-    auto batch = co_await std::move(batch_awaited);
+    MAILCORE_CO_AWAIT(auto batch,
+                      services_.store.read([access, inbox = inbox_, uid](ReadTransaction& txn) {
+                          return store::read_emails(txn, access, inbox, store::UidSet(uid), uid, 1);
+                      }));
     if (!batch || batch->emails.empty()) {
         // Another session has expunged it: a snapshot cannot hold what is gone.
         engine_.refuse(event.id, pop3::Refusal::Temporary, "the message is gone or cannot be read");
@@ -223,12 +213,11 @@ Task<void> Pop3Session::commit(pop3::Commit event) {
     const store::Access access{who_->account, who_->rights};
     bool all = true;
     while (!uids.empty() && all) {
-        auto left_awaited = services_.store.write(
-            [access, inbox = inbox_, uids](WriteTransaction& txn) {
-                return remove(txn, access, inbox, uids);
-            },
-            store::Urgency::Reclaim);
-        auto left = co_await std::move(left_awaited);
+        MAILCORE_CO_AWAIT(auto left, services_.store.write(
+                                         [access, inbox = inbox_, uids](WriteTransaction& txn) {
+                                             return remove(txn, access, inbox, uids);
+                                         },
+                                         store::Urgency::Reclaim));
         all = left.has_value();
         if (all) uids = std::move(*left);
     }

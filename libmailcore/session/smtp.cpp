@@ -119,10 +119,7 @@ bool SmtpSession::handle_now(smtp::ServerEvent& event) {
 
 Task<void> SmtpSession::handle(smtp::ServerEvent event) {
     if (auto* chunk = std::get_if<smtp::BodyChunk>(&event)) {
-        {
-            auto awaited = take(std::string(chunk->octets));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(take(std::string(chunk->octets)));
     } else if (auto* connection = std::get_if<smtp::Connected>(&event)) {
         co_await connected(*connection);
     } else if (auto* name = std::get_if<smtp::Hello>(&event)) {
@@ -137,11 +134,8 @@ Task<void> SmtpSession::handle(smtp::ServerEvent event) {
         co_await body_end(*end);
     } else if (auto* begin = std::get_if<smtp::AuthBegin>(&event)) {
         authentication_ = std::make_unique<Authentication>(services_, "smtp", peer_);
-        {
-            auto awaited = authenticate(
-                begin->id, authentication_->begin(begin->mechanism, std::move(begin->initial)));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(authenticate(
+            begin->id, authentication_->begin(begin->mechanism, std::move(begin->initial))));
     } else if (auto* data = std::get_if<smtp::AuthData>(&event)) {
         co_await authenticate(data->id, authentication_->respond(std::move(data->octets)));
     }
@@ -313,9 +307,9 @@ Task<void> SmtpSession::rcpt(smtp::Rcpt event) {
     if (routing->recipients.size() == 1 &&
         routing->recipients.front().route == queue::Route::Local) {
         const auto account = routing->recipients.front().account;
-        auto quota_awaited = services_.store.read(
-            [account](store::ReadTransaction& txn) { return store::quota(txn, account); });
-        auto quota = co_await std::move(quota_awaited);
+        MAILCORE_CO_AWAIT(auto quota, services_.store.read([account](store::ReadTransaction& txn) {
+            return store::quota(txn, account);
+        }));
         const auto size = transaction_->mail.parameters.size.value_or(1);
         if (quota && !quota->has_room(size)) {
             engine_.reply(event.id, reply(452, "4.2.2", "mailbox is full"));

@@ -49,38 +49,27 @@ std::size_t ImapSession::memory() const {
 
 Task<void> ImapSession::run(Id id, imap::command::Append command) {
     const auto path = command.mailbox.utf8;
-    auto target_awaited = services_.store.read(
-        [access = access(), path](ReadTransaction& txn) { return find_target(txn, access, path); });
-    auto target = co_await std::move(target_awaited);
+    MAILCORE_CO_AWAIT(auto target,
+                      services_.store.read([access = access(), path](ReadTransaction& txn) {
+                          return find_target(txn, access, path);
+                      }));
     if (id == aborted_) co_return;
     if (!target) {
-        {
-            auto awaited = finish(id, reply_to(target.error(), Doing::Filing));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, reply_to(target.error(), Doing::Filing)));
         co_return;
     }
     if (!target->quota.has_room(command.octets)) {
-        {
-            auto awaited =
-                finish(id, imap::no("The message is beyond the quota", imap::Code::OverQuota));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(
+            finish(id, imap::no("The message is beyond the quota", imap::Code::OverQuota)));
         co_return;
     }
     if (const auto room = services_.store.room_for(command.octets); !room) {
-        {
-            auto awaited = finish(id, reply_to(room.error(), Doing::Filing));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, reply_to(room.error(), Doing::Filing)));
         co_return;
     }
     if (!services_.has_memory_for(base::MemoryGate::Admission::Message)) {
-        {
-            auto awaited =
-                finish(id, imap::no("Short of memory; try again later", imap::Code::Limit));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(
+            finish(id, imap::no("Short of memory; try again later", imap::Code::Limit)));
         co_return;
     }
     appending_ = std::make_shared<Appending>();
@@ -94,11 +83,8 @@ Task<void> ImapSession::run(Id id, imap::command::Append command) {
 Task<void> ImapSession::take_chunk(std::shared_ptr<Appending> appending, imap::BodyChunk chunk) {
     if (!services_.has_memory_for(base::MemoryGate::Admission::Octets)) {
         if (appending_ == appending) appending_.reset();
-        {
-            auto awaited =
-                finish(chunk.id, imap::no("Short of memory; try again later", imap::Code::Limit));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(
+            finish(chunk.id, imap::no("Short of memory; try again later", imap::Code::Limit)));
         co_return;
     }
     appending->parser.feed(chunk.octets);
@@ -110,10 +96,7 @@ Task<void> ImapSession::take_chunk(std::shared_ptr<Appending> appending, imap::B
     }
     MAILCORE_LOG(services_.log, Error, "imap.body_unwritable", {{"error", taken.error().detail}});
     if (appending_ == appending) appending_.reset();
-    {
-        auto awaited = finish(chunk.id, reply_to(taken.error(), Doing::Filing));
-        co_await std::move(awaited);
-    }
+    MAILCORE_CO_AWAIT(finish(chunk.id, reply_to(taken.error(), Doing::Filing)));
 }
 
 Task<void> ImapSession::file_appended(std::shared_ptr<Appending> appending) {
@@ -122,10 +105,7 @@ Task<void> ImapSession::file_appended(std::shared_ptr<Appending> appending) {
     if (!blob) {
         MAILCORE_LOG(services_.log, Error, "imap.body_unwritable",
                      {{"error", blob.error().detail}});
-        {
-            auto awaited = finish(id, reply_to(blob.error(), Doing::Filing));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, reply_to(blob.error(), Doing::Filing)));
         co_return;
     }
     store::NewEmail email;
@@ -139,25 +119,19 @@ Task<void> ImapSession::file_appended(std::shared_ptr<Appending> appending) {
         filing.received.at = date->time;
         filing.received.zone_minutes = date->zone_minutes;
     }
-    auto filed_awaited = services_.store.write([access = access(), mailbox = appending->mailbox,
-                                                blob = *blob, email = std::move(email),
-                                                filing = std::move(filing)](WriteTransaction& txn) {
-        return file(txn, access, mailbox, blob, email, filing);
-    });
-    auto filed = co_await std::move(filed_awaited);
+    MAILCORE_CO_AWAIT(auto filed,
+                      services_.store.write([access = access(), mailbox = appending->mailbox,
+                                             blob = *blob, email = std::move(email),
+                                             filing = std::move(filing)](WriteTransaction& txn) {
+                          return file(txn, access, mailbox, blob, email, filing);
+                      }));
     if (!filed) {
-        {
-            auto awaited = finish(id, reply_to(filed.error(), Doing::Filing));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, reply_to(filed.error(), Doing::Filing)));
         co_return;
     }
-    {
-        auto awaited =
-            finish(id, imap::ok("APPEND completed",
-                                imap::AppendUid{filed->uidvalidity.value, filed->uid.value}));
-        co_await std::move(awaited);
-    }
+    MAILCORE_CO_AWAIT(
+        finish(id, imap::ok("APPEND completed",
+                            imap::AppendUid{filed->uidvalidity.value, filed->uid.value})));
 }
 
 } // namespace mailcore::session

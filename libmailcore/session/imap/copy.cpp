@@ -33,23 +33,16 @@ Task<std::optional<imap::CopyUid>> ImapSession::copy(Id id, imap::SequenceSet se
                                                      std::string path, bool moves) {
     auto uids = resolve(set, addressing);
     if (!uids) {
-        {
-            auto awaited = finish(id, imap::bad("No such message"));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, imap::bad("No such message")));
         co_return std::nullopt;
     }
-    auto copied_awaited = services_.store.write(
+    MAILCORE_CO_AWAIT(auto copied, services_.store.write(
         [access = access(), from = view_->ref(), uids = std::move(*uids), path, moves](WriteTransaction& txn) {
             return copy_in(txn, access, from, uids, path, moves);
         },
-        moves ? store::Urgency::Reclaim : store::Urgency::Normal);
-    auto copied = co_await std::move(copied_awaited);
+        moves ? store::Urgency::Reclaim : store::Urgency::Normal));
     if (!copied) {
-        {
-            auto awaited = finish(id, reply_to(copied.error(), Doing::Filing));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, reply_to(copied.error(), Doing::Filing)));
         co_return std::nullopt;
     }
     imap::CopyUid code;
@@ -64,18 +57,12 @@ Task<std::optional<imap::CopyUid>> ImapSession::copy(Id id, imap::SequenceSet se
 Task<void> ImapSession::run(Id id, imap::command::Copy command) {
     auto code = co_await copy(id, std::move(command.set), command.addressing,
                               std::move(command.mailbox.utf8), false);
-    if (code) {
-        auto awaited = finish(id, imap::ok("COPY completed", std::move(*code)));
-        co_await std::move(awaited);
-    }
+    if (code) { MAILCORE_CO_AWAIT(finish(id, imap::ok("COPY completed", std::move(*code)))); }
 }
 
 Task<void> ImapSession::run(Id id, imap::command::Move command) {
     if (read_only_) {
-        {
-            auto awaited = finish(id, imap::no("The mailbox is read-only", imap::Code::ReadOnly));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, imap::no("The mailbox is read-only", imap::Code::ReadOnly)));
         co_return;
     }
     auto code = co_await copy(id, std::move(command.set), command.addressing,
@@ -86,10 +73,7 @@ Task<void> ImapSession::run(Id id, imap::command::Move command) {
     co_await refresh();
     imap::ResponseCode end = imap::Code::None;
     if (view_ && engine_.enabled().qresync) end = imap::HighestModSeq{shown(view_->told_modseq())};
-    {
-        auto awaited = finish(id, imap::ok("MOVE completed", std::move(end)));
-        co_await std::move(awaited);
-    }
+    MAILCORE_CO_AWAIT(finish(id, imap::ok("MOVE completed", std::move(end))));
 }
 
 } // namespace mailcore::session

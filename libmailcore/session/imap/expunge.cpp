@@ -25,12 +25,11 @@ Task<Result<bool>> ImapSession::expunge_deleted(store::UidSet uids) {
     const auto mailbox = view_->ref();
     bool any = false;
     while (!uids.empty()) {
-        auto expunged_awaited = services_.store.write(
+        MAILCORE_CO_AWAIT(auto expunged, services_.store.write(
             [access = access(), mailbox, uids](WriteTransaction& txn) {
                 return expunge_in(txn, access, mailbox, uids);
             },
-            store::Urgency::Reclaim);
-        auto expunged = co_await std::move(expunged_awaited);
+            store::Urgency::Reclaim));
         if (!expunged) co_return std::unexpected(expunged.error());
         any = any || !expunged->uids.empty();
         uids = std::move(expunged->left);
@@ -40,30 +39,21 @@ Task<Result<bool>> ImapSession::expunge_deleted(store::UidSet uids) {
 
 Task<void> ImapSession::run(Id id, imap::command::Expunge command) {
     if (read_only_) {
-        {
-            auto awaited = finish(id, imap::no("The mailbox is read-only", imap::Code::ReadOnly));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, imap::no("The mailbox is read-only", imap::Code::ReadOnly)));
         co_return;
     }
     auto uids = store::UidSet::all();
     if (command.uids) uids = *resolve(*command.uids, imap::Addressing::Uids);
     auto any = co_await expunge_deleted(std::move(uids));
     if (!any) {
-        {
-            auto awaited = finish(id, reply_to(any.error(), Doing::Messages));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, reply_to(any.error(), Doing::Messages)));
         co_return;
     }
     // RFC 7162 §3.2.7: with the mod-sequence behind the expunges that are told before it.
     co_await refresh();
     imap::ResponseCode code = imap::Code::None;
     if (*any && view_ && engine_.enabled().qresync) code = imap::HighestModSeq{shown(view_->told_modseq())};
-    {
-        auto awaited = finish(id, imap::ok("EXPUNGE completed", std::move(code)));
-        co_await std::move(awaited);
-    }
+    MAILCORE_CO_AWAIT(finish(id, imap::ok("EXPUNGE completed", std::move(code))));
 }
 
 } // namespace mailcore::session

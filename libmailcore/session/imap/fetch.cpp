@@ -211,8 +211,7 @@ Task<Result<OctetsValue>> octets_of(store::Store& store, std::shared_ptr<const s
     }
     std::string text;
     while (text.size() < octets) {
-        auto piece_awaited = reader->next(static_cast<std::size_t>(octets) - text.size());
-        auto piece = co_await std::move(piece_awaited);
+        MAILCORE_CO_AWAIT(auto piece, reader->next(static_cast<std::size_t>(octets) - text.size()));
         if (!piece) co_return std::unexpected(piece.error());
         text += *piece;
     }
@@ -232,10 +231,7 @@ mime::DateTime internal_date(const store::Received& received) {
 Task<void> ImapSession::run(Id id, imap::command::Fetch command) {
     auto uids = resolve(command.set, command.addressing);
     if (!uids) {
-        {
-            auto awaited = finish(id, imap::bad("No such message"));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, imap::bad("No such message")));
         co_return;
     }
     const auto asks_for = [&](Kind kind) {
@@ -247,10 +243,7 @@ Task<void> ImapSession::run(Id id, imap::command::Fetch command) {
     if (command.changed_since) {
         auto changed = co_await changed_of(id, command, std::move(*uids));
         if (!changed) {
-            {
-                auto awaited = finish(id, reply_to(changed.error(), Doing::Messages));
-                co_await std::move(awaited);
-            }
+            MAILCORE_CO_AWAIT(finish(id, reply_to(changed.error(), Doing::Messages)));
             co_return;
         }
         uids = std::move(*changed);
@@ -259,11 +252,10 @@ Task<void> ImapSession::run(Id id, imap::command::Fetch command) {
     const bool sets_seen =
         !read_only_ && std::ranges::any_of(command.items, [](const FetchItem& item) { return item.sets_seen(); });
     if (sets_seen && !uids->empty()) {
-        auto unseen_awaited = services_.store.read(
+        MAILCORE_CO_AWAIT(auto unseen, services_.store.read(
             [access = access(), mailbox = view_->ref(), uids = *uids](ReadTransaction& txn) {
                 return unseen_of(txn, access, mailbox, uids);
-            });
-        auto unseen = co_await std::move(unseen_awaited);
+            }));
         if (unseen && !unseen->empty()) {
             store::StoreFlags seen;
             seen.uids = std::move(*unseen);
@@ -286,11 +278,10 @@ Task<void> ImapSession::run(Id id, imap::command::Fetch command) {
 /// read of the others.
 Task<Result<UidSet>> ImapSession::changed_of(Id id, const imap::command::Fetch& command, UidSet uids) {
     const store::ModSeq since{*command.changed_since};
-    auto changes_awaited = services_.store.read(
+    MAILCORE_CO_AWAIT(auto changes, services_.store.read(
         [access = access(), mailbox = view_->ref(), since](ReadTransaction& txn) {
             return store::changes_since(txn, access, mailbox, since);
-        });
-    auto changes = co_await std::move(changes_awaited);
+        }));
     if (!changes) co_return std::unexpected(changes.error());
     UidSet changed;
     for (const auto& message : changes->changed) changed.add(message.uid);
@@ -314,18 +305,18 @@ Task<bool> ImapSession::fetch_messages(Id id, const imap::command::Fetch& comman
     const auto at_once = needs.email ? emails_at_once : rows_at_once;
     // A part of the set at a time: a set of many gaps is long.
     for (auto some = uids.first_of(Uid{1}, at_once); !some.empty();) {
-        auto batch_awaited = services_.store.read([access = access(), mailbox, some, needs](ReadTransaction& txn) {
+        MAILCORE_CO_AWAIT(auto batch, services_.store.read([access = access(), mailbox, some,
+                                                            needs](ReadTransaction& txn) {
             return read_batch(txn, access, mailbox, some, some.ranges().front().first, needs);
-        });
-        auto batch = co_await std::move(batch_awaited);
+        }));
         if (!batch) {
             outcome = reply_to(batch.error(), Doing::Messages);
             co_return true;
         }
         const auto last = some.ranges().back().last;
-        some = batch->next           ? uids.first_of(*batch->next, at_once)
+        some = batch->next            ? uids.first_of(*batch->next, at_once)
                : last < all_uids.last ? uids.first_of(Uid{last.value + 1}, at_once)
-                                     : UidSet{};
+                                      : UidSet{};
         for (const auto& message : batch->messages) {
             ++answered;
             // A message for which there is room at once costs no Task.

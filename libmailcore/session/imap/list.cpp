@@ -81,21 +81,14 @@ Task<void> ImapSession::run(Id id, imap::command::List command) {
         imap::response::List root;
         root.attributes = {MailboxAttribute::NoSelect};
         engine_.respond(id, root);
-        {
-            auto awaited = finish(id, imap::ok("LIST completed"));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, imap::ok("LIST completed")));
         co_return;
     }
-    auto all_awaited = services_.store.read([access = access()](ReadTransaction& txn) {
+    MAILCORE_CO_AWAIT(auto all, services_.store.read([access = access()](ReadTransaction& txn) {
         return store::list_mailboxes(txn, access, access.actor);
-    });
-    auto all = co_await std::move(all_awaited);
+    }));
     if (!all) {
-        {
-            auto awaited = finish(id, reply_to(all.error(), Doing::Mailboxes));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, reply_to(all.error(), Doing::Mailboxes)));
         co_return;
     }
     std::set<std::string> subscribed(all->subscribed_only.begin(), all->subscribed_only.end());
@@ -125,23 +118,16 @@ Task<void> ImapSession::run(Id id, imap::command::List command) {
         auto status = co_await status_of(mailbox.path, mailbox.mailbox, command.return_status);
         if (status) engine_.respond(id, *status); // RFC 5819 §2: left out where it cannot be told
     }
-    {
-        auto awaited = finish(id, imap::ok("LIST completed"));
-        co_await std::move(awaited);
-    }
+    MAILCORE_CO_AWAIT(finish(id, imap::ok("LIST completed")));
 }
 
 // RFC 3501 §6.3.9: with "%", a name that is not subscribed stands for those below it that are.
 Task<void> ImapSession::run(Id id, imap::command::Lsub command) {
-    auto all_awaited = services_.store.read([access = access()](ReadTransaction& txn) {
+    MAILCORE_CO_AWAIT(auto all, services_.store.read([access = access()](ReadTransaction& txn) {
         return store::list_mailboxes(txn, access, access.actor);
-    });
-    auto all = co_await std::move(all_awaited);
+    }));
     if (!all) {
-        {
-            auto awaited = finish(id, reply_to(all.error(), Doing::Mailboxes));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, reply_to(all.error(), Doing::Mailboxes)));
         co_return;
     }
     std::set<std::string> subscribed(all->subscribed_only.begin(), all->subscribed_only.end());
@@ -167,10 +153,7 @@ Task<void> ImapSession::run(Id id, imap::command::Lsub command) {
         if (!subscribed.contains(name)) list.attributes.push_back(MailboxAttribute::NoSelect);
         engine_.respond(id, list);
     }
-    {
-        auto awaited = finish(id, imap::ok("LSUB completed"));
-        co_await std::move(awaited);
-    }
+    MAILCORE_CO_AWAIT(finish(id, imap::ok("LSUB completed")));
 }
 
 Task<void> ImapSession::run(Id id, imap::command::Namespace) {

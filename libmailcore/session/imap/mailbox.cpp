@@ -83,25 +83,20 @@ Task<void> ImapSession::run(Id id, imap::command::Create command) {
     const bool use_is_known = command.special_uses.empty() ||
                               (command.special_uses.size() == 1 && create.role != store::Role::None);
     if (!use_is_known) {
-        {
-            auto awaited = finish(id, imap::no("A mailbox cannot be used for that", Code::UseAttr));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, imap::no("A mailbox cannot be used for that", Code::UseAttr)));
         co_return;
     }
-    auto created_awaited = services_.store.write([access = access(), create](WriteTransaction& txn) {
+    MAILCORE_CO_AWAIT(auto created, services_.store.write([access = access(), create](WriteTransaction& txn) {
         return create_in(txn, access, create);
-    });
-    auto created = co_await std::move(created_awaited);
+    }));
     if (!created) {
         auto reply = reply_to(created.error(), Doing::Mailboxes);
         if (created.error().kind == ErrorKind::Conflict && create.role != store::Role::None) {
             // One of the two is taken: the name, or the use.
-            auto exists_awaited = services_.store.read(
+            MAILCORE_CO_AWAIT(auto exists, services_.store.read(
                 [access = access(), path = create.path](store::ReadTransaction& txn) {
                     return exists_in(txn, access, path);
-                });
-            auto exists = co_await std::move(exists_awaited);
+                }));
             if (exists && !*exists) reply = imap::no("Another mailbox is used for that", Code::UseAttr);
         }
         co_await finish(id, std::move(reply));
@@ -113,63 +108,44 @@ Task<void> ImapSession::run(Id id, imap::command::Create command) {
         list.old_name = command.mailbox.supplied;
         engine_.respond(id, list);
     }
-    {
-        auto awaited = finish(id, imap::ok("CREATE completed", imap::MailboxIdCode{object_id(created->id)}));
-        co_await std::move(awaited);
-    }
+    MAILCORE_CO_AWAIT(finish(id, imap::ok("CREATE completed", imap::MailboxIdCode{object_id(created->id)})));
 }
 
 Task<void> ImapSession::run(Id id, imap::command::Delete command) {
     const auto path = command.mailbox.utf8;
     if (view_) {
         // RFC 9051 §6.3.5 leaves open what becomes of a session in it: ours has to leave first.
-        auto found_awaited = services_.store.read([access = access(), path](store::ReadTransaction& txn) {
+        MAILCORE_CO_AWAIT(auto found, services_.store.read([access = access(), path](store::ReadTransaction& txn) {
             return store::find_mailbox(txn, access, access.actor, path);
-        });
-        auto found = co_await std::move(found_awaited);
+        }));
         if (found && view_ && found->id == view_->ref().mailbox) {
-            {
-                auto awaited = finish(id, imap::no("The mailbox is selected", Code::InUse));
-                co_await std::move(awaited);
-            }
+            MAILCORE_CO_AWAIT(finish(id, imap::no("The mailbox is selected", Code::InUse)));
             co_return;
         }
     }
-    auto deleted_awaited = services_.store.write(
+    MAILCORE_CO_AWAIT(auto deleted, services_.store.write(
         [access = access(), path](WriteTransaction& txn) { return delete_in(txn, access, path); },
-        store::Urgency::Reclaim);
-    auto deleted = co_await std::move(deleted_awaited);
+        store::Urgency::Reclaim));
     if (!deleted) {
-        {
-            auto awaited = finish(id, reply_to(deleted.error(), Doing::Mailboxes));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, reply_to(deleted.error(), Doing::Mailboxes)));
         co_return;
     }
     for (bool more = deleted->messages_left; more;) {
-        auto left_awaited = services_.store.write(
+        MAILCORE_CO_AWAIT(auto left, services_.store.write(
             [access = access()](WriteTransaction& txn) { return reclaim_in(txn, access); },
-            store::Urgency::Reclaim);
-        auto left = co_await std::move(left_awaited);
+            store::Urgency::Reclaim));
         more = left && *left; // what fails is done by the next one
     }
-    {
-        auto awaited = finish(id, imap::ok("DELETE completed"));
-        co_await std::move(awaited);
-    }
+    MAILCORE_CO_AWAIT(finish(id, imap::ok("DELETE completed")));
 }
 
 Task<void> ImapSession::run(Id id, imap::command::Rename command) {
-    auto renamed_awaited = services_.store.write(
+    MAILCORE_CO_AWAIT(auto renamed, services_.store.write(
         [access = access(), from = command.from.utf8, to = command.to.utf8](WriteTransaction& txn) {
             return rename_in(txn, access, from, to);
-        });
-    auto renamed = co_await std::move(renamed_awaited);
+        }));
     if (!renamed) {
-        {
-            auto awaited = finish(id, reply_to(renamed.error(), Doing::Mailboxes));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, reply_to(renamed.error(), Doing::Mailboxes)));
         co_return;
     }
     if (!command.to.supplied.empty() && engine_.enabled().rev2) {
@@ -178,24 +154,17 @@ Task<void> ImapSession::run(Id id, imap::command::Rename command) {
         list.old_name = command.to.supplied;
         engine_.respond(id, list);
     }
-    {
-        auto awaited = finish(id, imap::ok("RENAME completed"));
-        co_await std::move(awaited);
-    }
+    MAILCORE_CO_AWAIT(finish(id, imap::ok("RENAME completed")));
 }
 
 Task<void> ImapSession::change_subscription(Id id, std::string path, store::Subscribed subscribed,
                                             std::string done) {
-    auto changed_awaited = services_.store.write(
+    MAILCORE_CO_AWAIT(auto changed, services_.store.write(
         [access = access(), path, subscribed](WriteTransaction& txn) {
             return subscribe_in(txn, access, path, subscribed);
-        });
-    auto changed = co_await std::move(changed_awaited);
+        }));
     if (!changed) {
-        {
-            auto awaited = finish(id, reply_to(changed.error(), Doing::Mailboxes));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, reply_to(changed.error(), Doing::Mailboxes)));
         co_return;
     }
     co_await finish(id, imap::ok(std::move(done)));

@@ -278,8 +278,9 @@ struct Search {
         if (opened.header) co_return Result<void>{};
         mime::Section section;
         section.text = mime::Section::Text::Header;
-        auto octets_awaited = read_range(store, *opened.email, *locate_in(*opened.email, opened.structure, section));
-        auto octets = co_await std::move(octets_awaited);
+        MAILCORE_CO_AWAIT(
+            auto octets,
+            read_range(store, *opened.email, *locate_in(*opened.email, opened.structure, section)));
         if (!octets) co_return std::unexpected(octets.error());
         opened.header = std::move(*octets);
         co_return Result<void>{};
@@ -399,16 +400,12 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
     std::optional<Uid> from;
     if (!uids.empty()) from = Uid{1};
     while (from) {
-        auto batch_awaited = services_.store.read(
+        MAILCORE_CO_AWAIT(auto batch, services_.store.read(
             [access = access(), mailbox, uids, at = *from, rows = needs.rows](ReadTransaction& txn) {
                 return read_candidates(txn, access, mailbox, uids, at, rows);
-            });
-        auto batch = co_await std::move(batch_awaited);
+            }));
         if (!batch) {
-            {
-                auto awaited = finish(id, reply_to(batch.error(), Doing::Messages));
-                co_await std::move(awaited);
-            }
+            MAILCORE_CO_AWAIT(finish(id, reply_to(batch.error(), Doing::Messages)));
             co_return;
         }
         from = batch->next;
@@ -425,16 +422,12 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
         std::optional<Uid> next;
         if (!unknown.empty() && needs.email) next = Uid{1};
         while (next) {
-            auto emails_awaited = services_.store.read(
+            MAILCORE_CO_AWAIT(auto emails, services_.store.read(
                 [access = access(), mailbox, unknown, first = *next](ReadTransaction& txn) {
                     return store::read_emails(txn, access, mailbox, unknown, first);
-                });
-            auto emails = co_await std::move(emails_awaited);
+                }));
             if (!emails) {
-                {
-                    auto awaited = finish(id, reply_to(emails.error(), Doing::Messages));
-                    co_await std::move(awaited);
-                }
+                MAILCORE_CO_AWAIT(finish(id, reply_to(emails.error(), Doing::Messages)));
                 co_return;
             }
             next = emails->next;
@@ -464,10 +457,7 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
         // What was expunged meanwhile is no match; of what is damaged nobody can say.
         if (failure->kind != ErrorKind::NotFound) {
             saved_ = {};
-            {
-                auto awaited = finish(id, reply_to(*failure, Doing::Messages));
-                co_await std::move(awaited);
-            }
+            MAILCORE_CO_AWAIT(finish(id, reply_to(*failure, Doing::Messages)));
             co_return;
         }
     }
@@ -494,10 +484,7 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
     }
     if (command.key.mentions(Kind::ModSeq)) result.modseq = matches.told(returns).value;
     engine_.respond(id, result);
-    {
-        auto awaited = finish(id, imap::ok("SEARCH completed"));
-        co_await std::move(awaited);
-    }
+    MAILCORE_CO_AWAIT(finish(id, imap::ok("SEARCH completed")));
 }
 
 } // namespace mailcore::session

@@ -27,9 +27,8 @@ Task<Result<std::string>> read_range(store::Store& store, const store::Email& em
     range.octets = std::min(range.octets, header_octets_max);
     while (octets.size() < range.octets) {
         const auto step = std::min<std::uint64_t>(range.octets - octets.size(), 1024 * 1024);
-        auto more_awaited = store::read_octets(store, email.pieces, range.offset + octets.size(),
-                                                static_cast<std::size_t>(step));
-        auto more = co_await std::move(more_awaited);
+        MAILCORE_CO_AWAIT(auto more, store::read_octets(store, email.pieces, range.offset + octets.size(),
+                                                static_cast<std::size_t>(step)));
         if (!more) co_return std::unexpected(more.error());
         if (more->empty()) co_return fail(ErrorKind::Corrupt, "an email is shorter than its structure says");
         if (octets.empty()) octets = std::move(*more);

@@ -56,10 +56,10 @@ Task<void> ImapSession::run(Id id, imap::command::Select command) {
     const auto path = command.mailbox.utf8;
     const auto uidvalidity = store::UidValidity{command.known ? command.known->uid_validity : 0};
     const auto since = store::ModSeq{command.known ? command.known->modseq : 0};
-    auto opened_awaited = services_.store.read([access = access(), path, uidvalidity, since](ReadTransaction& txn) {
+    MAILCORE_CO_AWAIT(auto opened, services_.store.read([access = access(), path, uidvalidity,
+                                                         since](ReadTransaction& txn) {
         return open(txn, access, path, uidvalidity, since);
-    });
-    auto opened = co_await std::move(opened_awaited);
+    }));
     if (!opened) {
         engine_.reply(id, reply_to(opened.error(), Doing::Mailboxes));
         co_return;
@@ -141,10 +141,9 @@ void ImapSession::tell_changes(Id id, store::MailboxChanges changes, const imap:
 }
 
 Task<void> ImapSession::claim_recent(store::MailboxRef mailbox) {
-    auto claimed_awaited = services_.store.write([access = access(), mailbox](WriteTransaction& txn) {
+    MAILCORE_CO_AWAIT(auto claimed, services_.store.write([access = access(), mailbox](WriteTransaction& txn) {
         return claim(txn, access, mailbox);
-    });
-    auto claimed = co_await std::move(claimed_awaited);
+    }));
     if (!claimed && claimed.error().kind != ErrorKind::NotFound)
         MAILCORE_LOG(services_.log, Debug, "imap.recent_not_claimed", {{"error", claimed.error().detail}});
 }

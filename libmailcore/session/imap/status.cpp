@@ -23,40 +23,29 @@ store::TxnTask<Result<store::Mailbox>> look(ReadTransaction& txn, store::Access 
 
 Task<void> ImapSession::run(Id id, imap::command::Status command) {
     const auto path = command.mailbox.utf8;
-    auto mailbox_awaited = services_.store.read(
-        [access = access(), path](ReadTransaction& txn) { return look(txn, access, path); });
-    auto mailbox = co_await std::move(mailbox_awaited);
+    MAILCORE_CO_AWAIT(auto mailbox, services_.store.read(
+        [access = access(), path](ReadTransaction& txn) { return look(txn, access, path); }));
     if (!mailbox) {
-        {
-            auto awaited = finish(id, reply_to(mailbox.error(), Doing::Mailboxes));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, reply_to(mailbox.error(), Doing::Mailboxes)));
         co_return;
     }
     auto status = co_await status_of(path, std::move(*mailbox), std::move(command.items));
     if (!status) {
-        {
-            auto awaited = finish(id, reply_to(status.error(), Doing::Mailboxes));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, reply_to(status.error(), Doing::Mailboxes)));
         co_return;
     }
     engine_.respond(id, *status);
-    {
-        auto awaited = finish(id, imap::ok("STATUS completed"));
-        co_await std::move(awaited);
-    }
+    MAILCORE_CO_AWAIT(finish(id, imap::ok("STATUS completed")));
 }
 
 Task<Result<imap::response::MailboxStatus>>
 ImapSession::status_of(std::string path, store::Mailbox mailbox, std::vector<StatusItem> items) {
     std::uint64_t recent = 0;
     if (std::ranges::find(items, StatusItem::Recent) != items.end()) {
-        auto snapshot_awaited = services_.store.read(
+        MAILCORE_CO_AWAIT(auto snapshot, services_.store.read(
             [access = access(), mailbox = ref(mailbox.id)](ReadTransaction& txn) {
                 return store::open_mailbox(txn, access, mailbox);
-            });
-        auto snapshot = co_await std::move(snapshot_awaited);
+            }));
         if (!snapshot) co_return std::unexpected(snapshot.error());
         mailbox = std::move(snapshot->mailbox);
         recent = snapshot->recent;

@@ -23,17 +23,11 @@ StoreHow how(imap::command::Store::Action action) {
 Task<void> ImapSession::run(Id id, imap::command::Store command) {
     const auto uids = resolve(command.set, command.addressing);
     if (!uids) {
-        {
-            auto awaited = finish(id, imap::bad("No such message"));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, imap::bad("No such message")));
         co_return;
     }
     if (read_only_) {
-        {
-            auto awaited = finish(id, imap::no("The mailbox is read-only", imap::Code::ReadOnly));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, imap::no("The mailbox is read-only", imap::Code::ReadOnly)));
         co_return;
     }
     store::StoreFlags wanted;
@@ -54,11 +48,10 @@ Task<void> ImapSession::run(Id id, imap::command::Store command) {
     std::optional<store::Uid> from;
     if ((!silent || engine_.enabled().condstore) && !stored->matched.empty()) from = store::Uid{1};
     while (from) {
-        auto batch_awaited = services_.store.read(
+        MAILCORE_CO_AWAIT(auto batch, services_.store.read(
             [access = access(), mailbox = view_->ref(), matched = stored->matched, at = *from](ReadTransaction& txn) {
                 return store::read_flags(txn, access, mailbox, matched, at, 1'024);
-            });
-        auto batch = co_await std::move(batch_awaited);
+            }));
         if (!batch) { // stored they are; what cannot be shown now is told later
             all_shown = false;
             break;
@@ -88,16 +81,10 @@ Task<void> ImapSession::run(Id id, imap::command::Store command) {
     // A message number whose message is gone already (RFC 9051 §7.1 EXPUNGEISSUED).
     const auto gone = uids->size() - stored->matched.size() - stored->modified.size();
     if (gone > 0 && command.addressing == imap::Addressing::Numbers && stored->modified.empty()) {
-        {
-            auto awaited = finish(id, imap::no("Some messages are gone", imap::Code::ExpungeIssued));
-            co_await std::move(awaited);
-        }
+        MAILCORE_CO_AWAIT(finish(id, imap::no("Some messages are gone", imap::Code::ExpungeIssued)));
         co_return;
     }
-    {
-        auto awaited = finish(id, imap::ok("STORE completed", std::move(code)));
-        co_await std::move(awaited);
-    }
+    MAILCORE_CO_AWAIT(finish(id, imap::ok("STORE completed", std::move(code))));
 }
 
 } // namespace mailcore::session
