@@ -84,7 +84,8 @@ bool IpNetwork::contains(const IpAddress& address) const {
     if (mine.substr(0, whole) != theirs.substr(0, whole)) return false;
     const auto left = prefix_bits_ % 8;
     if (left == 0) return true;
-    const auto difference = static_cast<unsigned char>(mine[whole]) ^ static_cast<unsigned char>(theirs[whole]);
+    const auto difference =
+        static_cast<unsigned char>(mine[whole]) ^ static_cast<unsigned char>(theirs[whole]);
     return (difference >> (8 - left)) == 0;
 }
 

@@ -30,18 +30,18 @@ struct ConnectOptions {
     std::chrono::milliseconds connect_timeout{30'000}; ///< until the transport stands, without TLS
     bool implicit_tls = false;                         ///< TLS from the first octet on
     TlsCheck tls_check = TlsCheck::None;
-    std::string server_name;                           ///< for SNI and the name check
-    std::optional<IpAddress> local_address;            ///< to bind to; nothing: the kernel's choice
+    std::string server_name;                ///< for SNI and the name check
+    std::optional<IpAddress> local_address; ///< to bind to; nothing: the kernel's choice
 };
 
-/// A connection under way; its driver moves octets between transport and engine. Destroying it closes
-/// the transport at once. Loop thread only.
+/// A connection under way; its driver moves octets between transport and engine. Destroying it
+/// closes the transport at once. Loop thread only.
 class Connection : public Waker {
   public:
     virtual ~Connection() = default;
     [[nodiscard]] virtual const PeerInfo& peer() const = 0;
-    /// Why the transport was lost, for logs ("the certificate is not for this name"); empty: it was not.
-    /// Known by the time of `Dialogue::closed`. Valid until the next call.
+    /// Why the transport was lost, for logs ("the certificate is not for this name"); empty: it was
+    /// not. Known by the time of `Dialogue::closed`. Valid until the next call.
     [[nodiscard]] virtual std::string_view failure() const { return {}; }
 };
 
@@ -50,10 +50,10 @@ class Connector {
   public:
     virtual ~Connector() = default;
     /// Connects and starts to drive `dialogue`, which must outlive the connection. Fails with
-    /// Unavailable when the peer cannot be reached in time. With `implicit_tls` the handshake follows,
-    /// and its failure is `dialogue.closed()`.
-    virtual Task<Result<std::unique_ptr<Connection>>> connect(Destination to, ConnectOptions options,
-                                                              Dialogue& dialogue) = 0;
+    /// Unavailable when the peer cannot be reached in time. With `implicit_tls` the handshake
+    /// follows, and its failure is `dialogue.closed()`.
+    virtual Task<Result<std::unique_ptr<Connection>>>
+    connect(Destination to, ConnectOptions options, Dialogue& dialogue) = 0;
 };
 
 } // namespace mailcore::base

@@ -64,8 +64,7 @@ class PosixFile final : public File {
         return done;
     }
 
-    Result<void> write_at(std::uint64_t offset,
-                          std::span<const std::string_view> pieces) override {
+    Result<void> write_at(std::uint64_t offset, std::span<const std::string_view> pieces) override {
         constexpr std::size_t vectors_max = 64; // far below IOV_MAX, and it stays on the stack
         std::array<iovec, vectors_max> vectors;
         std::size_t piece = 0, within = 0;
@@ -102,8 +101,8 @@ class PosixFile final : public File {
     }
 
     Result<void> allocate(std::uint64_t offset, std::uint64_t octets) override {
-        const int error = ::posix_fallocate(fd_.get(), static_cast<off_t>(offset),
-                                            static_cast<off_t>(octets));
+        const int error =
+            ::posix_fallocate(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(octets));
         if (error != 0) return fail_errno(error, "allocating", path_);
         return {};
     }

@@ -22,7 +22,8 @@ namespace {
 bool is_plain(std::string_view text) {
     if (text.empty()) return false;
     for (const unsigned char octet : text)
-        if (octet <= ' ' || octet == '"' || octet == '\\' || octet == 0x7f || octet == '=') return false;
+        if (octet <= ' ' || octet == '"' || octet == '\\' || octet == 0x7f || octet == '=')
+            return false;
     return true;
 }
 

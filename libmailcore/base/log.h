@@ -4,8 +4,8 @@
 #include "libmailcore/base/clock.h"
 #include "libmailcore/base/strong.h"
 
-#include <cstdint>
 #include <concepts>
+#include <cstdint>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -28,7 +28,8 @@ struct LogField {
     Value value;
 
     LogField(std::string_view field, std::string_view text) : name(field), value(text) {}
-    LogField(std::string_view field, const char* text) : name(field), value(std::string_view(text)) {}
+    LogField(std::string_view field, const char* text)
+        : name(field), value(std::string_view(text)) {}
     LogField(std::string_view field, const std::string& text)
         : name(field), value(std::string_view(text)) {}
     LogField(std::string_view field, bool flag) : name(field), value(flag) {}
@@ -36,16 +37,15 @@ struct LogField {
     LogField(std::string_view field, N number)
         : name(field), value(static_cast<std::int64_t>(number)) {}
     template <std::unsigned_integral N>
-        requires(!std::same_as<N, bool>)
-    LogField(std::string_view field, N number)
+    requires(!std::same_as<N, bool>) LogField(std::string_view field, N number)
         : name(field), value(static_cast<std::uint64_t>(number)) {}
     template <class Tag>
     LogField(std::string_view field, Strong<Tag, std::uint64_t> id)
         : name(field), value(id.value) {}
 };
 
-/// What happened. `id` is stable, lower case, dotted from general to particular ("smtp.rcpt.refused").
-/// Never a secret: type Secret has no conversion to a field.
+/// What happened. `id` is stable, lower case, dotted from general to particular
+/// ("smtp.rcpt.refused"). Never a secret: type Secret has no conversion to a field.
 struct LogEvent {
     LogLevel level;
     std::string_view id;
@@ -78,8 +78,9 @@ class Log {
     LogLevel least_ = LogLevel::Error;
 };
 
-/// An event as one line: `warning smtp.rcpt.refused trace=0123456789abcdef recipient="a b" code=550`.
-/// Control octets and quotes in values are escaped, so that one event is always one line.
+/// An event as one line: `warning smtp.rcpt.refused trace=0123456789abcdef recipient="a b"
+/// code=550`. Control octets and quotes in values are escaped, so that one event is always one
+/// line.
 [[nodiscard]] std::string to_text(const LogEvent& event);
 
 } // namespace mailcore::base

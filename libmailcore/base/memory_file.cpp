@@ -34,12 +34,12 @@ class MemoryFile final : public File {
         MAILCORE_TRY(const auto count, read_at(offset, into));
         return count;
     }
-    Result<void> write_at(std::uint64_t offset,
-                          std::span<const std::string_view> pieces) override {
+    Result<void> write_at(std::uint64_t offset, std::span<const std::string_view> pieces) override {
         const std::unique_lock lock(content_->mutex);
         auto at = static_cast<std::size_t>(offset);
         for (const auto piece : pieces) {
-            if (content_->octets.size() < at + piece.size()) content_->octets.resize(at + piece.size());
+            if (content_->octets.size() < at + piece.size())
+                content_->octets.resize(at + piece.size());
             std::memcpy(content_->octets.data() + at, piece.data(), piece.size());
             at += piece.size();
         }

@@ -21,10 +21,10 @@ class MemoryMeter {
     virtual void give_back() = 0;
 };
 
-/// Refuses before memory runs out, in three steps, so that what is being done can be finished and who is idle
-/// stays: first new connections, then new messages, at last messages that are coming in already. It measures
-/// when it is asked and the last measurement is old: who asks often pays for one in `interval`.
-/// Any thread.
+/// Refuses before memory runs out, in three steps, so that what is being done can be finished and
+/// who is idle stays: first new connections, then new messages, at last messages that are coming in
+/// already. It measures when it is asked and the last measurement is old: who asks often pays for
+/// one in `interval`. Any thread.
 class MemoryGate {
   public:
     enum class Admission : std::uint8_t {

@@ -11,13 +11,14 @@ namespace mailcore::base {
 
 /// The facts of an established TLS session.
 struct TlsFacts {
-    std::string version;            ///< "TLSv1.2" or "TLSv1.3"
-    std::string cipher;             ///< IANA name of the cipher suite
-    std::string server_name;        ///< SNI as the client sent it, lower case; empty: none
-    std::string alpn;               ///< agreed protocol; empty: none
-    std::string exporter_binding;   ///< tls-exporter channel binding, 32 octets (RFC 9266); empty: none
-    std::string peer_certificate;   ///< DER; empty: none was shown
-    bool peer_verified = false;     ///< its chain and name were checked and good
+    std::string version;     ///< "TLSv1.2" or "TLSv1.3"
+    std::string cipher;      ///< IANA name of the cipher suite
+    std::string server_name; ///< SNI as the client sent it, lower case; empty: none
+    std::string alpn;        ///< agreed protocol; empty: none
+    std::string
+        exporter_binding; ///< tls-exporter channel binding, 32 octets (RFC 9266); empty: none
+    std::string peer_certificate; ///< DER; empty: none was shown
+    bool peer_verified = false;   ///< its chain and name were checked and good
 };
 
 /// One end of a connection as the other sees it. A value; changes only when TLS starts.
@@ -25,7 +26,7 @@ struct PeerInfo {
     enum class Transport : std::uint8_t { Tcp, Unix, Pipe };
 
     Transport transport = Transport::Pipe;
-    IpAddress address;              ///< the peer's; unspecified unless Tcp
+    IpAddress address; ///< the peer's; unspecified unless Tcp
     std::uint16_t port = 0;
     IpAddress local_address;
     std::uint16_t local_port = 0;

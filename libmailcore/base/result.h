@@ -70,7 +70,8 @@ using base::Result;
     auto name = (expression);                                                                      \
     if (!name) return std::unexpected(std::move(name).error());                                    \
     declaration = *std::move(name)
-// What is awaited is named first: g++ 12 destroys braced and closure temporaries of a co_await twice.
+// What is awaited is named first: g++ 12 destroys braced and closure temporaries of a co_await
+// twice.
 #define MAILCORE_DETAIL_CO_TRY1(name, expression)                                                  \
     auto MAILCORE_DETAIL_JOIN(name, _awaited) = (expression);                                      \
     auto name = co_await std::move(MAILCORE_DETAIL_JOIN(name, _awaited));                          \
@@ -102,17 +103,16 @@ using base::Result;
 /// `MAILCORE_TRY(auto path, parse_path(text));` or `MAILCORE_TRY(file.sync());`: returns the error
 /// to the caller, else goes on with the value. One a line, as a statement.
 #define MAILCORE_TRY(...)                                                                          \
-    MAILCORE_DETAIL_PICK(__VA_ARGS__, MAILCORE_DETAIL_TRY_TWO,                                     \
-                         MAILCORE_DETAIL_TRY_ONE)(__VA_ARGS__)
+    MAILCORE_DETAIL_PICK(__VA_ARGS__, MAILCORE_DETAIL_TRY_TWO, MAILCORE_DETAIL_TRY_ONE)(__VA_ARGS__)
 
 /// The same in a coroutine, for something that is awaited and answers a Result.
 #define MAILCORE_CO_TRY(...)                                                                       \
-    MAILCORE_DETAIL_PICK(__VA_ARGS__, MAILCORE_DETAIL_CO_TRY_TWO,                                  \
-                         MAILCORE_DETAIL_CO_TRY_ONE)(__VA_ARGS__)
+    MAILCORE_DETAIL_PICK(__VA_ARGS__, MAILCORE_DETAIL_CO_TRY_TWO, MAILCORE_DETAIL_CO_TRY_ONE)      \
+    (__VA_ARGS__)
 
 /// `MAILCORE_CO_AWAIT(auto read, store.read([id](auto& txn) { ... }));` or, where nothing is wanted
 /// of it, `MAILCORE_CO_AWAIT(finish(id, no("gone")));`: co_await for a call that is given closures,
 /// braced values or the values of other calls.
 #define MAILCORE_CO_AWAIT(...)                                                                     \
-    MAILCORE_DETAIL_PICK(__VA_ARGS__, MAILCORE_DETAIL_CO_AWAIT_TWO,                                \
-                         MAILCORE_DETAIL_CO_AWAIT_ONE)(__VA_ARGS__)
+    MAILCORE_DETAIL_PICK(__VA_ARGS__, MAILCORE_DETAIL_CO_AWAIT_TWO, MAILCORE_DETAIL_CO_AWAIT_ONE)  \
+    (__VA_ARGS__)

@@ -1,8 +1,9 @@
 // Coroutines for what waits in sequence: sessions, delivery, filters.
 //
-// A Task is lazy, has one owner, and runs on one Scheduler only. It is started by awaiting it in another
-// Task or by `Scope::spawn`; cancelling is destroying its frames, so cleaning up is what destructors do.
-// g++ 12 miscompiles several forms of co_await: libmailcore/STYLE.md, "Coroutines", is law here.
+// A Task is lazy, has one owner, and runs on one Scheduler only. It is started by awaiting it in
+// another Task or by `Scope::spawn`; cancelling is destroying its frames, so cleaning up is what
+// destructors do. g++ 12 miscompiles several forms of co_await: libmailcore/STYLE.md, "Coroutines",
+// is law here.
 #pragma once
 
 #include "libmailcore/base/assert.h"
@@ -151,8 +152,8 @@ inline Task<void> detail::Promise<void>::get_return_object() {
     return Task<void>{std::coroutine_handle<Promise<void>>::from_promise(*this)};
 }
 
-/// Owns running Tasks: each ends before its Scope does. A Scope must not be destroyed from inside one of
-/// its own Tasks (post the destruction instead). One Scheduler's thread only.
+/// Owns running Tasks: each ends before its Scope does. A Scope must not be destroyed from inside
+/// one of its own Tasks (post the destruction instead). One Scheduler's thread only.
 class Scope {
   public:
     explicit Scope(Scheduler& scheduler) : scheduler_(scheduler) {}
@@ -160,10 +161,11 @@ class Scope {
     Scope& operator=(const Scope&) = delete;
     ~Scope();
 
-    /// Starts `task` at once; it runs until its first wait before this returns. An exception that leaves
-    /// the task leaves the work item that resumed it.
+    /// Starts `task` at once; it runs until its first wait before this returns. An exception that
+    /// leaves the task leaves the work item that resumed it.
     void spawn(Task<void> task);
-    /// Destroys the frames of every task; one that is running now (it called this) when it next waits.
+    /// Destroys the frames of every task; one that is running now (it called this) when it next
+    /// waits.
     void cancel();
     [[nodiscard]] bool empty() const { return strands_.empty(); }
     [[nodiscard]] std::size_t size() const { return strands_.size(); }
@@ -192,9 +194,9 @@ struct CurrentScheduler {
 };
 [[nodiscard]] inline CurrentScheduler current_scheduler() { return {}; }
 
-/// The two ends of a value that comes later, once. `Completer::complete` may be called from any thread
-/// and copies of it may be handed out: the first call counts. The waiting Task goes on from its
-/// scheduler's queue, never inside `complete`. A waiter that was cancelled is forgotten.
+/// The two ends of a value that comes later, once. `Completer::complete` may be called from any
+/// thread and copies of it may be handed out: the first call counts. The waiting Task goes on from
+/// its scheduler's queue, never inside `complete`. A waiter that was cancelled is forgotten.
 template <class T>
 class Completion {
     struct State {
@@ -286,8 +288,8 @@ class SleepUntil {
 };
 [[nodiscard]] inline SleepUntil sleep_until(Instant at) { return SleepUntil{at}; }
 
-/// Runs `function` on the pool and comes back with what it answers. It owns what it captures: if the Task
-/// is cancelled meanwhile, it still runs to its end and its answer is dropped.
+/// Runs `function` on the pool and comes back with what it answers. It owns what it captures: if
+/// the Task is cancelled meanwhile, it still runs to its end and its answer is dropped.
 template <class Function>
 Task<std::invoke_result_t<Function&>> offload(Function function) {
     using Answer = std::invoke_result_t<Function&>;

@@ -1,4 +1,5 @@
-// What every use of mbedTLS needs: start-up, owners, error texts, randomness. For crypto/ and tls/ only.
+// What every use of mbedTLS needs: start-up, owners, error texts, randomness. For crypto/ and tls/
+// only.
 #pragma once
 
 #include <cstddef>

@@ -73,8 +73,7 @@ void Courier::add(const queue::Message& message, const Recipient& recipient) {
     // No wait is that long: it was planned before the clock was set back.
     const auto now = scheduler_.wall_now();
     const auto at = recipient.next_try > now + wait_max() ? now : recipient.next_try;
-    schedule_.add(queue::Due{at, message.id, recipient.index},
-                  destination_of(recipient), sender);
+    schedule_.add(queue::Due{at, message.id, recipient.index}, destination_of(recipient), sender);
 }
 
 std::chrono::seconds Courier::wait_max() const {
@@ -83,31 +82,32 @@ std::chrono::seconds Courier::wait_max() const {
     return longest + longest / 4; // what chance adds, and some more
 }
 
-/// The time of day may be set back; what was planned by the old one must not wait for it to come again.
+/// The time of day may be set back; what was planned by the old one must not wait for it to come
+/// again.
 void Courier::watch_clock() {
     const auto now = scheduler_.wall_now();
-    const auto offset = now.time_since_epoch() -
-                        std::chrono::floor<std::chrono::microseconds>(
-                            scheduler_.now().time_since_epoch());
+    const auto offset = now.time_since_epoch() - std::chrono::floor<std::chrono::microseconds>(
+                                                     scheduler_.now().time_since_epoch());
     if (wall_offset_ && offset < *wall_offset_ - std::chrono::seconds{60}) {
         MAILCORE_LOG(log_, Warning, "queue.clock_set_back",
-                     {{"seconds", std::chrono::floor<std::chrono::seconds>(*wall_offset_ - offset)
-                                      .count()}});
+                     {{"seconds",
+                       std::chrono::floor<std::chrono::seconds>(*wall_offset_ - offset).count()}});
         schedule_.clock_set_back(now, wait_max());
     }
     wall_offset_ = offset;
 }
 
-/// Reads the due index up to the horizon, again and again; the first time all of it, for rows of a time
-/// that has not come yet because the clock was set back meanwhile.
+/// Reads the due index up to the horizon, again and again; the first time all of it, for rows of a
+/// time that has not come yet because the clock was set back meanwhile.
 Task<void> Courier::load() {
     loading_ = true;
     for (bool first = true;; first = false) {
         const auto until = scheduler_.wall_now() + options_.horizon;
         std::optional<queue::Due> after;
         while (schedule_.waiting() < options_.items_max) {
-            MAILCORE_CO_AWAIT(auto due, store_.read(
-                [after](ReadTransaction& txn) { return queue::list_due(txn, after, 256); }));
+            MAILCORE_CO_AWAIT(auto due, store_.read([after](ReadTransaction& txn) {
+                return queue::list_due(txn, after, 256);
+            }));
             if (!due) {
                 MAILCORE_LOG(log_, Error, "queue.unreadable", {{"error", due.error().detail}});
                 break;
@@ -119,8 +119,9 @@ Task<void> Courier::load() {
                 beyond = item.at > until;
                 if (beyond && first && item.at <= until + wait_max()) continue;
                 if (beyond && !first) break;
-                MAILCORE_CO_AWAIT(auto message, store_.read(
-                    [id = item.id](ReadTransaction& txn) { return queue::read_message(txn, id); }));
+                MAILCORE_CO_AWAIT(auto message, store_.read([id = item.id](ReadTransaction& txn) {
+                    return queue::read_message(txn, id);
+                }));
                 MAILCORE_CO_AWAIT(auto recipient, store_.read([item](ReadTransaction& txn) {
                     return queue::read_recipient(txn, item.id, item.index);
                 }));
@@ -134,7 +135,9 @@ Task<void> Courier::load() {
 }
 
 Task<void> Courier::plan(queue::QueueId id, bool now) {
-    MAILCORE_CO_AWAIT(auto message, store_.read([id](ReadTransaction& txn) { return queue::read_message(txn, id); }));
+    MAILCORE_CO_AWAIT(auto message, store_.read([id](ReadTransaction& txn) {
+        return queue::read_message(txn, id);
+    }));
     if (!message) co_return;
     for (std::uint32_t from = 0;;) {
         MAILCORE_CO_AWAIT(auto recipients, store_.read([id, from](ReadTransaction& txn) {
@@ -360,12 +363,13 @@ Task<Result<void>> Courier::report(queue::Message message, std::vector<Reported>
     const auto id = message.id;
     const auto trace = message.trace;
     MAILCORE_CO_TRY(auto prepared, reporter_.prepare(std::move(message), std::move(reported)));
-    MAILCORE_CO_AWAIT(auto written, store_.write(
-        [id, removed = std::move(removed), updated = std::move(updated),
-         prepared = std::move(prepared)](WriteTransaction& txn) {
-            return write_down(txn, id, removed, updated, prepared);
-        },
-        store::Urgency::Reclaim));
+    MAILCORE_CO_AWAIT(auto written,
+                      store_.write(
+                          [id, removed = std::move(removed), updated = std::move(updated),
+                           prepared = std::move(prepared)](WriteTransaction& txn) {
+                              return write_down(txn, id, removed, updated, prepared);
+                          },
+                          store::Urgency::Reclaim));
     if (!written) co_return std::unexpected(written.error());
     if (*written) {
         MAILCORE_LOG(log_, Info, "delivery.reported", {{"queue_id", id}, {"report", **written}},

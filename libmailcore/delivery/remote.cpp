@@ -144,9 +144,9 @@ class SmtpConnection final : public RemoteConnection {
         while (true) {
             auto event = co_await dialogue_->next();
             if (const auto* need = std::get_if<smtp::NeedBody>(&event)) {
-                auto reading =
-                    converted ? converted->read(need->room)
-                              : store::read_octets(store_, message.pieces, sent, need->room);
+                auto reading = converted
+                                   ? converted->read(need->room)
+                                   : store::read_octets(store_, message.pieces, sent, need->room);
                 auto octets = co_await std::move(reading);
                 if (!octets || (octets->empty() && sent < size)) {
                     client.body_failed(id);

@@ -67,7 +67,8 @@ Task<Result<std::string>> SevenBitBody::read(std::size_t room) {
     while (handed_ == converted_.size() && taken_ < message_.size) {
         converted_.clear();
         handed_ = 0;
-        const auto octets = co_await store::read_octets(store_, message_.pieces, taken_, piece_octets);
+        const auto octets =
+            co_await store::read_octets(store_, message_.pieces, taken_, piece_octets);
         if (!octets) co_return std::unexpected(octets.error());
         if (octets->empty()) co_return base::fail(base::ErrorKind::NotFound, "the message is gone");
         // The obstacles were looked for when it was measured, and nobody changes a blob.

@@ -11,10 +11,10 @@
 namespace mailcore::dns {
 
 struct CacheOptions {
-    std::size_t octets_max = 4u << 20;              ///< least recently used answers go first
+    std::size_t octets_max = 4u << 20; ///< least recently used answers go first
     std::chrono::seconds ttl_max = std::chrono::days{1};
     std::chrono::seconds negative_ttl_max = std::chrono::hours{3}; ///< RFC 2308 §5
-    std::chrono::seconds failure_ttl{5};            ///< an Unavailable; at most 5 minutes (RFC 2308 §7.1)
+    std::chrono::seconds failure_ttl{5}; ///< an Unavailable; at most 5 minutes (RFC 2308 §7.1)
 };
 
 /// A bounded table of answers and short-lived failures. One thread only.

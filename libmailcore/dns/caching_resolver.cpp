@@ -33,7 +33,8 @@ std::string describe(const Question& question) {
 
 Result<Interpretation> interpret(const Message& response, const Question& question) {
     if (!response.response || response.question != question)
-        return fail(ErrorKind::Unavailable, describe(question) + ": the response is to something else");
+        return fail(ErrorKind::Unavailable,
+                    describe(question) + ": the response is to something else");
     if (response.code != ResponseCode::NoError && response.code != ResponseCode::NxDomain)
         return fail(ErrorKind::Unavailable, describe(question) + ": " + to_string(response.code));
 
@@ -90,8 +91,7 @@ Task<Result<Answer>> resolve(Upstream& upstream, Question question) {
             co_return std::move(answer);
         }
         if (hops >= cname_hops_max)
-            co_return fail(ErrorKind::Unavailable,
-                           describe(question) + ": the aliases do not end");
+            co_return fail(ErrorKind::Unavailable, describe(question) + ": the aliases do not end");
         asked.name = answer.canonical_name;
     }
 }

@@ -11,8 +11,9 @@ namespace mailcore::dns {
 class Upstream {
   public:
     virtual ~Upstream() = default;
-    /// The response to this question, whatever its code, with the AD bit cleared unless this server is
-    /// trusted to have validated (RFC 4035 §4.9.3). Fails with Unavailable when none came in time.
+    /// The response to this question, whatever its code, with the AD bit cleared unless this server
+    /// is trusted to have validated (RFC 4035 §4.9.3). Fails with Unavailable when none came in
+    /// time.
     virtual Task<Result<Message>> ask(Question question) = 0;
 };
 
@@ -22,8 +23,9 @@ struct Interpretation {
     std::size_t hops = 0;
     bool complete = true; ///< false: the chain leads out of the response; ask for `canonical_name`
 };
-/// Fails with Unavailable for codes other than NoError and NxDomain, for another question's response,
-/// and for loops. Negative answers take their TTL from the SOA, 0 without one (RFC 2308 §5).
+/// Fails with Unavailable for codes other than NoError and NxDomain, for another question's
+/// response, and for loops. Negative answers take their TTL from the SOA, 0 without one (RFC 2308
+/// §5).
 Result<Interpretation> interpret(const Message& response, const Question& question);
 
 /// Asks until the alias chain ends; never more than `cname_hops_max` times.

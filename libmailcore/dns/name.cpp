@@ -37,7 +37,8 @@ Result<Name, ParseError> Name::parse(std::string_view text) {
             return wrong(start, "a visible ASCII octet");
         }
         if (!dot) {
-            if (label.size() == label_octets_max) return wrong(start, "a label of at most 63 octets");
+            if (label.size() == label_octets_max)
+                return wrong(start, "a label of at most 63 octets");
             label += codec::lower(c);
         }
         if (dot || at == text.size()) {

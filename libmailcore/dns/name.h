@@ -16,26 +16,28 @@ namespace mailcore::dns {
 inline constexpr std::size_t name_octets_max = 255;
 inline constexpr std::size_t label_octets_max = 63;
 
-/// An absolute domain name. ASCII letters are folded to lower case when it is made, so that equality
-/// and order are those of the DNS (RFC 4343). A value; the default is the root. Immutable but for `=`.
+/// An absolute domain name. ASCII letters are folded to lower case when it is made, so that
+/// equality and order are those of the DNS (RFC 4343). A value; the default is the root. Immutable
+/// but for `=`.
 class Name {
   public:
     Name() : wire_(1, '\0') {}
 
-    /// "mx.example.test", with or without the last dot; "." is the root. Escapes are `\.` and `\DDD`
-    /// (RFC 1035 §5.1). Any label octets are taken but unescaped controls, spaces and 8-bit ones.
-    /// Fails with the offset of the first octet that cannot be, or that makes it too long.
+    /// "mx.example.test", with or without the last dot; "." is the root. Escapes are `\.` and
+    /// `\DDD` (RFC 1035 §5.1). Any label octets are taken but unescaped controls, spaces and 8-bit
+    /// ones. Fails with the offset of the first octet that cannot be, or that makes it too long.
     static Result<Name, ParseError> parse(std::string_view text);
     /// The same for UTF-8: U-labels become A-labels (RFC 5891); ASCII is taken as `parse` takes it.
     static Result<Name, ParseError> parse_unicode(std::string_view text);
-    /// From labels with their length octets and the root's zero, which must end `wire`; no compression.
+    /// From labels with their length octets and the root's zero, which must end `wire`; no
+    /// compression.
     static std::optional<Name> from_wire(std::string_view wire);
-    /// Where PTR records of an address stand: "1.2.0.192.in-addr.arpa" (RFC 1035 §3.5) or the nibbles
-    /// below "ip6.arpa" (RFC 3596 §2.5).
+    /// Where PTR records of an address stand: "1.2.0.192.in-addr.arpa" (RFC 1035 §3.5) or the
+    /// nibbles below "ip6.arpa" (RFC 3596 §2.5).
     static Name reverse(const IpAddress& address);
 
-    /// This name with the labels of `prefix` before it: `host.below("_25._tcp")`; nothing if too long or
-    /// if `prefix` is not a name.
+    /// This name with the labels of `prefix` before it: `host.below("_25._tcp")`; nothing if too
+    /// long or if `prefix` is not a name.
     [[nodiscard]] std::optional<Name> below(std::string_view prefix) const;
     [[nodiscard]] std::optional<Name> below(const Name& prefix) const;
     /// Without the first label; the root's parent is the root.

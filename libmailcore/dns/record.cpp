@@ -19,10 +19,10 @@ struct TypeName {
     std::string_view name;
 };
 constexpr std::array type_names = {
-    TypeName{Type::A, "A"},       TypeName{Type::Ns, "NS"},   TypeName{Type::Cname, "CNAME"},
-    TypeName{Type::Soa, "SOA"},   TypeName{Type::Ptr, "PTR"}, TypeName{Type::Mx, "MX"},
-    TypeName{Type::Txt, "TXT"},   TypeName{Type::Srv, "SRV"}, TypeName{Type::Aaaa, "AAAA"},
-    TypeName{Type::Opt, "OPT"},   TypeName{Type::Any, "ANY"}, TypeName{Type::Tlsa, "TLSA"},
+    TypeName{Type::A, "A"},     TypeName{Type::Ns, "NS"},   TypeName{Type::Cname, "CNAME"},
+    TypeName{Type::Soa, "SOA"}, TypeName{Type::Ptr, "PTR"}, TypeName{Type::Mx, "MX"},
+    TypeName{Type::Txt, "TXT"}, TypeName{Type::Srv, "SRV"}, TypeName{Type::Aaaa, "AAAA"},
+    TypeName{Type::Opt, "OPT"}, TypeName{Type::Any, "ANY"}, TypeName{Type::Tlsa, "TLSA"},
     TypeName{Type::Caa, "CAA"},
 };
 

@@ -107,9 +107,9 @@ struct Record {
 [[nodiscard]] std::size_t memory(const Record& record);
 
 /// Reads one record as a zone file has it on one line: `owner [ttl] [IN] TYPE data`, for example
-/// `example.test 300 IN MX 10 mx.example.test`. Names are absolute with or without the last dot. TXT
-/// strings are quoted or bare words and are joined; TLSA data is hexadecimal. TTL defaults to 300.
-/// Source: RFC 1035 §5.1, without directives, parentheses and relative names.
+/// `example.test 300 IN MX 10 mx.example.test`. Names are absolute with or without the last dot.
+/// TXT strings are quoted or bare words and are joined; TLSA data is hexadecimal. TTL defaults to
+/// 300. Source: RFC 1035 §5.1, without directives, parentheses and relative names.
 Result<Record, ParseError> parse_record(std::string_view line);
 
 } // namespace mailcore::dns

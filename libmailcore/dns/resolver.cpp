@@ -44,8 +44,10 @@ HostAddresses merge(const Result<Answer>& v6, const Result<Answer>& v4) {
         if (*answer) merged.canonical_name = (*answer)->canonical_name;
     }
     const auto nx = Answer::Status::NxDomain;
-    if (!merged.addresses.empty()) merged.status = Answer::Status::Found;
-    else if (v6 && v6->status == nx && v4 && v4->status == nx) merged.status = nx;
+    if (!merged.addresses.empty())
+        merged.status = Answer::Status::Found;
+    else if (v6 && v6->status == nx && v4 && v4->status == nx)
+        merged.status = nx;
     return merged;
 }
 

@@ -14,7 +14,8 @@ constexpr std::uint16_t class_in = 1;
 constexpr std::size_t pointers_max = 127; // as many as a name can have labels
 constexpr std::size_t string_octets_max = 255;
 
-/// Reads what is there; the first thing that does not fit is remembered, and all later reads give zeros.
+/// Reads what is there; the first thing that does not fit is remembered, and all later reads give
+/// zeros.
 class Reader {
   public:
     explicit Reader(std::string_view octets) : octets_(octets) {}
@@ -172,9 +173,10 @@ void read_record(Reader& in, Section section, std::vector<Record>& into, Message
         if (section != Section::Additional || message.edns || !record.owner.is_root())
             return in.fail("one OPT, in the additional section");
         in.take(octets);
-        message.edns = Edns{record_class, static_cast<std::uint8_t>(ttl >> 16), (ttl & 0x8000) != 0};
-        message.code = static_cast<ResponseCode>((ttl >> 24) << 4 |
-                                                 static_cast<std::uint16_t>(message.code));
+        message.edns =
+            Edns{record_class, static_cast<std::uint8_t>(ttl >> 16), (ttl & 0x8000) != 0};
+        message.code =
+            static_cast<ResponseCode>((ttl >> 24) << 4 | static_cast<std::uint16_t>(message.code));
         return;
     }
     if (record_class != class_in) {
@@ -199,48 +201,47 @@ void put32(std::string& out, std::uint32_t value) {
 
 std::string data_octets(const RecordData& data) {
     std::string out;
-    std::visit(
-        overloaded{
-            [&](const AddressData& d) { out = d.address.octets(); },
-            [&](const NameData& d) { out = d.name.wire(); },
-            [&](const MxData& d) {
-                put16(out, d.preference);
-                out += d.exchange.wire();
-            },
-            [&](const TxtData& d) {
-                auto rest = std::string_view(d.text);
-                do {
-                    const auto piece = rest.substr(0, string_octets_max);
-                    out += static_cast<char>(piece.size());
-                    out += piece;
-                    rest.remove_prefix(piece.size());
-                } while (!rest.empty());
-            },
-            [&](const SoaData& d) {
-                out += d.primary.wire();
-                out += d.mailbox.wire();
-                for (const auto number : {d.serial, d.refresh, d.retry, d.expire, d.minimum})
-                    put32(out, number);
-            },
-            [&](const SrvData& d) {
-                for (const auto number : {d.priority, d.weight, d.port}) put16(out, number);
-                out += d.target.wire();
-            },
-            [&](const TlsaData& d) {
-                for (const auto number : {d.usage, d.selector, d.matching})
-                    out += static_cast<char>(number);
-                out += d.association;
-            },
-            [&](const CaaData& d) {
-                MAILCORE_ASSERT(d.tag.size() <= string_octets_max);
-                out += static_cast<char>(d.flags);
-                out += static_cast<char>(d.tag.size());
-                out += d.tag;
-                out += d.value;
-            },
-            [&](const OtherData& d) { out = d.octets; },
-        },
-        data);
+    std::visit(overloaded{
+                   [&](const AddressData& d) { out = d.address.octets(); },
+                   [&](const NameData& d) { out = d.name.wire(); },
+                   [&](const MxData& d) {
+                       put16(out, d.preference);
+                       out += d.exchange.wire();
+                   },
+                   [&](const TxtData& d) {
+                       auto rest = std::string_view(d.text);
+                       do {
+                           const auto piece = rest.substr(0, string_octets_max);
+                           out += static_cast<char>(piece.size());
+                           out += piece;
+                           rest.remove_prefix(piece.size());
+                       } while (!rest.empty());
+                   },
+                   [&](const SoaData& d) {
+                       out += d.primary.wire();
+                       out += d.mailbox.wire();
+                       for (const auto number : {d.serial, d.refresh, d.retry, d.expire, d.minimum})
+                           put32(out, number);
+                   },
+                   [&](const SrvData& d) {
+                       for (const auto number : {d.priority, d.weight, d.port}) put16(out, number);
+                       out += d.target.wire();
+                   },
+                   [&](const TlsaData& d) {
+                       for (const auto number : {d.usage, d.selector, d.matching})
+                           out += static_cast<char>(number);
+                       out += d.association;
+                   },
+                   [&](const CaaData& d) {
+                       MAILCORE_ASSERT(d.tag.size() <= string_octets_max);
+                       out += static_cast<char>(d.flags);
+                       out += static_cast<char>(d.tag.size());
+                       out += d.tag;
+                       out += d.value;
+                   },
+                   [&](const OtherData& d) { out = d.octets; },
+               },
+               data);
     return out;
 }
 

@@ -11,7 +11,8 @@
 
 namespace mailcore::dns {
 
-/// What we say that we can take in one UDP datagram: no fragments on any usual path (RFC 6891 §6.2.5).
+/// What we say that we can take in one UDP datagram: no fragments on any usual path (RFC 6891
+/// §6.2.5).
 inline constexpr std::uint16_t udp_octets_offered = 1232;
 inline constexpr std::size_t message_octets_max = 65535;
 
@@ -51,27 +52,28 @@ struct Message {
     bool truncated = false;
     bool recursion_desired = false;
     bool recursion_available = false;
-    bool authenticated = false;      ///< AD (RFC 4035 §3.2.3); in a query: "tell me" (RFC 6840 §5.7)
+    bool authenticated = false; ///< AD (RFC 4035 §3.2.3); in a query: "tell me" (RFC 6840 §5.7)
     bool checking_disabled = false;
     ResponseCode code = ResponseCode::NoError;
     std::optional<Question> question; ///< more than one is malformed here
     std::vector<Record> answers;
     std::vector<Record> authority;
-    std::vector<Record> additional;  ///< without OPT
+    std::vector<Record> additional; ///< without OPT
     std::optional<Edns> edns;
     friend bool operator==(const Message&, const Message&) = default;
 };
 
-/// A query as stub resolvers send it: RD and AD set, OPT with 1232 octets. `id` must be unpredictable.
+/// A query as stub resolvers send it: RD and AD set, OPT with 1232 octets. `id` must be
+/// unpredictable.
 [[nodiscard]] Message query(const Question& question, std::uint16_t id);
 
 /// The message's octets, names uncompressed: more than `message_octets_max` is the caller's to see.
 [[nodiscard]] std::string write_message(const Message& message);
 
 /// Reads a whole message, at most 65535 octets. Compression pointers must point backwards, so loops
-/// cannot be; each count and length is checked against the octets that are there. Records of classes
-/// other than IN are dropped; trailing octets after the last record are ignored, as all resolvers do.
-/// Fails with the offset of what does not fit.
+/// cannot be; each count and length is checked against the octets that are there. Records of
+/// classes other than IN are dropped; trailing octets after the last record are ignored, as all
+/// resolvers do. Fails with the offset of what does not fit.
 Result<Message, ParseError> parse_message(std::string_view octets);
 
 } // namespace mailcore::dns

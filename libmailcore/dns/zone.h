@@ -9,9 +9,10 @@
 
 namespace mailcore::dns {
 
-/// Records of any number of domains, answered at once or as scripted. Wildcards as in RFC 4592. It is a
-/// Resolver for those who look up, and `respond` makes it a name server for those who speak the wire.
-/// Meant for hundreds of records: what does not exist is found out by looking at all. One thread only.
+/// Records of any number of domains, answered at once or as scripted. Wildcards as in RFC 4592. It
+/// is a Resolver for those who look up, and `respond` makes it a name server for those who speak
+/// the wire. Meant for hundreds of records: what does not exist is found out by looking at all. One
+/// thread only.
 class Zone final : public Resolver, public Upstream {
   public:
     /// What happens to questions about a name, other than being answered.
@@ -27,7 +28,8 @@ class Zone final : public Resolver, public Upstream {
     void add(Record record);
     void erase(const Name& name);
     /// All questions about `name`, whatever the type, meet `fault`, `times` times.
-    void break_name(const Name& name, Fault fault, std::size_t times = static_cast<std::size_t>(-1));
+    void break_name(const Name& name, Fault fault,
+                    std::size_t times = static_cast<std::size_t>(-1));
     void mend_name(const Name& name) { faults_.erase(name); }
     /// Answers about this name and all below are authenticated.
     void sign(const Name& name) { signed_.push_back(name); }
@@ -36,7 +38,8 @@ class Zone final : public Resolver, public Upstream {
 
     Task<Result<Answer>> lookup(Name name, Type type) override;
     Task<Result<Message>> ask(Question question) override;
-    /// The response of a recursive server that knows all of this and nothing else; nothing: silence.
+    /// The response of a recursive server that knows all of this and nothing else; nothing:
+    /// silence.
     [[nodiscard]] std::optional<Message> respond(const Message& query);
     /// All questions that came, oldest first; at most the last 4096.
     [[nodiscard]] const std::vector<Question>& asked() const { return asked_; }

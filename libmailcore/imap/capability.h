@@ -9,8 +9,8 @@
 
 namespace mailcore::imap {
 
-/// What the engine's owner implements. What the engine does alone is not here: LITERAL+ or LITERAL-,
-/// SASL-IR, ENABLE, ID, STARTTLS.
+/// What the engine's owner implements. What the engine does alone is not here: LITERAL+ or
+/// LITERAL-, SASL-IR, ENABLE, ID, STARTTLS.
 // MULTIAPPEND, APPENDLIMIT, BINARY (of APPEND), UTF8=ACCEPT, PREVIEW have their place here.
 enum class Extension : std::uint8_t {
     Imap4rev2,        ///< RFC 9051; needs all that its appendix E folds in (see `rev2_needs`)

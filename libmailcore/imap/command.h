@@ -1,5 +1,6 @@
 // Every command of a client, parsed.
-// Source: RFC 9051 §6, §9; RFC 3501 §6 for those that IMAP4rev2 dropped; the extensions where they are named.
+// Source: RFC 9051 §6, §9; RFC 3501 §6 for those that IMAP4rev2 dropped; the extensions where they
+// are named.
 #pragma once
 
 #include "libmailcore/base/secret.h"
@@ -142,8 +143,8 @@ struct Search {
 struct Fetch {
     Addressing addressing = Addressing::Numbers;
     SequenceSet set;
-    /// In the order asked for, macros expanded. UID is there whenever the response must have it, ModSeq
-    /// likewise.
+    /// In the order asked for, macros expanded. UID is there whenever the response must have it,
+    /// ModSeq likewise.
     std::vector<FetchItem> items;
     std::optional<std::uint64_t> changed_since; ///< RFC 7162 §3.1.4.1
     bool vanished = false; ///< RFC 7162 §3.2.6; only with `changed_since` and UIDs

@@ -124,7 +124,8 @@ void ServerEngine::dispatch(std::string tag, const CommandRow& row, Command comm
 
 void ServerEngine::on_literal() {
     if (reading_ != Reading::Command) {
-        // No line that is wanted here ends with one, so the line says all that is to be said about it.
+        // No line that is wanted here ends with one, so the line says all that is to be said about
+        // it.
         on_line(framer_.command());
         return discard_literal();
     }

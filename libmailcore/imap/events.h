@@ -21,13 +21,13 @@ using CommandId = base::Strong<struct CommandIdTag>;
 struct CommandReceived {
     CommandId id;
     Command command;
-    /// It is the first to show that the client knows CONDSTORE, and a mailbox is selected: owed as well is
-    /// an untagged OK with HIGHESTMODSEQ, before the reply (RFC 7162 §3.1).
+    /// It is the first to show that the client knows CONDSTORE, and a mailbox is selected: owed as
+    /// well is an untagged OK with HIGHESTMODSEQ, before the reply (RFC 7162 §3.1).
     bool owes_highest_modseq = false;
 };
 
-/// Octets of an accepted APPEND's message. Owed: `body_taken` when the next may come; or the `reply` that
-/// fails it: what is left is swallowed before that is sent.
+/// Octets of an accepted APPEND's message. Owed: `body_taken` when the next may come; or the
+/// `reply` that fails it: what is left is swallowed before that is sent.
 struct BodyChunk {
     CommandId id;
     std::string octets; ///< 1 to 64 KiB
@@ -49,14 +49,15 @@ struct IdleDone {
     CommandId id;
 };
 
-/// The client took back or spoilt the command (AUTHENTICATE cancelled or not base64, garbage behind an
-/// APPEND's message, end of input); the engine has answered. Nothing is owed; forget the command.
+/// The client took back or spoilt the command (AUTHENTICATE cancelled or not base64, garbage behind
+/// an APPEND's message, end of input); the engine has answered. Nothing is owed; forget the
+/// command.
 struct Aborted {
     CommandId id;
 };
 
-/// It is the turn of a `response::Pulled`, from `offset` on. Owed: `body` with 1 to `room` octets, or
-/// `body_failed`.
+/// It is the turn of a `response::Pulled`, from `offset` on. Owed: `body` with 1 to `room` octets,
+/// or `body_failed`.
 struct NeedBody {
     CommandId id;
     std::uint64_t token;

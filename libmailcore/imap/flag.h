@@ -19,8 +19,8 @@ enum class SystemFlag : std::uint8_t {
     Recent = 32, ///< shown by servers to IMAP4rev1 clients; no client can set it
 };
 
-/// The flags of a message, or those named by a command. A value. Keywords keep the case they were first
-/// written in and are the same whatever the case; they stand in alphabetical order.
+/// The flags of a message, or those named by a command. A value. Keywords keep the case they were
+/// first written in and are the same whatever the case; they stand in alphabetical order.
 class FlagSet {
   public:
     FlagSet() = default;
@@ -57,10 +57,10 @@ class FlagSet {
     std::vector<std::string> keywords_;
 };
 
-/// Adds what `name` says, which is a flag as a client may write it (ABNF flag: a system flag, or an atom).
-/// False for \Recent, which a client cannot name. Another flag with a backslash (flag-extension) is none
-/// that can be stored and is left out: "the server will either ignore the change ..." (RFC 9051 §7.1,
-/// PERMANENTFLAGS).
+/// Adds what `name` says, which is a flag as a client may write it (ABNF flag: a system flag, or an
+/// atom). False for \Recent, which a client cannot name. Another flag with a backslash
+/// (flag-extension) is none that can be stored and is left out: "the server will either ignore the
+/// change ..." (RFC 9051 §7.1, PERMANENTFLAGS).
 [[nodiscard]] bool add_flag(FlagSet& flags, std::string_view name);
 
 /// "\Seen" and so on.

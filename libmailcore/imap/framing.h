@@ -9,11 +9,11 @@
 
 namespace mailcore::imap {
 
-/// Comes before parsing and knows no command, so that what a parser cannot understand still ends where it
-/// ends, and no literal is ever read as commands. Only CRLF ends a line.
+/// Comes before parsing and knows no command, so that what a parser cannot understand still ends
+/// where it ends, and no literal is ever read as commands. Only CRLF ends a line.
 ///
-/// codec::LineReader is not used: of an overlong line both ends count, its tag and a literal announced
-/// behind it.
+/// codec::LineReader is not used: of an overlong line both ends count, its tag and a literal
+/// announced behind it.
 class Framer {
   public:
     struct Limits {
@@ -24,8 +24,9 @@ class Framer {
     };
     enum class Outcome : std::uint8_t {
         NeedMore,
-        Command, ///< `command()` is complete
-        Literal, ///< `command()` ends with the announcement `literal()`: say what is to become of it
+        Command,   ///< `command()` is complete
+        Literal,   ///< `command()` ends with the announcement `literal()`: say what is to become of
+                   ///< it
         Discarded, ///< a command that was too long, or was to be thrown away, is over; see `head()`
         Overrun,   ///< too much was thrown away: there is no sense in going on
     };
@@ -41,10 +42,11 @@ class Framer {
 
     explicit Framer(Limits limits) : limits_(limits) {}
 
-    /// Takes octets up to an outcome. After Command, Discarded and Overrun the next call begins a command.
+    /// Takes octets up to an outcome. After Command, Discarded and Overrun the next call begins a
+    /// command.
     Step read(std::string_view octets);
-    /// Without its CRLF. A view of this or of the caller's octets: until the next call of `read`, `clear`
-    /// or one of the three below, or the end of the caller's octets.
+    /// Without its CRLF. A view of this or of the caller's octets: until the next call of `read`,
+    /// `clear` or one of the three below, or the end of the caller's octets.
     [[nodiscard]] std::string_view command() const { return command_; }
     [[nodiscard]] Announcement literal() const { return literal_; }
 
@@ -53,8 +55,9 @@ class Framer {
     void collect_literal();
     /// The caller reads the literal itself; the next call of `read` begins with the line behind it.
     void hand_over_literal();
-    /// The command is thrown away. Over: it ends here, since the client sends a synchronising literal only
-    /// when asked. Swallowing: its end will be told as Discarded. Hopeless: as with Overrun.
+    /// The command is thrown away. Over: it ends here, since the client sends a synchronising
+    /// literal only when asked. Swallowing: its end will be told as Discarded. Hopeless: as with
+    /// Overrun.
     enum class Discard : std::uint8_t { Over, Swallowing, Hopeless };
     Discard discard();
 

@@ -26,16 +26,16 @@ struct MailboxName {
     friend bool operator==(const MailboxName&, const MailboxName&) = default;
 };
 
-/// What `octets` of an astring name. Nothing if they are not in `encoding`, or hold a control character,
-/// which Net-Unicode does not have (RFC 9051 §5.1).
+/// What `octets` of an astring name. Nothing if they are not in `encoding`, or hold a control
+/// character, which Net-Unicode does not have (RFC 9051 §5.1).
 [[nodiscard]] std::optional<MailboxName> decode_mailbox_name(std::string_view octets,
                                                              NameEncoding encoding);
 /// The octets of an astring for `utf8`. Never fails: what is not UTF-8 becomes U+FFFD first.
 [[nodiscard]] std::string encode_mailbox_name(std::string_view utf8, NameEncoding encoding);
 
-/// Whether `name` matches `pattern`, both UTF-8: "*" is anything, "%" anything but `delimiter`. The first
-/// five letters of INBOX and of what is below it match in any case. Time: the product of the two lengths.
-/// Source: RFC 9051 §6.3.9.
+/// Whether `name` matches `pattern`, both UTF-8: "*" is anything, "%" anything but `delimiter`. The
+/// first five letters of INBOX and of what is below it match in any case. Time: the product of the
+/// two lengths. Source: RFC 9051 §6.3.9.
 [[nodiscard]] bool matches_list_pattern(std::string_view pattern, std::string_view name,
                                         char delimiter);
 

@@ -54,7 +54,8 @@ struct Recent {
     std::uint32_t messages = 0;
 };
 
-/// Messages are gone from the selected mailbox: EXPUNGE responses, or VANISHED once QRESYNC is enabled.
+/// Messages are gone from the selected mailbox: EXPUNGE responses, or VANISHED once QRESYNC is
+/// enabled.
 struct Expunged {
     /// The message numbers, each as it is when its turn comes: 3, 3 are what were 3 and 4.
     std::vector<std::uint32_t> numbers;
@@ -106,7 +107,8 @@ struct Nil {};
 /// A data item and its value. Which type belongs to which kind:
 /// number: Rfc822Size, Uid, BinarySize, ModSeq · FlagSet: Flags · mime::DateTime: InternalDate ·
 /// Structure: Envelope, Body, BodyStructure; need only live until `respond` returns ·
-/// string, Pulled, Nil: BodySection, Binary, Rfc822 and its kin (octets); EmailId, ThreadId (an id or Nil).
+/// string, Pulled, Nil: BodySection, Binary, Rfc822 and its kin (octets); EmailId, ThreadId (an id
+/// or Nil).
 struct FetchValue {
     FetchItem item;
     std::variant<Nil, std::uint64_t, FlagSet, mime::DateTime, std::string, Pulled,
@@ -120,7 +122,8 @@ struct Fetch {
 };
 
 /// Flags have changed, whoever did it: the answer to STORE, \Seen set by a FETCH, another session.
-/// The engine adds UID and MODSEQ where the client is to see them (RFC 9051 §7.5.2, RFC 7162 §3.2.4).
+/// The engine adds UID and MODSEQ where the client is to see them (RFC 9051 §7.5.2, RFC 7162
+/// §3.2.4).
 struct FlagsChanged {
     std::uint32_t number = 0;
     std::uint32_t uid = 0;

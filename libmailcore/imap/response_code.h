@@ -1,5 +1,6 @@
 // Response codes: what stands in brackets behind OK, NO, BAD and BYE.
-// Source: RFC 9051 §7.1; RFC 3501 §7.1 (UNSEEN); RFC 5530; RFC 7162 §7; RFC 8474 §4.1; TOOBIG is CATENATE's.
+// Source: RFC 9051 §7.1; RFC 3501 §7.1 (UNSEEN); RFC 5530; RFC 7162 §7; RFC 8474 §4.1; TOOBIG is
+// CATENATE's.
 #pragma once
 
 #include "libmailcore/imap/flag.h"
@@ -68,8 +69,8 @@ struct AppendUid {
     std::uint32_t uid_validity = 0;
     std::uint32_t uid = 0; ///< MULTIAPPEND will make a set of it
 };
-/// `source` in the mailbox copied from became `destination`, pairwise in ascending order. If `source` is
-/// empty, nothing was copied and no code is written.
+/// `source` in the mailbox copied from became `destination`, pairwise in ascending order. If
+/// `source` is empty, nothing was copied and no code is written.
 struct CopyUid {
     std::uint32_t uid_validity = 0; ///< of the destination
     NumberSet source, destination;

@@ -1,5 +1,6 @@
 // What a SEARCH looks for, as a tree.
-// Source: RFC 9051 §6.4.4, §9 (search-key); RFC 3501 §6.4.4 (NEW, OLD, RECENT); RFC 7162 §3.1.5; RFC 8474 §6.
+// Source: RFC 9051 §6.4.4, §9 (search-key); RFC 3501 §6.4.4 (NEW, OLD, RECENT); RFC 7162 §3.1.5;
+// RFC 8474 §6.
 #pragma once
 
 #include "libmailcore/imap/flag.h"

@@ -16,8 +16,8 @@ struct Partial {
     friend bool operator==(const Partial&, const Partial&) = default;
 };
 
-/// "[2.HEADER.FIELDS (From To)]", with the field names as asked for: as atoms where they can be, else
-/// quoted.
+/// "[2.HEADER.FIELDS (From To)]", with the field names as asked for: as atoms where they can be,
+/// else quoted.
 void append_section(const mime::Section& section, std::string& into);
 
 } // namespace mailcore::imap

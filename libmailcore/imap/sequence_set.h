@@ -13,8 +13,8 @@
 
 namespace mailcore::imap {
 
-/// An ascending set of numbers above zero, kept as disjoint, not adjoining ranges: message numbers, UIDs.
-/// A value. Its size is that of its ranges, not of its numbers.
+/// An ascending set of numbers above zero, kept as disjoint, not adjoining ranges: message numbers,
+/// UIDs. A value. Its size is that of its ranges, not of its numbers.
 class NumberSet {
   public:
     struct Range {
@@ -42,7 +42,8 @@ class NumberSet {
     /// What is in both.
     [[nodiscard]] NumberSet intersection(const NumberSet& other) const;
 
-    /// Each number, ascending. `function(std::uint32_t)`. Bound a set a client wrote by the mailbox first.
+    /// Each number, ascending. `function(std::uint32_t)`. Bound a set a client wrote by the mailbox
+    /// first.
     template <class Function>
     void for_each(Function function) const {
         for (const auto& range : ranges_)
@@ -60,8 +61,8 @@ class NumberSet {
     std::vector<Range> ranges_;
 };
 
-/// What a client wrote: ranges that may name the largest number in use ("*"), or the result of the last
-/// SEARCH that saved ("$", RFC 9051 §6.4.4.1). Means nothing until it is resolved.
+/// What a client wrote: ranges that may name the largest number in use ("*"), or the result of the
+/// last SEARCH that saved ("$", RFC 9051 §6.4.4.1). Means nothing until it is resolved.
 class SequenceSet {
   public:
     /// In place of a number: "*".
@@ -77,11 +78,12 @@ class SequenceSet {
     /// As written, either end may be `largest`, in either order.
     [[nodiscard]] const std::vector<NumberSet::Range>& elements() const { return elements_; }
 
-    /// The set with "*" as `largest_in_use`, which may be 0 for an empty mailbox: then an element that is
+    /// The set with "*" as `largest_in_use`, which may be 0 for an empty mailbox: then an element
+    /// that is
     /// "*" alone is dropped and one that is a range with it reaches from its other end to itself.
     [[nodiscard]] NumberSet resolve(std::uint32_t largest_in_use) const;
-    /// Message numbers of a mailbox of `exists` messages; nothing if one of them is beyond it, which is
-    /// answered BAD (RFC 9051 §9 seq-number).
+    /// Message numbers of a mailbox of `exists` messages; nothing if one of them is beyond it,
+    /// which is answered BAD (RFC 9051 §9 seq-number).
     [[nodiscard]] std::optional<NumberSet> message_numbers(std::uint32_t exists) const;
 
     friend bool operator==(const SequenceSet&, const SequenceSet&) = default;

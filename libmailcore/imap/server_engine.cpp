@@ -220,7 +220,8 @@ std::optional<ServerEngine::Due> ServerEngine::due() const {
     case Reading::MessageEnd:
     case Reading::FailedMessageEnd:
         if (!chunk_untaken_)
-            by(Limit::IncomingProgress, std::min(last_input_ + options_.progress_time, message_due_));
+            by(Limit::IncomingProgress,
+               std::min(last_input_ + options_.progress_time, message_due_));
         break;
     case Reading::IdleEnd:
         by(Limit::Idle, last_command_ + options_.idle_time);

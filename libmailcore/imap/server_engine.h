@@ -25,14 +25,14 @@ struct Options {
     bool plaintext_without_tls = false;  ///< LOGIN, PLAIN and their like are allowed without TLS
     IdFields id = {{"name", "libmailcore"}}; ///< what ID tells about us; empty: NIL
 
-    /// A command with its literals, but for APPEND's message. RFC 7162 §4 asks for 8192 at least; clients
-    /// send UID sets of tens of thousands of octets. Before login nothing needs as much; the largest is a
-    /// Kerberos ticket in AUTHENTICATE.
+    /// A command with its literals, but for APPEND's message. RFC 7162 §4 asks for 8192 at least;
+    /// clients send UID sets of tens of thousands of octets. Before login nothing needs as much;
+    /// the largest is a Kerberos ticket in AUTHENTICATE.
     std::size_t command_octets_max = 128 * 1024;
     std::size_t command_octets_max_before_login = 16 * 1024;
     std::uint64_t append_octets_max = 64 * 1024 * 1024; ///< of APPEND's message
-    /// Of a refused non-synchronising literal, a failed APPEND or an endless line, before we give up with
-    /// BYE. Above `append_octets_max`, so that no message that is allowed ends that way.
+    /// Of a refused non-synchronising literal, a failed APPEND or an endless line, before we give
+    /// up with BYE. Above `append_octets_max`, so that no message that is allowed ends that way.
     std::uint64_t swallowed_octets_max = 80 * 1024 * 1024;
     /// A non-synchronising literal may be larger than 4096 octets: LITERAL+ instead of LITERAL-
     /// (RFC 7888 §5). Saves a round trip a message.
@@ -46,19 +46,20 @@ struct Options {
     std::chrono::seconds command_time{120};
     /// No octet moves of a message that comes in, or of what goes out.
     std::chrono::seconds progress_time{300};
-    /// A message that comes slower on the whole (and slower than `progress_time` allows) is given up.
+    /// A message that comes slower on the whole (and slower than `progress_time` allows) is given
+    /// up.
     std::uint64_t message_octets_per_second_min = 256;
-    /// "* OK Still here" in IDLE, so that address translators keep the connection and a dead peer shows.
-    /// 0: never.
+    /// "* OK Still here" in IDLE, so that address translators keep the connection and a dead peer
+    /// shows. 0: never.
     std::chrono::seconds idle_sign_time{240};
 };
 
-/// Deterministic function of its calls; see base::Engine. Its owner takes events with `next_event` and
-/// answers each as events.h and README.md say. An answer that cites no open command asserts, unless the
-/// command was aborted, which the owner may not have heard yet: that is dropped.
+/// Deterministic function of its calls; see base::Engine. Its owner takes events with `next_event`
+/// and answers each as events.h and README.md say. An answer that cites no open command asserts,
+/// unless the command was aborted, which the owner may not have heard yet: that is dropped.
 ///
-/// CAPABILITY, LOGOUT, ID, STARTTLS and ENABLE are answered here. One command is open at a time, in the
-/// order they were sent: what a client pipelines stays with the driver (RFC 9051 §5.5).
+/// CAPABILITY, LOGOUT, ID, STARTTLS and ENABLE are answered here. One command is open at a time, in
+/// the order they were sent: what a client pipelines stays with the driver (RFC 9051 §5.5).
 class ServerEngine final : public base::Engine {
   public:
     ServerEngine(Options options, const PeerInfo& peer, Instant now);
@@ -66,12 +67,13 @@ class ServerEngine final : public base::Engine {
     /// The next thing to know or do; nothing: all is told.
     [[nodiscard]] std::optional<Event> next_event();
 
-    /// Ends the command. An OK moves the state: LOGIN, AUTHENTICATE, SELECT, EXAMINE, CLOSE, UNSELECT.
+    /// Ends the command. An OK moves the state: LOGIN, AUTHENTICATE, SELECT, EXAMINE, CLOSE,
+    /// UNSELECT.
     void reply(CommandId id, Reply reply);
     /// Says something before the reply. Expunged only while `may_expunge()`.
     void respond(CommandId id, const Response& response);
-    /// Says something that no command asked for. Expunged only while `may_expunge()`, other news of the
-    /// mailbox only while `may_announce()`.
+    /// Says something that no command asked for. Expunged only while `may_expunge()`, other news of
+    /// the mailbox only while `may_announce()`.
     void announce(const Response& response);
 
     /// APPEND: the message may come.
@@ -81,20 +83,22 @@ class ServerEngine final : public base::Engine {
     void challenge(CommandId id, std::string_view octets);
     /// The octets of a response::Pulled that NeedBody asked for.
     void body(CommandId id, std::string octets);
-    /// They cannot be had: the connection is aborted, since a literal that has begun has no other end.
+    /// They cannot be had: the connection is aborted, since a literal that has begun has no other
+    /// end.
     void body_failed(CommandId id);
 
-    /// How much more should be said now; 0: stop, `await_room` and go on at its Room event. Saying more is
-    /// no error, it only takes memory.
+    /// How much more should be said now; 0: stop, `await_room` and go on at its Room event. Saying
+    /// more is no error, it only takes memory.
     [[nodiscard]] std::size_t room() const;
     void await_room(CommandId id);
 
-    /// News of the selected mailbox (Exists, Recent, Flags, FlagsChanged) can be announced: a command is in
-    /// progress, IDLE included, and does not change which mailbox is selected. The usual moment is just
-    /// before a reply.
+    /// News of the selected mailbox (Exists, Recent, Flags, FlagsChanged) can be announced: a
+    /// command is in progress, IDLE included, and does not change which mailbox is selected. The
+    /// usual moment is just before a reply.
     [[nodiscard]] bool may_announce() const;
-    /// And so can Expunged: not without a command, nor during FETCH, STORE or SEARCH, nor during a UID
-    /// SEARCH for message numbers. Source: RFC 9051 §7.5.1; RFC 7162 §3.2.10.2; RFC 3501 §7.4.1.
+    /// And so can Expunged: not without a command, nor during FETCH, STORE or SEARCH, nor during a
+    /// UID SEARCH for message numbers. Source: RFC 9051 §7.5.1; RFC 7162 §3.2.10.2; RFC 3501
+    /// §7.4.1.
     [[nodiscard]] bool may_expunge() const;
 
     /// Says BYE and closes: the account or the mailbox is gone.
@@ -172,7 +176,8 @@ class ServerEngine final : public base::Engine {
     void run(std::string_view line);
     void on_literal();
     void on_discarded();
-    /// Reads tag and command and takes the guards from the table; or what is to be answered instead.
+    /// Reads tag and command and takes the guards from the table; or what is to be answered
+    /// instead.
     [[nodiscard]] Result<const CommandRow*, Reply> admit(WireReader& in, std::string& tag) const;
     void refuse_literal(std::string tag, Reply why);
     void discard_literal();
@@ -218,7 +223,8 @@ class ServerEngine final : public base::Engine {
     std::uint32_t bad_commands_ = 0;
     CommandId last_id_;
     CommandId aborted_id_; // answers to it come too late and are dropped
-    /// The command whose rest is being swallowed; absent: it is too long, or it was answered already.
+    /// The command whose rest is being swallowed; absent: it is too long, or it was answered
+    /// already.
     struct Refused {
         std::string tag;
         Reply why;
@@ -235,7 +241,7 @@ class ServerEngine final : public base::Engine {
     Instant last_command_;
     Instant last_input_;
     Instant last_output_;
-    Instant message_due_; // APPEND's
+    Instant message_due_;                  // APPEND's
     std::optional<Instant> stalled_since_; // output was waiting when its time was looked at
 };
 

@@ -125,8 +125,8 @@ std::optional<std::string> WireReader::nstring() {
 }
 
 // quoted = DQUOTE *QUOTED-CHAR DQUOTE
-// QUOTED-CHAR = <any TEXT-CHAR except quoted-specials> / "\" quoted-specials / UTF8-2 / UTF8-3 / UTF8-4
-// A server that has IMAP4rev2 takes UTF-8 before ENABLE too: LOGIN cannot come after it.
+// QUOTED-CHAR = <any TEXT-CHAR except quoted-specials> / "\" quoted-specials / UTF8-2 / UTF8-3 /
+// UTF8-4 A server that has IMAP4rev2 takes UTF-8 before ENABLE too: LOGIN cannot come after it.
 std::string WireReader::quoted() {
     std::string value;
     bool wide = false;

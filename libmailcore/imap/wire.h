@@ -36,7 +36,8 @@ struct Grammar {
     std::size_t id_fields_max = 30; // RFC 2971 §3.3
 };
 
-/// Why a command was not understood: BAD, or NO with a code where its form is right and its meaning is not.
+/// Why a command was not understood: BAD, or NO with a code where its form is right and its meaning
+/// is not.
 struct SyntaxError {
     enum class Answer : std::uint8_t { Bad, No };
     std::size_t offset = 0;    ///< octets from the start of the command
@@ -45,9 +46,9 @@ struct SyntaxError {
     ResponseCode code = Code::None;
 };
 
-/// A command under the reader's finger. Each function takes what its rule matches and steps over it. The
-/// error is sticky: after the first, every function returns an empty value and takes nothing, and `ok()`
-/// tells. Views are of the command.
+/// A command under the reader's finger. Each function takes what its rule matches and steps over
+/// it. The error is sticky: after the first, every function returns an empty value and takes
+/// nothing, and `ok()` tells. Views are of the command.
 class WireReader {
   public:
     /// `command` is without its last CRLF; literals stand in it as they were sent: "{3}\r\nabc".
@@ -68,7 +69,8 @@ class WireReader {
     [[nodiscard]] bool next_is_digit() const;
     /// Takes `c` if it is next.
     bool take(char c);
-    /// Takes `name`, whatever its case, if it is the next atom and a space follows; leaves the space.
+    /// Takes `name`, whatever its case, if it is the next atom and a space follows; leaves the
+    /// space.
     bool take_word(std::string_view name);
     /// Takes `c` or fails.
     bool expect(char c, std::string_view name);
@@ -98,7 +100,8 @@ class WireReader {
     mime::DateTime date_time();
     std::chrono::sys_days date();
 
-    /// The announcement "{n}" or "{n+}" at the very end of what has come: the literal itself is elsewhere.
+    /// The announcement "{n}" or "{n+}" at the very end of what has come: the literal itself is
+    /// elsewhere.
     std::uint64_t literal_announcement();
     /// The command ended with an announcement where `string` wanted the literal itself.
     [[nodiscard]] bool wants_literal() const { return wants_literal_; }

@@ -55,8 +55,8 @@ class Overlay {
     Result<void> apply(const ApplyOptions& options, const Before& before, const Finish& finish);
     [[nodiscard]] bool frozen() const;
 
-    /// Another index takes the place of the present one. It holds all that was applied so far and, if
-    /// `with_frozen`, what is frozen, which is then forgotten. Checkpoint.
+    /// Another index takes the place of the present one. It holds all that was applied so far and,
+    /// if `with_frozen`, what is frozen, which is then forgotten. Checkpoint.
     void replace_index(std::shared_ptr<Index> index, bool with_frozen);
     [[nodiscard]] std::shared_ptr<Index> index() const;
 

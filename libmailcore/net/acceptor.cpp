@@ -195,8 +195,7 @@ void Acceptor::Room::listen(ListenerId id, ListeningSocket socket,
     }
     open->listener = *std::move(listener);
     MAILCORE_LOG(acceptor_.log_, Info, "net.listening",
-                 {{"service", open->service->name},
-                  {"at", open->listener->socket().to_string()}});
+                 {{"service", open->service->name}, {"at", open->listener->socket().to_string()}});
     listeners_.emplace(id, std::move(open));
 }
 
@@ -280,7 +279,8 @@ void Acceptor::Room::look() {
             continue;
         }
         const auto memory = entry->connection.memory();
-        if (memory > options.connection_memory_max) shed(*entry, &Counts::ended_too_large);
+        if (memory > options.connection_memory_max)
+            shed(*entry, &Counts::ended_too_large);
         else if (excess > 0 && memory >= options.worth_shedding && !entry->service->reserved)
             large.emplace_back(memory, entry.get());
     }
@@ -439,9 +439,8 @@ Task<std::vector<ConnectionFacts>> Acceptor::list() {
     std::vector<ConnectionFacts> all;
     for (const auto& room : rooms_) {
         base::Completion<std::vector<ConnectionFacts>> listed(scheduler);
-        room->loop.post([&each = *room, completer = listed.completer()] {
-            completer.complete(each.list());
-        });
+        room->loop.post(
+            [&each = *room, completer = listed.completer()] { completer.complete(each.list()); });
         auto facts = co_await listed;
         std::move(facts.begin(), facts.end(), std::back_inserter(all));
     }

@@ -28,23 +28,26 @@ struct Service {
     std::shared_ptr<TlsServer> tls;
     tls::Alpn alpn;
     bool implicit_tls = false;
-    /// Every connection begins with a PROXY header. Only for endpoints that nobody but the proxy can reach.
+    /// Every connection begins with a PROXY header. Only for endpoints that nobody but the proxy
+    /// can reach.
     bool proxy_header = false;
-    /// Taken above every ceiling too, for who must look what is wrong. Only for endpoints that strangers
-    /// cannot reach.
+    /// Taken above every ceiling too, for who must look what is wrong. Only for endpoints that
+    /// strangers cannot reach.
     bool reserved = false;
     ConnectionOptions connection;
 };
 
 struct AcceptorOptions {
     std::size_t connections_max = 20'000;
-    /// Of one IPv4 address or one IPv6 /64. UNIX sockets, pipes and the addresses of proxies are not counted.
+    /// Of one IPv4 address or one IPv6 /64. UNIX sockets, pipes and the addresses of proxies are
+    /// not counted.
     std::size_t connections_per_address_max = 200;
-    /// Octets of heap of one connection; above, it is told goodbye. The engines have limits of their own, which
-    /// add up to less: this one is for what nobody thought of.
+    /// Octets of heap of one connection; above, it is told goodbye. The engines have limits of
+    /// their own, which add up to less: this one is for what nobody thought of.
     std::size_t connection_memory_max = 16 * 1024 * 1024;
-    /// Asked before a connection is taken; while it has an excess, those who hold most are told goodbye (at
-    /// least `worth_shedding` octets each: who is idle stays). Absent: no ceiling. Outlives the acceptor.
+    /// Asked before a connection is taken; while it has an excess, those who hold most are told
+    /// goodbye (at least `worth_shedding` octets each: who is idle stays). Absent: no ceiling.
+    /// Outlives the acceptor.
     base::MemoryGate* memory = nullptr;
     std::size_t worth_shedding = 64 * 1024;
     /// How often that is looked at, while there are connections.
@@ -61,14 +64,14 @@ struct ConnectionFacts {
     WallTime since;
     std::uint64_t received = 0; ///< octets, TLS included
     std::uint64_t sent = 0;
-    std::size_t memory = 0;     ///< octets of heap beyond the objects themselves
+    std::size_t memory = 0; ///< octets of heap beyond the objects themselves
 };
 
-/// Listens, spreads what comes over loops (each connection to the loop with the fewest), refuses above
-/// ceilings, and ends all of it in order.
+/// Listens, spreads what comes over loops (each connection to the loop with the fewest), refuses
+/// above ceilings, and ends all of it in order.
 ///
-/// Functions may be called from any thread, also while the loops do not run yet; what they cause happens on
-/// the loops. Destroyed when no loop runs, before the loops.
+/// Functions may be called from any thread, also while the loops do not run yet; what they cause
+/// happens on the loops. Destroyed when no loop runs, before the loops.
 class Acceptor {
   public:
     Acceptor(std::vector<Loop*> loops, AcceptorOptions options = {}, Log log = {});
@@ -91,8 +94,8 @@ class Acceptor {
     void adopt(std::size_t loop, std::unique_ptr<Transport> transport, PeerInfo peer,
                std::shared_ptr<const Service> service);
 
-    /// Closes all listeners, tells all dialogues to say goodbye, and closes what is left after `within`.
-    /// `done` runs on some loop when nothing is left. Once.
+    /// Closes all listeners, tells all dialogues to say goodbye, and closes what is left after
+    /// `within`. `done` runs on some loop when nothing is left. Once.
     void drain(std::chrono::milliseconds within, Work done);
     /// Says goodbye to one; an id of the past is ignored.
     void shut_down(ConnectionId connection, base::ShutdownReason reason);

@@ -16,9 +16,8 @@ constexpr std::size_t own_buffer_octets = 16 * 1024;
 
 } // namespace
 
-Connection::Connection(base::Scheduler& scheduler, Loop* loop,
-                       std::unique_ptr<Transport> transport, PeerInfo peer, Owner& owner, Log log,
-                       ConnectionOptions options)
+Connection::Connection(base::Scheduler& scheduler, Loop* loop, std::unique_ptr<Transport> transport,
+                       PeerInfo peer, Owner& owner, Log log, ConnectionOptions options)
     : scheduler_(scheduler), loop_(loop), transport_(std::move(transport)), peer_(std::move(peer)),
       owner_(owner), log_(log), options_(options), last_moved_(scheduler.now()) {}
 
@@ -59,8 +58,10 @@ void Connection::post_pump() {
         if (!*self) return;
         auto& connection = **self;
         connection.posted_ = connection.gated_ = false;
-        if (connection.has_ended()) connection.owner_.woken_after_end(connection);
-        else connection.pump();
+        if (connection.has_ended())
+            connection.owner_.woken_after_end(connection);
+        else
+            connection.pump();
     });
 }
 
@@ -150,8 +151,10 @@ void Connection::read_proxy_header() {
         peer_.local_port = ends->destination_port;
     }
     if (!owner_.peer_named(*this)) return lose("");
-    if (begin_ == Begin::Tls) start_tls();
-    else begin_dialogue();
+    if (begin_ == Begin::Tls)
+        start_tls();
+    else
+        begin_dialogue();
     again_ = true;
 }
 
@@ -246,8 +249,10 @@ bool Connection::feed(Instant now) {
         }
         const auto taken = engine().receive(octets, now);
         MAILCORE_ASSERT(taken <= octets.size());
-        if (tls_) tls_->consume(taken);
-        else input_.remove_prefix(taken);
+        if (tls_)
+            tls_->consume(taken);
+        else
+            input_.remove_prefix(taken);
         turn_octets_ += taken;
         moved = moved || taken > 0;
         dialogue_->drain();
@@ -467,8 +472,8 @@ void Connection::expire() {
     }
 }
 
-/// Watches for what is wanted next. The timer is only moved to an earlier time: one that finds nothing
-/// due is set anew, which is cheaper than moving it with every octet.
+/// Watches for what is wanted next. The timer is only moved to an earlier time: one that finds
+/// nothing due is set anew, which is cheaper than moving it with every octet.
 void Connection::arm() {
     bool readable = true;
     if (stage_ == Stage::Handshaking) readable = !gated_ && input_.empty();
@@ -486,9 +491,12 @@ void Connection::arm() {
 
 /// The read buffer is everybody's: what was not taken moves into a string of our own.
 void Connection::keep_input() {
-    if (input_.empty()) kept_ = {};
-    else if (input_borrowed_) kept_ = std::string(input_);
-    else kept_.erase(0, kept_.size() - input_.size());
+    if (input_.empty())
+        kept_ = {};
+    else if (input_borrowed_)
+        kept_ = std::string(input_);
+    else
+        kept_.erase(0, kept_.size() - input_.size());
     input_borrowed_ = false;
     input_ = kept_;
 }

@@ -16,8 +16,8 @@ namespace mailcore::net {
 struct ConnectionOptions {
     /// From the first octet of TLS to its last handshake message, and for a PROXY header.
     std::chrono::milliseconds handshake_time{30'000};
-    /// After our last octet, how long the peer may take to end its side, so that it can read what was said:
-    /// closing with unread input would destroy it (RFC 1122 §4.2.2.13).
+    /// After our last octet, how long the peer may take to end its side, so that it can read what
+    /// was said: closing with unread input would destroy it (RFC 1122 §4.2.2.13).
     std::chrono::milliseconds linger_time{2'000};
     /// Silence after which TLS gives its buffers back.
     std::chrono::milliseconds rest_time{5'000};
@@ -25,18 +25,19 @@ struct ConnectionOptions {
     std::size_t turn_octets_max = 256 * 1024;
 };
 
-/// Drives one dialogue: reads while the engine wants input, sends its output gathered, keeps its deadline,
-/// starts TLS, closes. Octets that the engine does not take are kept, at most one read of 64 KiB, and
-/// nothing is read meanwhile. With TLS, the engine's output is "sent" when at most 64 KiB of it are still on
-/// their way. Loop thread only; destroying it closes the transport at once, and must not happen inside a call
-/// that it makes (drain, closed, its owner's functions): post it instead.
+/// Drives one dialogue: reads while the engine wants input, sends its output gathered, keeps its
+/// deadline, starts TLS, closes. Octets that the engine does not take are kept, at most one read of
+/// 64 KiB, and nothing is read meanwhile. With TLS, the engine's output is "sent" when at most 64
+/// KiB of it are still on their way. Loop thread only; destroying it closes the transport at once,
+/// and must not happen inside a call that it makes (drain, closed, its owner's functions): post it
+/// instead.
 class Connection final : public base::Connection, private Transport::Watcher {
   public:
     /// Who has it. Outlives it.
     class Owner {
       public:
-        /// The transport stands, with implicit TLS the handshake is over: the dialogue to drive, which stays
-        /// until `ended`; absent: close.
+        /// The transport stands, with implicit TLS the handshake is over: the dialogue to drive,
+        /// which stays until `ended`; absent: close.
         virtual base::Dialogue* begin(Connection& connection) = 0;
         /// TLS is to start, at once or because the engine says so; nothing: it cannot, close.
         virtual std::optional<tls::Session> make_tls(Connection& connection, WallTime now) = 0;
@@ -70,7 +71,8 @@ class Connection final : public base::Connection, private Transport::Watcher {
 
     [[nodiscard]] bool has_ended() const { return stage_ == Stage::Ended; }
     [[nodiscard]] std::string_view failure() const override { return failure_; }
-    /// The TLS session that stands or failed, for its chain and its tickets; absent: none was started.
+    /// The TLS session that stands or failed, for its chain and its tickets; absent: none was
+    /// started.
     [[nodiscard]] const tls::Session* tls() const { return tls_ ? &*tls_ : nullptr; }
     /// Octets of the transport.
     [[nodiscard]] std::uint64_t received() const { return received_; }
@@ -112,7 +114,8 @@ class Connection final : public base::Connection, private Transport::Watcher {
     void post_pump();
 
     base::Scheduler& scheduler_;
-    Loop* loop_; // absent: another scheduler's, with a read buffer of our own and no limit on handshakes
+    Loop* loop_; // absent: another scheduler's, with a read buffer of our own and no limit on
+                 // handshakes
     std::unique_ptr<Transport> transport_; // absent once ended
     PeerInfo peer_;
     Owner& owner_;
@@ -123,7 +126,8 @@ class Connection final : public base::Connection, private Transport::Watcher {
     std::shared_ptr<Connection*> self_;  // for what is posted: null when this is gone
     std::unique_ptr<char[]> own_buffer_;
 
-    std::string_view input_; // received and not taken: of the read buffer during a pump, else all of kept_
+    std::string_view
+        input_; // received and not taken: of the read buffer during a pump, else all of kept_
     std::string kept_;
     std::string failure_;
     TimerId timer_;
@@ -136,14 +140,14 @@ class Connection final : public base::Connection, private Transport::Watcher {
     Stage stage_ = Stage::Running;
     Begin begin_ = Begin::Plain;
     bool input_borrowed_ = false; // it is of the read buffer
-    bool readable_ = false;   // the transport may have something
-    bool blocked_ = false;    // the transport took less than there was
-    bool ended_in_ = false;   // the peer sends no more
+    bool readable_ = false;       // the transport may have something
+    bool blocked_ = false;        // the transport took less than there was
+    bool ended_in_ = false;       // the peer sends no more
     bool end_told_ = false;
     bool send_broken_ = false; // nothing can be sent; what came before may still be read
     bool tls_closed_ = false;
     bool resting_ = false;
-    bool gated_ = false;      // the handshake waits for another turn
+    bool gated_ = false; // the handshake waits for another turn
     bool pumping_ = false;
     bool again_ = false;
     bool posted_ = false;

@@ -124,7 +124,8 @@ Connector::connect(base::Destination to, base::ConnectOptions options, base::Dia
         const auto until = loop_.now() + options.connect_timeout;
         const std::optional<int> error =
             co_await base::with_deadline(wait_connected(loop_, socket->number()), until);
-        if (!error) co_return fail(ErrorKind::Unavailable, "cannot connect to " + what + ": timeout");
+        if (!error)
+            co_return fail(ErrorKind::Unavailable, "cannot connect to " + what + ": timeout");
         if (*error != 0)
             co_return fail(ErrorKind::Unavailable,
                            fmt::format("cannot connect to {}: {}", what, strerrordesc_np(*error)));

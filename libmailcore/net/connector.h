@@ -25,13 +25,11 @@ class Connector final : public base::Connector {
     Connector(Loop& loop, ConnectorOptions options, Log log = {});
     ~Connector() override;
 
-    Task<Result<std::unique_ptr<base::Connection>>> connect(base::Destination to,
-                                                            base::ConnectOptions options,
-                                                            base::Dialogue& dialogue) override;
+    Task<Result<std::unique_ptr<base::Connection>>>
+    connect(base::Destination to, base::ConnectOptions options, base::Dialogue& dialogue) override;
     /// Drives `dialogue` over a transport that stands, such as one end of a pipe.
     std::unique_ptr<base::Connection> drive(std::unique_ptr<Transport> transport, PeerInfo peer,
-                                            base::ConnectOptions options,
-                                            base::Dialogue& dialogue);
+                                            base::ConnectOptions options, base::Dialogue& dialogue);
 
   private:
     class Outgoing;

@@ -9,12 +9,14 @@
 
 namespace mailcore::net {
 
-/// Makes one side of one service. Called on the loop of each connection, on several loops at a time.
+/// Makes one side of one service. Called on the loop of each connection, on several loops at a
+/// time.
 class DialogueFactory {
   public:
     virtual ~DialogueFactory() = default;
-    /// A dialogue for a peer that has connected (and, with implicit TLS, finished its handshake). It lives
-    /// on `scheduler` and wakes `waker`, which outlives it. Absent: the connection is closed.
+    /// A dialogue for a peer that has connected (and, with implicit TLS, finished its handshake).
+    /// It lives on `scheduler` and wakes `waker`, which outlives it. Absent: the connection is
+    /// closed.
     virtual std::unique_ptr<base::Dialogue> create(base::Scheduler& scheduler, const PeerInfo& peer,
                                                    base::Waker& waker) = 0;
     /// What a client over a ceiling is told before its connection is closed, such as

@@ -66,7 +66,8 @@ void Listener::polled(bool, bool) {
         switch (socket.error()) {
         case EAGAIN: return;
         case EINTR:
-        case ECONNABORTED: // gone before we came, and what Linux passes on of the new socket's network
+        case ECONNABORTED: // gone before we came, and what Linux passes on of the new socket's
+                           // network
         case ENETDOWN:
         case EPROTO:
         case ENOPROTOOPT:

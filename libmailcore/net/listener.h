@@ -12,11 +12,11 @@
 namespace mailcore::net {
 
 struct TcpEndpoint {
-    IpAddress address;       ///< "0.0.0.0" takes IPv4 only and "::" IPv6 only: listen on both
-    std::uint16_t port = 0;  ///< 0: the kernel's choice
+    IpAddress address;      ///< "0.0.0.0" takes IPv4 only and "::" IPv6 only: listen on both
+    std::uint16_t port = 0; ///< 0: the kernel's choice
 };
 struct UnixEndpoint {
-    std::string path;         ///< a socket that nobody listens on any more is replaced
+    std::string path;          ///< a socket that nobody listens on any more is replaced
     std::uint32_t mode = 0660; ///< who may connect
 };
 /// A socket that listens already, from the service manager or an embedder. It is taken over.
@@ -28,7 +28,8 @@ using Endpoint = std::variant<TcpEndpoint, UnixEndpoint, GivenEndpoint>;
 /// A socket that listens. Connections wait in the kernel until a Listener takes them. Any thread.
 class ListeningSocket {
   public:
-    /// Conflict: the port or path is in use. Rejected: not allowed, or not an address of this machine.
+    /// Conflict: the port or path is in use. Rejected: not allowed, or not an address of this
+    /// machine.
     static Result<ListeningSocket> open(const Endpoint& endpoint, int backlog = 511);
     ListeningSocket(ListeningSocket&&) = default;
     ListeningSocket& operator=(ListeningSocket&&) = default;
@@ -48,8 +49,8 @@ class ListeningSocket {
     std::string path_; // to remove; empty: none
 };
 
-/// Accepts from a socket and hands over what came. Without descriptors or memory it waits half a second
-/// instead of spinning; what came stays in the backlog. Loop thread only.
+/// Accepts from a socket and hands over what came. Without descriptors or memory it waits half a
+/// second instead of spinning; what came stays in the backlog. Loop thread only.
 class Listener final : private detail::Poll::Owner {
   public:
     class Owner {
@@ -60,7 +61,8 @@ class Listener final : private detail::Poll::Owner {
         ~Owner() = default;
     };
 
-    static Result<std::unique_ptr<Listener>> create(Loop& loop, ListeningSocket socket, Owner& owner);
+    static Result<std::unique_ptr<Listener>> create(Loop& loop, ListeningSocket socket,
+                                                    Owner& owner);
     ~Listener();
 
     [[nodiscard]] const ListeningSocket& socket() const { return socket_; }

@@ -86,17 +86,19 @@ Result<std::unique_ptr<Loop>> Loop::create(WorkerPool& pool, Log log) {
 Loop::~Loop() {
     MAILCORE_ASSERT(impl_->thread.load() == std::thread::id());
     auto& in = *impl_;
-    // What was posted and will not run may own handles: they are closed now. It may post again, in vain.
-    for (auto rest = std::exchange(in.posted, {}); !rest.empty(); rest = std::exchange(in.posted, {}))
+    // What was posted and will not run may own handles: they are closed now. It may post again, in
+    // vain.
+    for (auto rest = std::exchange(in.posted, {}); !rest.empty();
+         rest = std::exchange(in.posted, {}))
         rest.clear();
     in.timers.clear();
     in.hooks.clear();
-    for (auto* handle : {reinterpret_cast<uv_handle_t*>(&in.woken),
-                         reinterpret_cast<uv_handle_t*>(&in.end_of_turn),
-                         reinterpret_cast<uv_handle_t*>(&in.no_wait),
-                         reinterpret_cast<uv_handle_t*>(&in.timer)})
+    for (auto* handle :
+         {reinterpret_cast<uv_handle_t*>(&in.woken),
+          reinterpret_cast<uv_handle_t*>(&in.end_of_turn),
+          reinterpret_cast<uv_handle_t*>(&in.no_wait), reinterpret_cast<uv_handle_t*>(&in.timer)})
         uv_close(handle, nullptr);
-    uv_run(&in.loop, UV_RUN_DEFAULT); // close callbacks
+    uv_run(&in.loop, UV_RUN_DEFAULT);              // close callbacks
     MAILCORE_ASSERT(uv_loop_close(&in.loop) == 0); // something of it still lives
 }
 
@@ -142,7 +144,8 @@ void Loop::cancel_timer(TimerId timer) {
     auto& in = *impl_;
     const auto due = in.timer_due.find(timer.value);
     if (due == in.timer_due.end()) return;
-    const auto node = in.timers.extract({due->second, timer.value}); // destroyed when all is in order
+    const auto node =
+        in.timers.extract({due->second, timer.value}); // destroyed when all is in order
     in.timer_due.erase(due);
 }
 
@@ -186,8 +189,10 @@ void Loop::Impl::turn() {
         more = more || !posted.empty();
     }
     if (stopping) uv_stop(&loop);
-    if (more) uv_idle_start(&no_wait, [](uv_idle_t*) {});
-    else uv_idle_stop(&no_wait);
+    if (more)
+        uv_idle_start(&no_wait, [](uv_idle_t*) {});
+    else
+        uv_idle_stop(&no_wait);
     arm_timer();
 }
 
@@ -250,8 +255,9 @@ void Loop::Impl::arm_timer() {
     const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
     uv_update_time(&loop);
     // What it is for is done at the end of the turn that it wakes.
-    uv_timer_start(&timer, [](uv_timer_t*) {},
-                   static_cast<std::uint64_t>(std::max<std::int64_t>(milliseconds, 0)), 0);
+    uv_timer_start(
+        &timer, [](uv_timer_t*) {},
+        static_cast<std::uint64_t>(std::max<std::int64_t>(milliseconds, 0)), 0);
 }
 
 } // namespace mailcore::net

@@ -14,8 +14,8 @@ struct LoopsOptions {
     unsigned workers = 0; ///< threads of the pool; 0: one a core, at least 2
 };
 
-/// Makes, runs, stops and destroys in the right order. The objects that live on the loops must be gone
-/// before this is destroyed. One thread, which is none of the loops'.
+/// Makes, runs, stops and destroys in the right order. The objects that live on the loops must be
+/// gone before this is destroyed. One thread, which is none of the loops'.
 class Loops {
   public:
     static Result<std::unique_ptr<Loops>> create(LoopsOptions options = {}, Log log = {});
@@ -29,7 +29,8 @@ class Loops {
 
     /// A thread for each loop. All signals are blocked in them: they are the caller's thread's.
     void start();
-    /// Ends the loops' threads, then the pool's. What was posted and has not run is destroyed with the loops.
+    /// Ends the loops' threads, then the pool's. What was posted and has not run is destroyed with
+    /// the loops.
     void stop();
 
   private:

@@ -50,7 +50,8 @@ Result<ProxyHeader::Ends, ParseError> parse_line(std::string_view line, std::siz
     for (const std::size_t i : {1u, 2u}) {
         const auto address = IpAddress::parse(words[i]);
         // A mapped IPv4 address in TCP6 is read as IPv4.
-        if (!address || (address->is_v6() && !v6) || (v6 && words[i].find(':') == std::string_view::npos))
+        if (!address || (address->is_v6() && !v6) ||
+            (v6 && words[i].find(':') == std::string_view::npos))
             return wrong(offsets[i], "an address of this family");
         (i == 1 ? ends.source : ends.destination) = *address;
     }
@@ -89,7 +90,8 @@ Result<std::optional<ProxyHeader>, ParseError> parse_v2(std::string_view octets)
     const std::size_t size = family == 0x11 ? 4 : 16;
     if (body.size() < 2 * size + 4) return wrong(14, "room for both addresses");
     ProxyHeader::Ends ends;
-    ends.source = size == 4 ? IpAddress::v4(address<4>(body, 0)) : IpAddress::v6(address<16>(body, 0));
+    ends.source =
+        size == 4 ? IpAddress::v4(address<4>(body, 0)) : IpAddress::v6(address<16>(body, 0));
     ends.destination =
         size == 4 ? IpAddress::v4(address<4>(body, 4)) : IpAddress::v6(address<16>(body, 16));
     ends.source_port = number(body, 2 * size);

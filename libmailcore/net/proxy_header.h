@@ -1,4 +1,5 @@
-// The header that proxies put before a connection to say who is behind them (PROXY protocol 1 and 2).
+// The header that proxies put before a connection to say who is behind them (PROXY protocol 1 and
+// 2).
 #pragma once
 
 #include "libmailcore/base/peer.h"
@@ -28,7 +29,8 @@ struct ProxyHeader {
 };
 
 /// Reads the header that `octets` must begin with; nothing while it is not whole. TLVs are skipped.
-/// Fails with the offset of what no header has. Source: haproxy's doc/proxy-protocol.txt, version 2.
+/// Fails with the offset of what no header has. Source: haproxy's doc/proxy-protocol.txt,
+/// version 2.
 Result<std::optional<ProxyHeader>, ParseError> parse_proxy_header(std::string_view octets);
 
 } // namespace mailcore::net

@@ -73,9 +73,9 @@ Task<Result<dns::Message>> Resolver::Servers::ask(dns::Question question) {
         if (!raw) co_return std::unexpected(raw.error());
         auto message = dns::parse_message(*raw);
         if (!message)
-            co_return fail(ErrorKind::Unavailable,
-                           question.name.to_string() + ": malformed response, expected " +
-                               std::string(message.error().expected));
+            co_return fail(ErrorKind::Unavailable, question.name.to_string() +
+                                                       ": malformed response, expected " +
+                                                       std::string(message.error().expected));
         if (message->code == dns::ResponseCode::FormErr && extended) {
             extended = false; // RFC 6891 §7: a server that does not know OPT
             continue;
@@ -110,8 +110,7 @@ Result<std::unique_ptr<Resolver>> Resolver::create(Loop& loop, Random& random,
                                                    ResolverOptions options, Log log) {
     auto servers = std::make_unique<Servers>(loop, random, options, log);
     MAILCORE_TRY(servers->open());
-    return std::unique_ptr<Resolver>(
-        new Resolver(loop, std::move(servers), std::move(options)));
+    return std::unique_ptr<Resolver>(new Resolver(loop, std::move(servers), std::move(options)));
 }
 
 Task<Result<dns::Answer>> Resolver::lookup(dns::Name name, dns::Type type) {

@@ -25,7 +25,8 @@ enum class TrustAd : std::uint8_t {
 };
 
 struct ResolverOptions {
-    /// Recursive servers, asked in order. Empty: those of `resolv_conf`, read again when it changes.
+    /// Recursive servers, asked in order. Empty: those of `resolv_conf`, read again when it
+    /// changes.
     std::vector<NameServer> servers;
     std::string resolv_conf = "/etc/resolv.conf";
     /// How often it is looked whether that file has changed, when there is something to ask.
@@ -38,8 +39,8 @@ struct ResolverOptions {
     dns::CachingResolverOptions caching;
 };
 
-/// A stub resolver with a cache: UDP, TCP when an answer is too long, every record type. One a loop.
-/// Loop thread only.
+/// A stub resolver with a cache: UDP, TCP when an answer is too long, every record type. One a
+/// loop. Loop thread only.
 class Resolver final : public dns::Resolver {
   public:
     /// `random` gives query ids; it outlives this. Fails with Rejected for servers that cannot be.

@@ -10,8 +10,8 @@
 
 namespace mailcore::net {
 
-/// Holds the current credentials of a server and makes a context of them for each loop that asks. Any
-/// thread; destroyed when the loops have stopped.
+/// Holds the current credentials of a server and makes a context of them for each loop that asks.
+/// Any thread; destroyed when the loops have stopped.
 class TlsServer {
   public:
     explicit TlsServer(std::shared_ptr<const tls::ServerCredentials> credentials)

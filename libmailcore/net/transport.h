@@ -8,7 +8,8 @@
 
 namespace mailcore::net {
 
-/// A stream in both directions that never waits. Destroying it closes it at once. One Scheduler's thread.
+/// A stream in both directions that never waits. Destroying it closes it at once. One Scheduler's
+/// thread.
 class Transport {
   public:
     struct Moved {
@@ -39,8 +40,9 @@ class Transport {
     virtual Moved send(std::span<const std::string_view> pieces) = 0;
     /// The peer will see the end of the stream; receiving goes on.
     virtual void finish_sending() = 0;
-    /// Asks `watcher`, which outlives this, to be told, from the scheduler and as long as it is so: that
-    /// there is something to receive (or the end), that there is room to send. Replaces what was asked.
+    /// Asks `watcher`, which outlives this, to be told, from the scheduler and as long as it is so:
+    /// that there is something to receive (or the end), that there is room to send. Replaces what
+    /// was asked.
     virtual void watch(Watcher& watcher, bool readable, bool writable) = 0;
 };
 

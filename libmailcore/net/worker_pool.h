@@ -14,8 +14,8 @@ namespace mailcore::net {
 
 using base::Work;
 
-/// A queue and the threads that work it off in order; shared by all loops. libuv's own pool is one a
-/// process and configured by its environment, so it is not used. Any thread.
+/// A queue and the threads that work it off in order; shared by all loops. libuv's own pool is one
+/// a process and configured by its environment, so it is not used. Any thread.
 class WorkerPool {
   public:
     /// All signals are blocked in its threads.
@@ -27,8 +27,8 @@ class WorkerPool {
 
     /// An exception that leaves `work` is logged. After `stop`, `work` is dropped.
     void run(Work work);
-    /// Works off what is queued, then ends the threads. The schedulers that work posts its results to must
-    /// still exist, running or not. Again: nothing.
+    /// Works off what is queued, then ends the threads. The schedulers that work posts its results
+    /// to must still exist, running or not. Again: nothing.
     void stop();
     /// Queued and not yet begun.
     [[nodiscard]] std::size_t waiting() const;

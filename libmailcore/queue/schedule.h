@@ -66,8 +66,9 @@ class Schedule {
     /// When `next` may have something to say again; nothing: not before something is added or
     /// closed.
     [[nodiscard]] std::optional<WallTime> next_time(WallTime now) const;
-    /// The clock was set back to `now`: what would wait longer than `wait_max` from here was planned in a time
-    /// that is not true any more, and is due; no back-off is longer than `backoff_max`.
+    /// The clock was set back to `now`: what would wait longer than `wait_max` from here was
+    /// planned in a time that is not true any more, and is due; no back-off is longer than
+    /// `backoff_max`.
     void clock_set_back(WallTime now, std::chrono::seconds wait_max);
     /// Forgets a destination's back-off ("queue retry").
     void forgive(const std::string& destination);

@@ -65,8 +65,10 @@ class ScramClient final : public ClientExchange {
         : options_(std::move(options)), hash_(scram_hash(mechanism)),
           password_(std::move(prepared.password)),
           client_nonce_(options_.nonce.empty() ? detail::make_nonce(random) : options_.nonce) {
-        if (binds_channel(mechanism)) gs2_header_ = "p=" + options_.binding->type;
-        else gs2_header_ = options_.binding && !options_.plus_offered ? "y" : "n";
+        if (binds_channel(mechanism))
+            gs2_header_ = "p=" + options_.binding->type;
+        else
+            gs2_header_ = options_.binding && !options_.plus_offered ? "y" : "n";
         gs2_header_ += ',';
         if (!prepared.authzid.empty())
             gs2_header_ += "a=" + detail::encode_saslname(prepared.authzid);
@@ -134,15 +136,13 @@ Result<Secret> ScramClient::on_server_first(std::string_view message) {
     if (!nonce->starts_with(client_nonce_) || nonce->size() == client_nonce_.size())
         return refuse("the nonce is not ours with more behind it");
     const auto salt = codec::base64_decode(*salt_text);
-    if (!salt || salt->empty() || salt->size() > scram_salt_octets_max)
-        return refuse("not a salt");
+    if (!salt || salt->empty() || salt->size() > scram_salt_octets_max) return refuse("not a salt");
     const auto iterations = codec::parse_u32(*iterations_text);
     if (!iterations || *iterations < options_.iterations_min ||
         *iterations > options_.iterations_max)
         return refuse("an iteration count out of bounds");
 
-    const Secret salted(
-        detail::salted_password(hash_, password_.reveal(), *salt, *iterations));
+    const Secret salted(detail::salted_password(hash_, password_.reveal(), *salt, *iterations));
     const Secret client_key(detail::hmac(hash_, salted.reveal(), "Client Key"));
     const auto stored_key = detail::digest(hash_, client_key.reveal());
     const auto without_proof =
@@ -200,8 +200,7 @@ Result<std::unique_ptr<ClientExchange>> ClientExchange::create(Mechanism mechani
         message += password.reveal();
         return std::make_unique<OneMessageClient>(Secret(std::move(message)));
     }
-    if (mechanism == Mechanism::Login)
-        return std::make_unique<LoginClient>(std::move(credentials));
+    if (mechanism == Mechanism::Login) return std::make_unique<LoginClient>(std::move(credentials));
     if (binds_channel(mechanism) && !options.binding)
         return fail(ErrorKind::Rejected, "SASL: nothing to bind to");
     auto name = prepare(authcid);

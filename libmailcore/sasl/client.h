@@ -19,9 +19,9 @@ struct Credentials {
 struct ClientOptions {
     /// The TLS session's; nothing: no -PLUS.
     std::optional<ChannelBinding> binding;
-    /// The server also offered the -PLUS variant of the mechanism chosen, or its list is not known to
-    /// be complete. With `binding` and without -PLUS offered, the server is told so, which uncovers an
-    /// attacker who shortened the list (RFC 5802 §6).
+    /// The server also offered the -PLUS variant of the mechanism chosen, or its list is not known
+    /// to be complete. With `binding` and without -PLUS offered, the server is told so, which
+    /// uncovers an attacker who shortened the list (RFC 5802 §6).
     bool plus_offered = false;
     /// A server that asks for fewer is refused: it could be one that collects proofs to guess from.
     std::uint32_t iterations_min = scram_iterations_min;
@@ -31,8 +31,8 @@ struct ClientOptions {
     std::string nonce;
 };
 
-/// The strongest of `offered` for a client with a password: -PLUS before plain SCRAM before PLAIN before
-/// LOGIN; those that show the password only if `private_channel`. Nothing: none will do.
+/// The strongest of `offered` for a client with a password: -PLUS before plain SCRAM before PLAIN
+/// before LOGIN; those that show the password only if `private_channel`. Nothing: none will do.
 [[nodiscard]] std::optional<Mechanism> choose_mechanism(std::span<const Mechanism> offered,
                                                         bool private_channel, bool have_binding);
 
@@ -44,14 +44,15 @@ class ClientExchange {
     create(Mechanism mechanism, Credentials credentials, ClientOptions options, Random& random);
     virtual ~ClientExchange() = default;
 
-    /// What may be sent with the command; nothing if the server speaks first (LOGIN). If the protocol has
-    /// no initial responses, the server's first challenge is empty and `respond` gives the same.
+    /// What may be sent with the command; nothing if the server speaks first (LOGIN). If the
+    /// protocol has no initial responses, the server's first challenge is empty and `respond` gives
+    /// the same.
     virtual std::optional<Secret> initial_response() = 0;
-    /// Answers a challenge. Fails with Rejected if it is not what the mechanism allows, or proves that
-    /// the server does not know the password.
+    /// Answers a challenge. Fails with Rejected if it is not what the mechanism allows, or proves
+    /// that the server does not know the password.
     virtual Result<Secret> respond(std::string_view challenge) = 0;
-    /// The server says that we are in, perhaps with data. Fails with Rejected if the mechanism wants the
-    /// server's proof and it has not come: then nothing may be sent to it.
+    /// The server says that we are in, perhaps with data. Fails with Rejected if the mechanism
+    /// wants the server's proof and it has not come: then nothing may be sent to it.
     virtual Result<void> succeed(std::optional<std::string_view> data) = 0;
 };
 

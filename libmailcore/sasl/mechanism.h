@@ -9,13 +9,13 @@ namespace mailcore::sasl {
 
 /// From weak to strong, which is how a client chooses.
 enum class Mechanism : std::uint8_t {
-    Login,           ///< obsolete (no RFC), but what old clients speak
-    Plain,           ///< RFC 4616
-    ScramSha1,       ///< RFC 5802
-    ScramSha256,     ///< RFC 7677
+    Login,       ///< obsolete (no RFC), but what old clients speak
+    Plain,       ///< RFC 4616
+    ScramSha1,   ///< RFC 5802
+    ScramSha256, ///< RFC 7677
     ScramSha1Plus,
     ScramSha256Plus,
-    External,        ///< RFC 4422 appendix A
+    External, ///< RFC 4422 appendix A
 };
 
 [[nodiscard]] std::string_view to_string(Mechanism mechanism);
@@ -34,7 +34,8 @@ enum class Mechanism : std::uint8_t {
     return mechanism >= Mechanism::ScramSha1 && mechanism <= Mechanism::ScramSha256Plus;
 }
 
-/// Octets of one message of an exchange, decoded; engines bound the encoded line by their own limits.
+/// Octets of one message of an exchange, decoded; engines bound the encoded line by their own
+/// limits.
 inline constexpr std::size_t message_octets_max = 8192;
 /// Octets of an authentication or authorization identity; 255 at least (RFC 4616 §2).
 inline constexpr std::size_t identity_octets_max = 1024;

@@ -32,12 +32,12 @@ constexpr std::array mapped_to_space = {
     Range{0x202F, 0x202F}, Range{0x205F, 0x205F}, Range{0x3000, 0x3000},
 };
 constexpr std::array prohibited = {
-    Range{0x0000, 0x001F},     Range{0x007F, 0x009F},   Range{0x0340, 0x0341},
-    Range{0x06DD, 0x06DD},     Range{0x070F, 0x070F},   Range{0x180E, 0x180E},
-    Range{0x200C, 0x200F},     Range{0x2028, 0x202E},   Range{0x2060, 0x2063},
-    Range{0x206A, 0x206F},     Range{0x2FF0, 0x2FFB},   Range{0xE000, 0xF8FF},
-    Range{0xFDD0, 0xFDEF},     Range{0xFEFF, 0xFEFF},   Range{0xFFF9, 0xFFFD},
-    Range{0x1D173, 0x1D17A},   Range{0xE0001, 0xE0001}, Range{0xE0020, 0xE007F},
+    Range{0x0000, 0x001F},    Range{0x007F, 0x009F},   Range{0x0340, 0x0341},
+    Range{0x06DD, 0x06DD},    Range{0x070F, 0x070F},   Range{0x180E, 0x180E},
+    Range{0x200C, 0x200F},    Range{0x2028, 0x202E},   Range{0x2060, 0x2063},
+    Range{0x206A, 0x206F},    Range{0x2FF0, 0x2FFB},   Range{0xE000, 0xF8FF},
+    Range{0xFDD0, 0xFDEF},    Range{0xFEFF, 0xFEFF},   Range{0xFFF9, 0xFFFD},
+    Range{0x1D173, 0x1D17A},  Range{0xE0001, 0xE0001}, Range{0xE0020, 0xE007F},
     Range{0xF0000, 0x10FFFF},
 };
 
@@ -49,7 +49,8 @@ Result<std::string, ParseError> map(std::string_view utf8) {
     for (std::size_t at = 0; at < utf8.size();) {
         const auto step = codec::decode_utf8(utf8.substr(at));
         if (!step.valid) return std::unexpected(ParseError{at, "UTF-8"});
-        if (contains(mapped_to_space, step.character)) mapped += ' ';
+        if (contains(mapped_to_space, step.character))
+            mapped += ' ';
         else if (!contains(mapped_to_nothing, step.character))
             mapped.append(utf8, at, step.octets);
         at += step.octets;
@@ -57,8 +58,8 @@ Result<std::string, ParseError> map(std::string_view utf8) {
     return mapped;
 }
 
-/// RFC 3454 §6: text that has right-to-left characters begins and ends with one and has no others of a
-/// fixed direction.
+/// RFC 3454 §6: text that has right-to-left characters begins and ends with one and has no others
+/// of a fixed direction.
 bool is_one_direction(std::string_view utf8) {
     bool left = false;
     bool right = false;
@@ -73,8 +74,7 @@ bool is_one_direction(std::string_view utf8) {
         at += step.octets;
     }
     if (!right) return true;
-    return !left && first == codec::Direction::RightToLeft &&
-           last == codec::Direction::RightToLeft;
+    return !left && first == codec::Direction::RightToLeft && last == codec::Direction::RightToLeft;
 }
 
 } // namespace
@@ -90,8 +90,7 @@ Result<std::string, ParseError> prepare(std::string_view utf8) {
             return std::unexpected(ParseError{0, "text without prohibited characters"});
         at += step.octets;
     }
-    if (!is_one_direction(*normal))
-        return std::unexpected(ParseError{0, "text of one direction"});
+    if (!is_one_direction(*normal)) return std::unexpected(ParseError{0, "text of one direction"});
     return *std::move(normal);
 }
 

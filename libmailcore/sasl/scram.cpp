@@ -19,9 +19,12 @@ namespace detail {
 std::string encode_saslname(std::string_view name) {
     std::string out;
     for (const char c : name) {
-        if (c == ',') out += "=2C";
-        else if (c == '=') out += "=3D";
-        else out += c;
+        if (c == ',')
+            out += "=2C";
+        else if (c == '=')
+            out += "=3D";
+        else
+            out += c;
     }
     return out;
 }
@@ -149,8 +152,10 @@ Result<ScramKeys, ParseError> ScramKeys::parse(std::string_view text) {
     };
     ScramKeys keys;
     auto part = take('$');
-    if (part == prefix(ScramHash::Sha1)) keys.hash = ScramHash::Sha1;
-    else if (part != prefix(ScramHash::Sha256)) return wrong("SCRAM-SHA-1 or SCRAM-SHA-256");
+    if (part == prefix(ScramHash::Sha1))
+        keys.hash = ScramHash::Sha1;
+    else if (part != prefix(ScramHash::Sha256))
+        return wrong("SCRAM-SHA-1 or SCRAM-SHA-256");
     const auto iterations = codec::parse_u32(take(':'), scram_iterations_max);
     if (!iterations || *iterations == 0) return wrong("an iteration count");
     keys.iterations = *iterations;

@@ -27,8 +27,8 @@ inline constexpr std::uint32_t scram_iterations_max = 1'000'000;
 inline constexpr std::size_t scram_salt_octets = 16;
 inline constexpr std::size_t scram_salt_octets_max = 256;
 
-/// Enough to check a password and to prove that it is known, not enough to log in elsewhere with it.
-/// A leaked set can be attacked by guessing: keep it like a password hash.
+/// Enough to check a password and to prove that it is known, not enough to log in elsewhere with
+/// it. A leaked set can be attacked by guessing: keep it like a password hash.
 struct ScramKeys {
     ScramHash hash = ScramHash::Sha256;
     std::string salt;
@@ -42,13 +42,13 @@ struct ScramKeys {
     friend bool operator==(const ScramKeys&, const ScramKeys&) = default;
 };
 
-/// Keys of a password as typed, with a new salt. Fails with Rejected if the password cannot be prepared
-/// or is empty. Costs about 0.5 ms a thousand iterations: for the pool. Any thread.
+/// Keys of a password as typed, with a new salt. Fails with Rejected if the password cannot be
+/// prepared or is empty. Costs about 0.5 ms a thousand iterations: for the pool. Any thread.
 Result<ScramKeys> make_scram_keys(ScramHash hash, const Secret& password, Random& random,
                                   std::uint32_t iterations = scram_iterations_default);
 
-/// Whether `password` as typed is the one that `keys` were made of, for PLAIN where only keys are stored.
-/// Costs as much as making them. Any thread.
+/// Whether `password` as typed is the one that `keys` were made of, for PLAIN where only keys are
+/// stored. Costs as much as making them. Any thread.
 [[nodiscard]] bool is_scram_password(const ScramKeys& keys, const Secret& password);
 
 /// The channel that a -PLUS exchange is bound to.

@@ -26,14 +26,15 @@ class PlainServer final : public ServerExchange {
   protected:
     ServerStep on_response(std::string_view response) override {
         const auto first = response.find('\0');
-        const auto second = response.find('\0', first == std::string_view::npos ? first : first + 1);
+        const auto second =
+            response.find('\0', first == std::string_view::npos ? first : first + 1);
         if (second == std::string_view::npos) return failure(FailureReason::Malformed);
         const auto authzid = response.substr(0, first);
         const auto authcid = response.substr(first + 1, second - first - 1);
         const auto password = response.substr(second + 1);
-        if (!is_identity(authzid) || !is_identity(authcid) || authcid.empty() ||
-            password.empty() || password.size() > password_octets_max ||
-            !codec::is_utf8(password) || password.find('\0') != std::string_view::npos)
+        if (!is_identity(authzid) || !is_identity(authcid) || authcid.empty() || password.empty() ||
+            password.size() > password_octets_max || !codec::is_utf8(password) ||
+            password.find('\0') != std::string_view::npos)
             return failure(FailureReason::Malformed);
         authzid_ = authzid;
         authcid_ = authcid;
@@ -166,8 +167,7 @@ ServerStep ScramServer::on_first(std::string_view message) {
     const auto encoded = detail::take_attribute(rest, 'n');
     const auto name = encoded ? detail::decode_saslname(*encoded) : std::nullopt;
     const auto client_nonce = detail::take_attribute(rest, 'r');
-    if (!name || !client_nonce || !detail::is_nonce(*client_nonce) ||
-        !detail::are_extensions(rest))
+    if (!name || !client_nonce || !detail::is_nonce(*client_nonce) || !detail::are_extensions(rest))
         return failure(FailureReason::Malformed);
     const auto prepared = prepare(*name);
     if (!prepared || prepared->empty()) return failure(FailureReason::Malformed);
@@ -219,7 +219,8 @@ ServerStep ScramServer::on_final(std::string_view message) {
     return Challenge{std::move(server_final)};
 }
 
-/// Looks like an account's, and the same each time whatever the case of the name. Nobody has its proof.
+/// Looks like an account's, and the same each time whatever the case of the name. Nobody has its
+/// proof.
 ScramKeys ScramServer::fake_keys() const {
     const auto name = codec::fold_case_sanitised(authcid_);
     const auto make = [&](std::string_view purpose) {
@@ -263,8 +264,8 @@ ServerStep ServerExchange::receive(std::string_view response) {
 ServerStep ServerExchange::answer(Verdict verdict) {
     MAILCORE_ASSERT(awaiting_ == Awaiting::Verdict);
     if (verdict == Verdict::Good) return next(on_good_verdict());
-    return next(failure(verdict == Verdict::Bad ? FailureReason::Refused
-                                                : FailureReason::Unavailable));
+    return next(
+        failure(verdict == Verdict::Bad ? FailureReason::Refused : FailureReason::Unavailable));
 }
 
 ServerStep ServerExchange::answer_keys(std::optional<ScramKeys> keys) {
@@ -278,12 +279,15 @@ ServerStep ServerExchange::answer_unavailable() {
 }
 
 ServerStep ServerExchange::next(ServerStep step) {
-    if (std::holds_alternative<Challenge>(step)) awaiting_ = Awaiting::Response;
-    else if (std::holds_alternative<NeedScramKeys>(step)) awaiting_ = Awaiting::Keys;
+    if (std::holds_alternative<Challenge>(step))
+        awaiting_ = Awaiting::Response;
+    else if (std::holds_alternative<NeedScramKeys>(step))
+        awaiting_ = Awaiting::Keys;
     else if (std::holds_alternative<NeedPassword>(step) ||
              std::holds_alternative<NeedExternal>(step))
         awaiting_ = Awaiting::Verdict;
-    else awaiting_ = Awaiting::End;
+    else
+        awaiting_ = Awaiting::End;
     return step;
 }
 

@@ -1,4 +1,5 @@
-// The server's half of a SASL exchange: responses in; challenges, questions to its owner and an end out.
+// The server's half of a SASL exchange: responses in; challenges, questions to its owner and an end
+// out.
 #pragma once
 
 #include "libmailcore/sasl/scram.h"
@@ -14,22 +15,23 @@ namespace mailcore::sasl {
 struct Challenge {
     std::string octets;
 };
-/// Is this password (as typed) that of `authcid`, and may it act as `authzid`? Empty `authzid`: as itself.
-/// Continue with `answer`.
+/// Is this password (as typed) that of `authcid`, and may it act as `authzid`? Empty `authzid`: as
+/// itself. Continue with `answer`.
 struct NeedPassword {
     std::string authzid;
     std::string authcid;
     Secret password;
 };
-/// The keys of `authcid`. None if there is no such name, it may not act as `authzid`, or may not log in:
-/// the exchange then goes on to the same refusal as a wrong password. Continue with `answer_keys`.
+/// The keys of `authcid`. None if there is no such name, it may not act as `authzid`, or may not
+/// log in: the exchange then goes on to the same refusal as a wrong password. Continue with
+/// `answer_keys`.
 struct NeedScramKeys {
     std::string authzid;
     std::string authcid;
     ScramHash hash;
 };
-/// Does what lies under the exchange (a client certificate, a UNIX peer) say who this is, and may that
-/// be `authzid`? Empty: whoever it is. Continue with `answer`.
+/// Does what lies under the exchange (a client certificate, a UNIX peer) say who this is, and may
+/// that be `authzid`? Empty: whoever it is. Continue with `answer`.
 struct NeedExternal {
     std::string authzid;
 };
@@ -58,23 +60,25 @@ using ServerStep =
 enum class Verdict : std::uint8_t { Good, Bad, Unavailable };
 
 struct ServerOptions {
-    /// Names that do not exist get salts made of this: the same each time, as if they existed. A process
-    /// or installation secret of 16 octets or more; with a new one at each start, names could be told by
-    /// waiting for a restart.
+    /// Names that do not exist get salts made of this: the same each time, as if they existed. A
+    /// process or installation secret of 16 octets or more; with a new one at each start, names
+    /// could be told by waiting for a restart.
     Secret fake_salt_key;
     /// What those names seem to have; should be what new accounts get.
     std::uint32_t fake_iterations = scram_iterations_default;
-    /// The TLS session's; nothing: -PLUS is not offered. A client that says it saw none is then believed.
+    /// The TLS session's; nothing: -PLUS is not offered. A client that says it saw none is then
+    /// believed.
     std::optional<ChannelBinding> binding;
-    /// The protocol can send data with its success (ManageSieve, XMPP). If not, as in SMTP, IMAP and POP3,
-    /// it goes as one more challenge, to be answered by nothing (RFC 4422 §5).
+    /// The protocol can send data with its success (ManageSieve, XMPP). If not, as in SMTP, IMAP
+    /// and POP3, it goes as one more challenge, to be answered by nothing (RFC 4422 §5).
     bool success_data = false;
     /// Instead of a random one. Tests only.
     std::string nonce;
 };
 
 /// One exchange. Each call returns what is to be done next; after Success or Failure nothing may be
-/// called. The owner may take as long as it wants to answer. Cancelling is destroying. One thread only.
+/// called. The owner may take as long as it wants to answer. Cancelling is destroying. One thread
+/// only.
 class ServerExchange {
   public:
     /// -PLUS needs `options.binding`.

@@ -16,7 +16,8 @@ using store::ReadTransaction;
 using store::TxnTask;
 using store::WriteTransaction;
 
-imap::Options engine_options(const Services& services, const ImapOptions& options, const PeerInfo& peer) {
+imap::Options engine_options(const Services& services, const ImapOptions& options,
+                             const PeerInfo& peer) {
     imap::Options engine;
     engine.greeting = services.hostname + " IMAP ready";
     engine.mechanisms = options.login.mechanisms;
@@ -54,8 +55,8 @@ ImapSession::ImapSession(Services& services, const ImapOptions& options, const P
 
 ImapSession::~ImapSession() = default;
 
-// Events. One command is open at a time, so what answers it never meets another at the same work; only
-// what tells an idle client may meet the end of IDLE, and `refresh` knows that.
+// Events. One command is open at a time, so what answers it never meets another at the same work;
+// only what tells an idle client may meet the end of IDLE, and `refresh` knows that.
 
 void ImapSession::drain() {
     while (auto event = engine_.next_event()) handle(std::move(*event));
@@ -98,8 +99,9 @@ void ImapSession::handle(imap::Event event) {
     } else if (const auto* client = std::get_if<imap::ClientId>(&event)) {
         for (const auto& [name, value] : client->fields)
             if (value)
-                MAILCORE_LOG(services_.log, Debug, "imap.client_id",
-                             {{"peer", peer_.address.to_string()}, {"field", name}, {"value", *value}});
+                MAILCORE_LOG(
+                    services_.log, Debug, "imap.client_id",
+                    {{"peer", peer_.address.to_string()}, {"field", name}, {"value", *value}});
     }
 }
 
@@ -113,7 +115,8 @@ Task<void> ImapSession::answer(imap::CommandReceived received) {
     }
     if (received.owes_highest_modseq && view_)
         respond(id, imap::HighestModSeq{shown(view_->told_modseq())}, "Highest");
-    auto task = std::visit([&](auto& command) { return run(id, std::move(command)); }, received.command);
+    auto task =
+        std::visit([&](auto& command) { return run(id, std::move(command)); }, received.command);
     co_await std::move(task);
     waker_.wake();
 }
@@ -125,14 +128,16 @@ Task<void> ImapSession::run(Id, AnsweredByTheEngine) {
 }
 
 Task<bool> ImapSession::login_still_counts() {
-    if (!who_ || services_.scheduler.now() - login_checked_ < options_.login_check_time) co_return true;
+    if (!who_ || services_.scheduler.now() - login_checked_ < options_.login_check_time)
+        co_return true;
     login_checked_ = services_.scheduler.now();
     auto valid = co_await services_.directory.still_valid(who_->account, who_->credential_version);
     co_return !valid || *valid; // a directory that cannot answer now throws nobody out
 }
 
 void ImapSession::respond(Id id, imap::ResponseCode code, std::string text) {
-    engine_.respond(id, imap::response::Status{imap::Condition::Ok, std::move(code), std::move(text)});
+    engine_.respond(id,
+                    imap::response::Status{imap::Condition::Ok, std::move(code), std::move(text)});
 }
 
 // Login
@@ -140,15 +145,17 @@ void ImapSession::respond(Id id, imap::ResponseCode code, std::string text) {
 Task<void> ImapSession::run(Id id, imap::command::Authenticate command) {
     authentication_ = std::make_shared<Authentication>(services_, "imap", peer_);
     const auto authentication = authentication_;
-    MAILCORE_CO_AWAIT(log_in(id, authentication,
-                    authentication->begin(std::move(command.mechanism), std::move(command.initial))));
+    MAILCORE_CO_AWAIT(
+        log_in(id, authentication,
+               authentication->begin(std::move(command.mechanism), std::move(command.initial))));
 }
 
 Task<void> ImapSession::run(Id id, imap::command::Login command) {
     authentication_ = std::make_shared<Authentication>(services_, "imap", peer_);
     const auto authentication = authentication_;
-    MAILCORE_CO_AWAIT(log_in(id, authentication,
-                    authentication->by_password(std::move(command.user), std::move(command.password))));
+    MAILCORE_CO_AWAIT(
+        log_in(id, authentication,
+               authentication->by_password(std::move(command.user), std::move(command.password))));
 }
 
 Task<void> ImapSession::log_in(Id id, std::shared_ptr<Authentication> authentication,
@@ -169,10 +176,12 @@ Task<void> ImapSession::log_in(Id id, std::shared_ptr<Authentication> authentica
     }
     who_ = std::get<LoggedIn>(std::move(step));
     login_checked_ = services_.scheduler.now();
-    subscription_ = services_.store.subscribe(services_.scheduler, who_->account,
-                                              [this](const store::Change& change) { changed(change); });
+    subscription_ =
+        services_.store.subscribe(services_.scheduler, who_->account,
+                                  [this](const store::Change& change) { changed(change); });
     MAILCORE_LOG(services_.log, Info, "login.accepted",
-                 {{"service", "imap"}, {"user", who_->address.to_string()},
+                 {{"service", "imap"},
+                  {"user", who_->address.to_string()},
                   {"peer", peer_.address.to_string()}});
     engine_.reply(id, imap::ok("Logged in"));
     waker_.wake();
@@ -184,7 +193,8 @@ Task<void> ImapSession::refresh() {
     while (view_ && engine_.may_announce()) {
         const auto ref = view_->ref();
         const auto since = view_->modseq();
-        MAILCORE_CO_AWAIT(auto changes, services_.store.read([access = access(), ref, since](ReadTransaction& txn) {
+        MAILCORE_CO_AWAIT(auto changes, services_.store.read([access = access(), ref,
+                                                              since](ReadTransaction& txn) {
             return store::changes_since(txn, access, ref, since);
         }));
         if (!view_ || view_->ref() != ref || !engine_.may_announce()) co_return;
@@ -198,11 +208,13 @@ Task<void> ImapSession::refresh() {
             co_return;
         }
         if (!changes) {
-            MAILCORE_LOG(services_.log, Error, "imap.mailbox_unreadable", {{"error", changes.error().detail}});
+            MAILCORE_LOG(services_.log, Error, "imap.mailbox_unreadable",
+                         {{"error", changes.error().detail}});
             co_return;
         }
         using Expunges = MailboxView::Expunges;
-        announce(view_->take(std::move(*changes), engine_.may_expunge() ? Expunges::Now : Expunges::Later));
+        announce(view_->take(std::move(*changes),
+                             engine_.may_expunge() ? Expunges::Now : Expunges::Later));
         co_return;
     }
 }
@@ -218,7 +230,8 @@ void ImapSession::announce(const MailboxView::News& news) {
             if (!keyword.empty()) flags.flags.add_keyword(keyword);
         engine_.announce(flags);
     }
-    if (!news.expunged.empty()) engine_.announce(Expunged{news.expunged, to_numbers(news.expunged_uids)});
+    if (!news.expunged.empty())
+        engine_.announce(Expunged{news.expunged, to_numbers(news.expunged_uids)});
     for (const auto& message : news.flags)
         engine_.announce(FlagsChanged{view.numbers().number_of(message.uid), message.uid.value,
                                       shown(message.modseq), view.flags(message, view.keywords())});
@@ -234,8 +247,10 @@ Task<void> ImapSession::finish(Id id, imap::Reply reply) {
     if (view_ && view_->has_late_expunges() && engine_.enabled().qresync) {
         imap::HighestModSeq told{shown(view_->told_modseq())};
         const auto* code = std::get_if<imap::Code>(&reply.code);
-        if (code && *code == imap::Code::None && reply.condition == imap::Condition::Ok) reply.code = told;
-        else respond(id, told, "Expunges are delayed");
+        if (code && *code == imap::Code::None && reply.condition == imap::Condition::Ok)
+            reply.code = told;
+        else
+            respond(id, told, "Expunges are delayed");
     }
     if (engine_.state() != imap::State::Logout) engine_.reply(id, std::move(reply));
     waker_.wake();
@@ -261,7 +276,7 @@ Task<bool> ImapSession::room(Id id) {
         room_.reset();
         if (!there) break;
     }
-    co_return id != aborted_ && engine_.state() != imap::State::Logout;
+    co_return id != aborted_&& engine_.state() != imap::State::Logout;
 }
 
 void ImapSession::leave_mailbox() {
@@ -274,12 +289,14 @@ Task<Result<store::StoredFlags>> ImapSession::store_flags(store::StoreFlags want
     const auto since = view_->modseq();
     const auto ref = view_->ref();
     // What marks for deletion must work on a full disk: it is how room is made.
-    const bool deletes = wanted.how != store::StoreHow::Remove && wanted.flags.system.has(store::Flag::Deleted);
+    const bool deletes =
+        wanted.how != store::StoreHow::Remove && wanted.flags.system.has(store::Flag::Deleted);
     MAILCORE_CO_AWAIT(auto stored, services_.store.write(
-        [access = access(), ref, since, wanted = std::move(wanted)](WriteTransaction& txn) {
-            return store_in(txn, access, ref, since, wanted);
-        },
-        deletes ? store::Urgency::Reclaim : store::Urgency::Normal));
+                                       [access = access(), ref, since,
+                                        wanted = std::move(wanted)](WriteTransaction& txn) {
+                                           return store_in(txn, access, ref, since, wanted);
+                                       },
+                                       deletes ? store::Urgency::Reclaim : store::Urgency::Normal));
     if (!stored) co_return std::unexpected(stored.error());
     if (view_ && view_->modseq() == since && engine_.may_announce())
         announce(view_->take(std::move(stored->before), MailboxView::Expunges::Later));
@@ -299,15 +316,21 @@ Task<void> ImapSession::tell_idle() {
     telling_ = true;
     while (std::exchange(tell_again_, false) && idling_) {
         const bool counts = co_await login_still_counts();
-        if (!counts) engine_.bye("This login no longer counts", imap::Code::AuthorizationFailed);
-        else co_await refresh();
+        if (!counts)
+            engine_.bye("This login no longer counts", imap::Code::AuthorizationFailed);
+        else
+            co_await refresh();
     }
     telling_ = false;
     waker_.wake();
 }
 
-Task<void> ImapSession::run(Id id, imap::command::Noop) { return finish(id, imap::ok("NOOP completed")); }
-Task<void> ImapSession::run(Id id, imap::command::Check) { return finish(id, imap::ok("CHECK completed")); }
+Task<void> ImapSession::run(Id id, imap::command::Noop) {
+    return finish(id, imap::ok("NOOP completed"));
+}
+Task<void> ImapSession::run(Id id, imap::command::Check) {
+    return finish(id, imap::ok("CHECK completed"));
+}
 
 Task<void> ImapSession::run(Id, imap::command::Idle) {
     idling_ = true;

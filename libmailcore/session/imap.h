@@ -29,11 +29,13 @@ struct ImapOptions {
 
 class SectionReader;
 
-/// Owns the engine and answers its events out of store and directory: the only place where IMAP and the
-/// store meet. A command is a Task; between commands there is none, and no buffer. Loop thread only.
+/// Owns the engine and answers its events out of store and directory: the only place where IMAP and
+/// the store meet. A command is a Task; between commands there is none, and no buffer. Loop thread
+/// only.
 class ImapSession final : public base::Dialogue {
   public:
-    ImapSession(Services& services, const ImapOptions& options, const PeerInfo& peer, base::Waker& waker);
+    ImapSession(Services& services, const ImapOptions& options, const PeerInfo& peer,
+                base::Waker& waker);
     ~ImapSession() override;
 
     base::Engine& engine() override { return engine_; }
@@ -58,25 +60,30 @@ class ImapSession final : public base::Dialogue {
     // imap.cpp: events, login, what all commands share
     void handle(imap::Event event);
     Task<void> answer(imap::CommandReceived received);
-    Task<void> log_in(Id id, std::shared_ptr<Authentication> authentication, Task<LoginStep> attempt);
+    Task<void> log_in(Id id, std::shared_ptr<Authentication> authentication,
+                      Task<LoginStep> attempt);
     Task<bool> login_still_counts();
     [[nodiscard]] store::Access access() const { return {who_->account, who_->rights}; }
-    [[nodiscard]] store::MailboxRef ref(store::MailboxId mailbox) const { return {who_->account, mailbox}; }
+    [[nodiscard]] store::MailboxRef ref(store::MailboxId mailbox) const {
+        return {who_->account, mailbox};
+    }
     /// Tells what happened in the selected mailbox, as far as it may be told now.
     Task<void> refresh();
     void announce(const MailboxView::News& news);
     /// The tagged answer, with what happened meanwhile before it.
     Task<void> finish(Id id, imap::Reply reply);
-    /// The UIDs that a command means, as the client sees the mailbox; nothing: a message number is beyond it.
+    /// The UIDs that a command means, as the client sees the mailbox; nothing: a message number is
+    /// beyond it.
     [[nodiscard]] std::optional<store::UidSet> resolve(const imap::SequenceSet& set,
                                                        imap::Addressing addressing) const;
-    /// Waits until the engine has room for more answers and all that it pulls. False: the command is gone.
+    /// Waits until the engine has room for more answers and all that it pulls. False: the command
+    /// is gone.
     Task<bool> room(Id id);
     void leave_mailbox();
     void changed(const store::Change& change);
     Task<void> tell_idle();
-    /// Stores flags in one transaction together with a look at what others have changed before, which is
-    /// announced first.
+    /// Stores flags in one transaction together with a look at what others have changed before,
+    /// which is announced first.
     Task<Result<store::StoredFlags>> store_flags(store::StoreFlags wanted);
     void respond(Id id, imap::ResponseCode code, std::string text);
 
@@ -111,18 +118,20 @@ class ImapSession final : public base::Dialogue {
     void tell_selected(Id id, const store::MailboxSnapshot& snapshot);
     void tell_changes(Id id, store::MailboxChanges changes, const imap::command::KnownState& known);
     Task<void> claim_recent(store::MailboxRef mailbox);
-    Task<void> change_subscription(Id id, std::string path, store::Subscribed subscribed, std::string done);
+    Task<void> change_subscription(Id id, std::string path, store::Subscribed subscribed,
+                                   std::string done);
     Task<Result<imap::response::MailboxStatus>> status_of(std::string path, store::Mailbox mailbox,
                                                           std::vector<imap::StatusItem> items);
     Task<void> take_chunk(std::shared_ptr<Appending> appending, imap::BodyChunk chunk);
     Task<void> file_appended(std::shared_ptr<Appending> appending);
     Task<Result<bool>> expunge_deleted(store::UidSet uids);
-    Task<Result<store::UidSet>> changed_of(Id id, const imap::command::Fetch& command, store::UidSet uids);
+    Task<Result<store::UidSet>> changed_of(Id id, const imap::command::Fetch& command,
+                                           store::UidSet uids);
     Task<bool> fetch_messages(Id id, const imap::command::Fetch& command, store::UidSet uids,
                               imap::Reply& outcome);
     Task<void> send_body(imap::NeedBody need, std::shared_ptr<SectionReader> reader);
-    Task<std::optional<imap::CopyUid>> copy(Id id, imap::SequenceSet set, imap::Addressing addressing,
-                                            std::string path, bool moves);
+    Task<std::optional<imap::CopyUid>>
+    copy(Id id, imap::SequenceSet set, imap::Addressing addressing, std::string path, bool moves);
 
     Services& services_;
     ImapOptions options_;
@@ -136,7 +145,7 @@ class ImapSession final : public base::Dialogue {
 
     std::optional<MailboxView> view_; // of the selected mailbox
     bool read_only_ = false;
-    store::UidSet saved_;             // the search result variable "$" (RFC 9051 §6.4.4.1)
+    store::UidSet saved_; // the search result variable "$" (RFC 9051 §6.4.4.1)
 
     std::shared_ptr<Appending> appending_; // shared with the task at it
     Pulls pulls_;
@@ -145,7 +154,7 @@ class ImapSession final : public base::Dialogue {
     bool telling_ = false; // tell_idle runs
     bool tell_again_ = false;
     imap::CommandId aborted_;
-    Scope scope_;          // last: its tasks use the others
+    Scope scope_; // last: its tasks use the others
 };
 
 } // namespace mailcore::session

@@ -20,7 +20,10 @@ enum class Doing : std::uint8_t {
 [[nodiscard]] std::string object_id(store::MailboxId id);
 [[nodiscard]] std::string object_id(store::EmailId id);
 [[nodiscard]] std::string object_id(store::ThreadId id);
-/// MODSEQ is never 0 on the wire, but of a mailbox in which nothing happened yet it is in the store.
-[[nodiscard]] inline std::uint64_t shown(store::ModSeq modseq) { return modseq.value == 0 ? 1 : modseq.value; }
+/// MODSEQ is never 0 on the wire, but of a mailbox in which nothing happened yet it is in the
+/// store.
+[[nodiscard]] inline std::uint64_t shown(store::ModSeq modseq) {
+    return modseq.value == 0 ? 1 : modseq.value;
+}
 
 } // namespace mailcore::session

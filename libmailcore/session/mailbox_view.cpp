@@ -46,7 +46,8 @@ std::uint32_t Numbering::number_of(Uid uid) const {
 
 Uid Numbering::uid_at(std::uint32_t number) const {
     MAILCORE_ASSERT(number >= 1 && number <= size_);
-    const auto at = static_cast<std::size_t>(std::ranges::upper_bound(first_, number) - first_.begin()) - 1;
+    const auto at =
+        static_cast<std::size_t>(std::ranges::upper_bound(first_, number) - first_.begin()) - 1;
     return Uid{uids_.ranges()[at].first.value + (number - first_[at])};
 }
 
@@ -72,22 +73,27 @@ std::vector<std::uint32_t> Numbering::expunged(const UidSet& gone) const {
 
 // The view
 
-MailboxView::MailboxView(store::MailboxRef ref, const store::MailboxSnapshot& snapshot, Recents recents)
-    : ref_(ref), uidvalidity_(snapshot.mailbox.uidvalidity), modseq_(snapshot.mailbox.highest_modseq),
-      told_(modseq_), numbers_(snapshot.uids),
+MailboxView::MailboxView(store::MailboxRef ref, const store::MailboxSnapshot& snapshot,
+                         Recents recents)
+    : ref_(ref), uidvalidity_(snapshot.mailbox.uidvalidity),
+      modseq_(snapshot.mailbox.highest_modseq), told_(modseq_), numbers_(snapshot.uids),
       recent_from_(recents == Recents::Shown ? snapshot.mailbox.recent_from : store::all_uids.last),
       keywords_(snapshot.keywords) {}
 
 std::uint32_t MailboxView::recent() const {
     return static_cast<std::uint32_t>(
-        numbers_.uids().intersection(UidSet(UidRange{std::max(recent_from_, Uid{1}), store::all_uids.last})).size());
+        numbers_.uids()
+            .intersection(UidSet(UidRange{std::max(recent_from_, Uid{1}), store::all_uids.last}))
+            .size());
 }
 
 MailboxView::News MailboxView::take(store::MailboxChanges changes, Expunges expunges) {
     News news;
-    // A name in a place that was free, or that another had: keywords are told by name, so order is nothing.
+    // A name in a place that was free, or that another had: keywords are told by name, so order is
+    // nothing.
     for (const auto& keyword : changes.keywords)
-        news.keywords_changed |= !keyword.empty() && std::ranges::find(keywords_, keyword) == keywords_.end();
+        news.keywords_changed |=
+            !keyword.empty() && std::ranges::find(keywords_, keyword) == keywords_.end();
     keywords_ = std::move(changes.keywords);
 
     const auto before = modseq_;
@@ -105,7 +111,8 @@ MailboxView::News MailboxView::take(store::MailboxChanges changes, Expunges expu
     for (auto& message : changes.changed) {
         if (message.uid > last_known) {
             fresh.add(message.uid);
-        } else if (std::ranges::find(own_, message.modseq) == own_.end() && numbers_.number_of(message.uid) != 0) {
+        } else if (std::ranges::find(own_, message.modseq) == own_.end() &&
+                   numbers_.number_of(message.uid) != 0) {
             news.flags.push_back(message);
         }
     }
@@ -141,7 +148,8 @@ imap::NumberSet to_numbers(const UidSet& uids) {
 
 UidSet to_uids(const imap::NumberSet& numbers) {
     UidSet uids;
-    for (const auto& range : numbers.ranges()) uids.add(UidRange{Uid{range.first}, Uid{range.last}});
+    for (const auto& range : numbers.ranges())
+        uids.add(UidRange{Uid{range.first}, Uid{range.last}});
     return uids;
 }
 

@@ -37,14 +37,15 @@ class Numbering {
     std::uint32_t size_ = 0;
 };
 
-/// The mailbox as its client knows it. Message numbers never change but by what `take` says, in its order.
-/// Values only: knows neither store nor engine.
+/// The mailbox as its client knows it. Message numbers never change but by what `take` says, in its
+/// order. Values only: knows neither store nor engine.
 class MailboxView {
   public:
     MailboxView() = default;
     /// IMAP4rev2 has no \Recent (RFC 9051 appendix E, 12).
     enum class Recents : std::uint8_t { Shown, Hidden };
-    MailboxView(store::MailboxRef ref, const store::MailboxSnapshot& snapshot, Recents recents = Recents::Shown);
+    MailboxView(store::MailboxRef ref, const store::MailboxSnapshot& snapshot,
+                Recents recents = Recents::Shown);
 
     /// May be said now, in this order: the keywords, the expunged, the flags, the new ones.
     struct News {
@@ -76,7 +77,8 @@ class MailboxView {
     [[nodiscard]] bool is_recent(store::Uid uid) const { return uid >= recent_from_; }
     /// Messages came that no other session was told of as \Recent by the store.
     [[nodiscard]] bool has_new() const { return has_new_; }
-    /// Changed by this session's own command at `modseq`, and told in its answers: `take` leaves them out.
+    /// Changed by this session's own command at `modseq`, and told in its answers: `take` leaves
+    /// them out.
     void told(store::ModSeq modseq) { own_.push_back(modseq); }
 
     [[nodiscard]] const std::vector<std::string>& keywords() const { return keywords_; }
@@ -88,9 +90,9 @@ class MailboxView {
     store::MailboxRef ref_;
     store::UidValidity uidvalidity_;
     store::ModSeq modseq_;
-    store::ModSeq told_;         // when the first of `late_` was not yet gone
+    store::ModSeq told_; // when the first of `late_` was not yet gone
     Numbering numbers_;
-    store::UidSet late_;         // gone, and the client still counts them
+    store::UidSet late_; // gone, and the client still counts them
     store::Uid recent_from_;
     std::vector<std::string> keywords_;
     std::vector<store::ModSeq> own_;

@@ -19,10 +19,8 @@ Reply fault_reply(detail::BodyFault fault) {
         return Reply{550, EnhancedStatus{5, 6, 0}, std::move(text)};
     };
     switch (fault) {
-    case detail::BodyFault::BareLf:
-        return reply("Bare LF in the message (RFC 5321 section 2.3.8)");
-    case detail::BodyFault::BareCr:
-        return reply("Bare CR in the message (RFC 5321 section 2.3.8)");
+    case detail::BodyFault::BareLf: return reply("Bare LF in the message (RFC 5321 section 2.3.8)");
+    case detail::BodyFault::BareCr: return reply("Bare CR in the message (RFC 5321 section 2.3.8)");
     case detail::BodyFault::Nul: return reply("NUL in the message (RFC 5321 section 2.3.8)");
     case detail::BodyFault::LineTooLong: return reply("A line of the message is too long");
     case detail::BodyFault::TooLarge: break;

@@ -13,8 +13,8 @@ namespace {
 constexpr std::size_t email_parts_max =
     (structure_octets_max + inline_octets_max + 4'096) / detail::row_octets + 1;
 
-/// Reads emails by ascending id, those that lie near each other in one go: the messages of a mailbox mostly have
-/// ids one after the other.
+/// Reads emails by ascending id, those that lie near each other in one go: the messages of a
+/// mailbox mostly have ids one after the other.
 class EmailWalk {
   public:
     EmailWalk(ReadTransaction& txn, AccountId owner, const std::vector<Message>& wanted)
@@ -70,7 +70,7 @@ class EmailWalk {
         co_return Result<void>{};
     }
 
-    ReadTransaction& txn_;               // of the one call of read_emails
+    ReadTransaction& txn_; // of the one call of read_emails
     AccountId owner_;
     const std::vector<Message>& wanted_; // the caller's
     std::size_t run_end_ = 0;            // of the messages that the rows are read for
@@ -108,32 +108,9 @@ TxnTask<Result<MessageBatch>> read_messages(ReadTransaction& txn, Access access,
                                             UidSet uids, Uid from, std::size_t messages_max) {
     MAILCORE_CO_TRY(const auto mailbox, mailbox_status(txn, access, ref, Right::Read));
     MessageBatch batch;
-    for (;;) {
-        const auto span = detail::next_span(uids, from, mailbox.uidnext);
-        if (!span) break;
-        if (batch.messages.size() >= messages_max) {
-            batch.next = from;
-            break;
-        }
-        const auto rows_max =
-            std::min(detail::block_rows_at_once, (messages_max - batch.messages.size() + 63) / 64);
-        MAILCORE_CO_TRY(const auto rows, detail::block_rows(txn, ref.owner, Table::Messages,
-                                                            ref.mailbox, *span, rows_max));
-        for (const auto& row : rows) {
-            const auto block = detail::key_u32(row.key, 4);
-            const auto decoded = detail::MessageBlock::decode(row.value);
-            if (!decoded) co_return std::unexpected(decoded.error());
-            const auto first = detail::first_uid(block);
-            auto bits = uids.bits(first) & decoded->present;
-            if (first < from) bits &= ~std::uint64_t{0} << detail::bit_of(from);
-            detail::for_each_bit(
-                bits, [&](unsigned bit) { batch.messages.push_back(decoded->at(block, bit)); });
-        }
-        const auto done = rows.size() < rows_max ? span->last : detail::key_u32(rows.back().key, 4);
-        if (done >= detail::block_of(all_uids.last)) break;
-        from = detail::first_uid(done + 1);
-    }
-    co_return batch;
+    co_return co_await detail::read_blocks<detail::MessageBlock>(
+        txn, ref.owner, Table::Messages, ref.mailbox, mailbox.uidnext, std::move(uids), from,
+        messages_max, std::move(batch));
 }
 
 TxnTask<Result<EmailBatch>> read_emails(ReadTransaction& txn, Access access, MailboxRef ref,

@@ -43,7 +43,7 @@ struct Piece {
     friend bool operator==(const Piece&, const Piece&) = default;
 };
 inline constexpr std::size_t pieces_max = 16;
-inline constexpr std::size_t inline_octets_max = 64 * 1024;     ///< of all pieces together
+inline constexpr std::size_t inline_octets_max = 64 * 1024; ///< of all pieces together
 /// Encoded. What mime::ParserOptions bounds (a megabyte of texts, ten thousand addresses) fits.
 inline constexpr std::size_t structure_octets_max = 4 * 1024 * 1024;
 

@@ -81,32 +81,9 @@ TxnTask<Result<FlagsBatch>> read_flags(ReadTransaction& txn, Access access, Mail
     FlagsBatch batch;
     batch.highest_modseq = mailbox.highest_modseq;
     MAILCORE_CO_TRY(batch.keywords, detail::read_keywords(txn, ref.owner, ref.mailbox));
-    for (;;) {
-        const auto span = detail::next_span(uids, from, mailbox.uidnext);
-        if (!span) break;
-        if (batch.messages.size() >= messages_max) {
-            batch.next = from;
-            break;
-        }
-        const auto rows_max =
-            std::min(detail::block_rows_at_once, (messages_max - batch.messages.size() + 63) / 64);
-        MAILCORE_CO_TRY(const auto rows, detail::block_rows(txn, ref.owner, Table::Flags,
-                                                            ref.mailbox, *span, rows_max));
-        for (const auto& row : rows) {
-            const auto block = detail::key_u32(row.key, 4);
-            const auto decoded = detail::FlagBlock::decode(row.value);
-            if (!decoded) co_return std::unexpected(decoded.error());
-            const auto first = detail::first_uid(block);
-            auto bits = uids.bits(first) & decoded->present;
-            if (first < from) bits &= ~std::uint64_t{0} << detail::bit_of(from);
-            detail::for_each_bit(
-                bits, [&](unsigned bit) { batch.messages.push_back(decoded->at(block, bit)); });
-        }
-        const auto done = rows.size() < rows_max ? span->last : detail::key_u32(rows.back().key, 4);
-        if (done >= detail::block_of(all_uids.last)) break;
-        from = detail::first_uid(done + 1);
-    }
-    co_return batch;
+    co_return co_await detail::read_blocks<detail::FlagBlock>(
+        txn, ref.owner, Table::Flags, ref.mailbox, mailbox.uidnext, std::move(uids), from,
+        messages_max, std::move(batch));
 }
 
 TxnTask<Result<StoredFlags>> store_flags(AccountEdit& edit, MailboxId id, StoreFlags store) {

@@ -30,8 +30,8 @@ class NewBlob {
 };
 using NewBlobRef = std::shared_ptr<const NewBlob>;
 
-/// Takes a body in pieces. Small ones stay in memory until a transaction names them, larger ones are
-/// streamed to disk as they come. Dropping the writer drops the body. One scheduler's thread.
+/// Takes a body in pieces. Small ones stay in memory until a transaction names them, larger ones
+/// are streamed to disk as they come. Dropping the writer drops the body. One scheduler's thread.
 class BlobWriter {
   public:
     virtual ~BlobWriter() = default;
@@ -82,11 +82,13 @@ using Answer = typename AnswerOf<T>::type;
 /// Who a transaction is made for; checked by what is built on transactions, logged by the store.
 enum class Urgency : std::uint8_t {
     Normal,
-    Reclaim, ///< makes room (EXPUNGE, queue removal): may use the space held in reserve on a full disk
+    Reclaim, ///< makes room (EXPUNGE, queue removal): may use the space held in reserve on a full
+             ///< disk
 };
 
-/// Ordered rows and bodies, durable when `write` returns. Implementations: in memory; journal and LMDB.
-/// May be used from several Schedulers at once; each call returns to the Scheduler it was made on.
+/// Ordered rows and bodies, durable when `write` returns. Implementations: in memory; journal and
+/// LMDB. May be used from several Schedulers at once; each call returns to the Scheduler it was
+/// made on.
 class Store {
   public:
     using ReadWork = std::move_only_function<TxnTask<Result<void>>(ReadTransaction&)>;
@@ -94,30 +96,35 @@ class Store {
 
     virtual ~Store() = default;
 
-    /// `function(ReadTransaction&) -> TxnTask<Result<T>>` on a consistent view of what is durable; answers
-    /// Result<T>. Runs on the caller's thread, which it blocks meanwhile: read bounded batches.
+    /// `function(ReadTransaction&) -> TxnTask<Result<T>>` on a consistent view of what is durable;
+    /// answers Result<T>. Runs on the caller's thread, which it blocks meanwhile: read bounded
+    /// batches.
     template <class Function>
     auto read(Function function)
         -> Task<detail::Answer<std::invoke_result_t<Function&, ReadTransaction&>>>;
 
-    /// `function(WriteTransaction&) -> TxnTask<Result<T>>`; answers Result<T> when its changes are durable,
-    /// or its error and nothing is changed. LimitExceeded: the disk is full (and `urgency` is Normal).
-    /// Unavailable: the store takes no more writes. A caller that is cancelled meanwhile does not undo it.
+    /// `function(WriteTransaction&) -> TxnTask<Result<T>>`; answers Result<T> when its changes are
+    /// durable, or its error and nothing is changed. LimitExceeded: the disk is full (and `urgency`
+    /// is Normal). Unavailable: the store takes no more writes. A caller that is cancelled
+    /// meanwhile does not undo it.
     template <class Function>
     auto write(Function function, Urgency urgency = Urgency::Normal)
         -> Task<detail::Answer<std::invoke_result_t<Function&, WriteTransaction&>>>;
 
-    /// Whether a write that needs `octets` would be taken now, so that a peer is told before it sends.
-    /// LimitExceeded: no room. Unavailable: the store takes no more writes. Any thread; cheap.
+    /// Whether a write that needs `octets` would be taken now, so that a peer is told before it
+    /// sends. LimitExceeded: no room. Unavailable: the store takes no more writes. Any thread;
+    /// cheap.
     [[nodiscard]] virtual Result<void> room_for(std::uint64_t octets) const = 0;
     /// Begins a body. `size_hint` octets are expected; 0: unknown.
     virtual std::unique_ptr<BlobWriter> new_blob(Scheduler& scheduler, std::uint64_t size_hint) = 0;
-    /// Octets `offset` to `offset` + `octets` of a body, fewer only at its end. At most 1 MiB a call.
-    /// NotFound: no such body. Corrupt: its octets on disk are damaged (and named in the log).
+    /// Octets `offset` to `offset` + `octets` of a body, fewer only at its end. At most 1 MiB a
+    /// call. NotFound: no such body. Corrupt: its octets on disk are damaged (and named in the
+    /// log).
     virtual Task<Result<std::string>> read_blob(BlobId blob, std::uint64_t offset,
                                                 std::size_t octets) = 0;
 
-    /// Calls `told` on `scheduler` after each commit that announced a change of `account` (0: of any).
+    /// Calls `told` on `scheduler` after each commit that announced a change of `account` (0: of
+    /// any).
     [[nodiscard]] virtual std::unique_ptr<Subscription>
     subscribe(Scheduler& scheduler, AccountId account,
               std::move_only_function<void(const Change&)> told) = 0;

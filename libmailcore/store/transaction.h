@@ -17,9 +17,10 @@
 
 namespace mailcore::store {
 
-/// The coroutine of a transaction's body. It may await only its transaction and other TxnTasks, owns what
-/// it captures, and may be run again from its beginning. Runs on whichever thread the store chooses.
-/// Nothing it awaits suspends on an engine inside the process; a distributed one resumes it.
+/// The coroutine of a transaction's body. It may await only its transaction and other TxnTasks,
+/// owns what it captures, and may be run again from its beginning. Runs on whichever thread the
+/// store chooses. Nothing it awaits suspends on an engine inside the process; a distributed one
+/// resumes it.
 template <class T>
 class [[nodiscard]] TxnTask {
   public:
@@ -109,16 +110,16 @@ struct Row {
 
 enum class Order : std::uint8_t { Ascending, Descending };
 
-/// A consistent view of ordered rows. Keys are 1 to 480 octets, compared as unsigned octets, and do not
-/// begin with octet 0, which the engines keep for themselves; values should stay below about 1 KiB and
-/// are at most 64 KiB. Used only inside the function it was given to.
+/// A consistent view of ordered rows. Keys are 1 to 480 octets, compared as unsigned octets, and do
+/// not begin with octet 0, which the engines keep for themselves; values should stay below about 1
+/// KiB and are at most 64 KiB. Used only inside the function it was given to.
 class ReadTransaction {
   public:
     virtual ~ReadTransaction() = default;
     /// The row's value, copied; nothing if there is no such row.
     virtual TxnAnswer<std::optional<std::string>> get(std::string_view key) = 0;
-    /// At most `rows_max` rows with `from` <= key < `to`, in key order from the end that `order` names.
-    /// An empty `to` means: to the end of all keys.
+    /// At most `rows_max` rows with `from` <= key < `to`, in key order from the end that `order`
+    /// names. An empty `to` means: to the end of all keys.
     virtual TxnAnswer<std::vector<Row>> range(std::string_view from, std::string_view to,
                                               std::size_t rows_max,
                                               Order order = Order::Ascending) = 0;
@@ -128,27 +129,29 @@ class ReadTransaction {
 
 class NewBlob;
 
-/// A ReadTransaction that sees its own changes, all of which become visible and durable together or not
-/// at all.
+/// A ReadTransaction that sees its own changes, all of which become visible and durable together or
+/// not at all.
 class WriteTransaction : public ReadTransaction {
   public:
     /// Absolute values, never deltas: replaying a change twice changes nothing.
     virtual void put(std::string key, std::string value) = 0;
     virtual void erase(std::string key) = 0;
 
-    /// Makes a body that was handed in durable with this transaction and names it. Its octets are written
-    /// once, however many transactions name it later through references.
+    /// Makes a body that was handed in durable with this transaction and names it. Its octets are
+    /// written once, however many transactions name it later through references.
     virtual BlobId add_blob(const NewBlob& blob) = 0;
-    /// Says that `owner` (a row key, or any unique 1 to 480 octets) needs `blob`, or no longer needs it. A
-    /// body that nobody needs any more at the end of a transaction is gone with it. Answers whether that
-    /// changed anything: false if it was so already. `refer`: NotFound if there is no such body.
+    /// Says that `owner` (a row key, or any unique 1 to 480 octets) needs `blob`, or no longer
+    /// needs it. A body that nobody needs any more at the end of a transaction is gone with it.
+    /// Answers whether that changed anything: false if it was so already. `refer`: NotFound if
+    /// there is no such body.
     virtual TxnAnswer<bool> refer(BlobId blob, std::string_view owner) = 0;
     virtual TxnAnswer<bool> release(BlobId blob, std::string_view owner) = 0;
 
     /// A store-wide number that was never handed out before (for BlobId, QueueId, AccountId ...).
     virtual std::uint64_t next_id() = 0;
 
-    /// Tells subscribers of `account` after the transaction is durable and visible, in commit order.
+    /// Tells subscribers of `account` after the transaction is durable and visible, in commit
+    /// order.
     virtual void announce(AccountId account, ModSeq modseq, std::vector<MailboxId> mailboxes) = 0;
 };
 

@@ -22,9 +22,10 @@ struct Administrator {
     test::People people;
     EventIds events;
     std::vector<std::pair<std::uint64_t, bool>> told; // of the queue
-    admin::Context context{people.store(), people.directory(),
-                           [this](queue::QueueId id, bool now) { told.emplace_back(id.value, now); },
-                           "test", Log(events)};
+    admin::Context context{
+        people.store(), people.directory(),
+        [this](queue::QueueId id, bool now) { told.emplace_back(id.value, now); }, "test",
+        Log(events)};
 
     Result<std::string> ask(std::string method, std::string request) {
         return people.run(admin::run(context, std::move(method), std::move(request)));
@@ -40,7 +41,8 @@ struct Administrator {
             .write([recipients](store::WriteTransaction& txn) { return add(txn, recipients); })
             .value();
     }
-    static store::TxnTask<Result<queue::QueueId>> add(store::WriteTransaction& txn, int recipients) {
+    static store::TxnTask<Result<queue::QueueId>> add(store::WriteTransaction& txn,
+                                                      int recipients) {
         queue::Message message;
         message.sender = "jo@example.test";
         message.size = 1234;
@@ -109,7 +111,8 @@ TEST_CASE("fields that are missing or of another kind are named") {
          "password: missing"},
         {"account.add", R"({"address":"jo","password":"long enough"})", ErrorKind::Rejected,
          "not an address: jo"},
-        {"account.add", R"({"address":"jo@example.test","password":"long enough","quota_octets":-1})",
+        {"account.add",
+         R"({"address":"jo@example.test","password":"long enough","quota_octets":-1})",
          ErrorKind::Rejected, "quota_octets: expected a whole number"},
         {"account.add",
          R"({"address":"jo@example.test","password":"long enough","administrator":"yes"})",
@@ -117,11 +120,12 @@ TEST_CASE("fields that are missing or of another kind are named") {
         {"account.show", R"({"address":"nobody@example.test"})", ErrorKind::NotFound, "no account"},
         {"account.passwd", R"({"address":"nobody@example.test","password":"long enough"})",
          ErrorKind::NotFound, "no account"},
-        {"account.status", R"({"address":"al@example.test","status":"asleep"})", ErrorKind::Rejected,
-         "status: expected active, frozen or disabled"},
-        {"account.quota", R"({"address":"al@example.test","quota_octets":1.5})", ErrorKind::Rejected,
-         "quota_octets: expected a whole number"},
-        {"account.remove", R"({"address":"nobody@example.test"})", ErrorKind::NotFound, "no account"},
+        {"account.status", R"({"address":"al@example.test","status":"asleep"})",
+         ErrorKind::Rejected, "status: expected active, frozen or disabled"},
+        {"account.quota", R"({"address":"al@example.test","quota_octets":1.5})",
+         ErrorKind::Rejected, "quota_octets: expected a whole number"},
+        {"account.remove", R"({"address":"nobody@example.test"})", ErrorKind::NotFound,
+         "no account"},
         {"alias.set", R"({"address":"x@example.test"})", ErrorKind::Rejected,
          "targets: expected a list of texts"},
         {"alias.set", R"({"address":"x@example.test","targets":"y@example.test"})",
@@ -168,8 +172,8 @@ TEST_CASE("an account is made, shown, changed and removed") {
               .error()
               .kind == ErrorKind::Conflict);
     auto shown = a.ok("account.show", {{"address", "jo@example.test"}});
-    CHECK(keys(shown) == std::vector<std::string>{"address", "addresses", "administrator", "created",
-                                                  "id", "messages", "name", "octets",
+    CHECK(keys(shown) == std::vector<std::string>{"address", "addresses", "administrator",
+                                                  "created", "id", "messages", "name", "octets",
                                                   "quota_messages", "quota_octets", "status"});
     CHECK(shown["name"] == "Jo");
     CHECK(shown["administrator"] == true);
@@ -219,13 +223,14 @@ TEST_CASE("more accounts than one look takes are all listed") {
 TEST_CASE("domains and aliases are made, listed, changed and removed") {
     Administrator a;
     a.people.make_account("jo@example.test");
-    const auto domain = a.ok("domain.add", {{"name", "second.test"}, {"catch_all", "jo@example.test"}});
+    const auto domain =
+        a.ok("domain.add", {{"name", "second.test"}, {"catch_all", "jo@example.test"}});
     CHECK(keys(domain) == std::vector<std::string>{"id", "name"});
     a.ok("domain.add", {{"name", "third.test"}, {"alias_of", "second.test"}});
     auto list = a.ok("domain.list")["domains"];
     REQUIRE(list.size() == 3);
-    CHECK(keys(list[0]) == std::vector<std::string>{"alias_of", "catch_all", "disabled", "id", "name",
-                                                    "separators"});
+    CHECK(keys(list[0]) == std::vector<std::string>{"alias_of", "catch_all", "disabled", "id",
+                                                    "name", "separators"});
     CHECK(list[2]["alias_of"] == domain["id"]);
     a.ok("domain.set", {{"name", "second.test"}, {"disabled", true}});
     list = a.ok("domain.list")["domains"];
@@ -253,15 +258,16 @@ TEST_CASE("mail in the queue is listed, held, released, tried and removed") {
     const auto second = a.enqueue(1);
     auto list = a.ok("queue.list")["messages"];
     REQUIRE(list.size() == 2);
-    CHECK(keys(list[0]) == std::vector<std::string>{"account", "arrived", "id", "recipients", "sender",
-                                                    "size", "trace"});
+    CHECK(keys(list[0]) == std::vector<std::string>{"account", "arrived", "id", "recipients",
+                                                    "sender", "size", "trace"});
     CHECK(keys(list[0]["recipients"][0]) ==
-          std::vector<std::string>{"address", "attempts", "destination", "host", "next_try", "reply",
-                                   "route", "state", "status"});
+          std::vector<std::string>{"address", "attempts", "destination", "host", "next_try",
+                                   "reply", "route", "state", "status"});
     CHECK(a.ok("queue.list", {{"limit", 1}})["messages"].size() == 1);
     CHECK(a.ok("queue.list", {{"limit", 0}})["messages"].empty());
     const auto state = [&] {
-        return a.ok("queue.show", {{"id", first.value}})["recipients"][1]["state"].get<std::string>();
+        return a.ok("queue.show", {{"id", first.value}})["recipients"][1]["state"]
+            .get<std::string>();
     };
     CHECK(state() == "waiting");
     CHECK(a.ok("queue.hold", {{"id", first.value}}) == Json{{"recipients", 2}});
@@ -272,8 +278,8 @@ TEST_CASE("mail in the queue is listed, held, released, tried and removed") {
     CHECK(state() == "waiting");
     a.told.clear();
     CHECK(a.ok("queue.retry", {{"all", true}}) == Json{{"recipients", 3}});
-    CHECK(a.told == std::vector<std::pair<std::uint64_t, bool>>{{first.value, true},
-                                                                {second.value, true}});
+    CHECK(a.told ==
+          std::vector<std::pair<std::uint64_t, bool>>{{first.value, true}, {second.value, true}});
     CHECK(a.ok("queue.remove", {{"id", second.value}}) == Json{{"recipients", 1}});
     CHECK(a.ok("queue.list")["messages"].size() == 1);
     CHECK(a.ok("queue.remove", {{"all", true}}) == Json{{"recipients", 2}});

@@ -49,9 +49,11 @@ TEST_CASE("networks contain what shares their prefix") {
 }
 
 TEST_CASE("an event is one line whatever its values hold") {
-    const base::LogField fields[] = {{"a", "plain"}, {"b", "with \"quote\"\r\n"}, {"c", 5}, {"d", true}};
-    CHECK(base::to_text({base::LogLevel::Warning, "x.y", TraceId{1}, fields}) ==
-          "warning x.y trace=0000000000000001 a=plain b=\"with \\\"quote\\\"\\x0d\\x0a\" c=5 d=yes");
+    const base::LogField fields[] = {
+        {"a", "plain"}, {"b", "with \"quote\"\r\n"}, {"c", 5}, {"d", true}};
+    CHECK(
+        base::to_text({base::LogLevel::Warning, "x.y", TraceId{1}, fields}) ==
+        "warning x.y trace=0000000000000001 a=plain b=\"with \\\"quote\\\"\\x0d\\x0a\" c=5 d=yes");
 }
 
 TEST_CASE("a secret is wiped when it is moved from") {

@@ -36,10 +36,10 @@ TEST_CASE("connections are refused first, then messages, then what is coming in"
         std::uint64_t excess;
     };
     static constexpr Case cases[] = {
-        {0, true, true, true, 0},          {800, true, true, true, 0},
-        {801, false, true, true, 0},       {880, false, true, true, 0},
-        {881, false, false, true, 1},      {950, false, false, true, 70},
-        {951, false, false, false, 71},    {5000, false, false, false, 4120},
+        {0, true, true, true, 0},       {800, true, true, true, 0},
+        {801, false, true, true, 0},    {880, false, true, true, 0},
+        {881, false, false, true, 1},   {950, false, false, true, 70},
+        {951, false, false, false, 71}, {5000, false, false, false, 4120},
     };
     for (const auto& c : cases) {
         INFO(c.used);

@@ -1,14 +1,16 @@
-// A load of IMAP clients on any server, given host and port: bench_imap MODE HOST PORT USER PASSWORD [OPTION VALUE]...
+// A load of IMAP clients on any server, given host and port: bench_imap MODE HOST PORT USER
+// PASSWORD [OPTION VALUE]...
 //
 //   append   files `count` messages in `mailbox`, over `connections` connections
 //   grow     doubles `mailbox` by COPY until it has `count` messages
 //   logins   LOGIN, SELECT, LOGOUT, over and over on `connections` connections for `seconds`
 //   fetch    FETCH 1:* `items` of `mailbox`, `count` times
 //   select   SELECT and UNSELECT of `mailbox`, `count` times
-//   idle     opens `connections` connections, leaves them in IDLE, and waits for the end of its input
+//   idle     opens `connections` connections, leaves them in IDLE, and waits for the end of its
+//   input
 //
-// Prints one line of JSON when it is done (idle: when all connections stand). Connections are threads, so that a
-// slow answer to one delays no other.
+// Prints one line of JSON when it is done (idle: when all connections stand). Connections are
+// threads, so that a slow answer to one delays no other.
 #include "libmailcore/base/clock.h"
 #include "libmailcore/base/random.h"
 #include "libmailcore/codec/number.h"
@@ -87,7 +89,8 @@ class Client {
         address.sin_family = AF_INET;
         address.sin_port = htons(load.port);
         if (descriptor_ < 0 || ::inet_pton(AF_INET, load.host.c_str(), &address.sin_addr) != 1 ||
-            ::connect(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+            ::connect(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
+                0)
             give_up(fmt::format("cannot connect: {}", std::strerror(errno)));
         const int on = 1;
         ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -120,7 +123,8 @@ class Client {
             }
             // "* 12 FETCH (": not what stands inside of a literal, which `line` takes along.
             const auto behind = text.substr(0, 40).find(' ', 2);
-            if (text.starts_with("* ") && behind != std::string_view::npos && text.substr(behind + 1).starts_with(kind))
+            if (text.starts_with("* ") && behind != std::string_view::npos &&
+                text.substr(behind + 1).starts_with(kind))
                 ++counted;
             if (text.starts_with("* ") && text.ends_with(" EXISTS")) {
                 auto number = text.substr(2);
@@ -138,7 +142,8 @@ class Client {
 
     /// The next line without its end, literals included; valid until the next call.
     std::string_view line() {
-        std::size_t part = 0, seen = 0; // offsets: behind the last literal, and as far as was looked
+        std::size_t part = 0,
+                    seen = 0; // offsets: behind the last literal, and as far as was looked
         while (true) {
             const std::string_view there(buffer_.data() + begin_, end_ - begin_);
             const auto at = there.find('\n', seen);
@@ -173,7 +178,8 @@ class Client {
         target.server_name = "mail.example.net";
         target.check = tls::PeerCheck::Unchecked;
         if (load_.tls == "resumed") target.ticket = tools_.ticket;
-        tls_.emplace(tls::Session::connect(tools_.context, std::move(target), tools_.clock.wall_now()));
+        tls_.emplace(
+            tls::Session::connect(tools_.context, std::move(target), tools_.clock.wall_now()));
         flush();
         while (tls_->state() == tls::State::Handshaking) read_tls();
         if (tls_->state() == tls::State::Failed) give_up(std::string(tls_->failure_text()));
@@ -253,7 +259,8 @@ std::string message(base::SeededRandom& random, std::size_t number, std::size_t 
     auto text = fmt::format(
         "Return-Path: <sender{0}@example.org>\r\n"
         "Received: from relay{1}.example.org (relay{1}.example.org [192.0.2.{1}])\r\n"
-        "\tby mx.example.test with ESMTPS id {2}\r\n\tfor <user0@example.test>; Mon, 6 May 2024 10:00:{3:02} +0000\r\n"
+        "\tby mx.example.test with ESMTPS id {2}\r\n\tfor <user0@example.test>; Mon, 6 May 2024 "
+        "10:00:{3:02} +0000\r\n"
         "Message-ID: <{2}.{0}@example.org>\r\nDate: Mon, 6 May 2024 12:00:{3:02} +0200\r\n"
         "From: \"Sender Number {0}\" <sender{0}@example.org>\r\n"
         "To: User <user0@example.test>, \"Somebody Else\" <else{1}@example.test>\r\n"
@@ -275,13 +282,16 @@ void on_each_connection(const Load& load, const std::function<void(std::size_t)>
 }
 
 double percentile(std::vector<double>& sorted, double part) {
-    return sorted.empty() ? 0 : sorted[static_cast<std::size_t>(static_cast<double>(sorted.size() - 1) * part)];
+    return sorted.empty()
+               ? 0
+               : sorted[static_cast<std::size_t>(static_cast<double>(sorted.size() - 1) * part)];
 }
 
 void report(std::size_t done, double seconds, std::vector<double> took, double cpu) {
     std::ranges::sort(took);
-    fmt::print("{{\"done\": {}, \"seconds\": {:.6f}, \"p50\": {:.6f}, \"p99\": {:.6f}, \"cpu\": {:.6f}}}\n", done,
-               seconds, percentile(took, 0.5), percentile(took, 0.99), cpu);
+    fmt::print("{{\"done\": {}, \"seconds\": {:.6f}, \"p50\": {:.6f}, \"p99\": {:.6f}, \"cpu\": "
+               "{:.6f}}}\n",
+               done, seconds, percentile(took, 0.5), percentile(took, 0.99), cpu);
     std::fflush(stdout);
 }
 
@@ -295,12 +305,14 @@ void append(const Load& load) {
         base::SeededRandom random(first + 1);
         for (auto number = first; number < load.count; number += load.connections) {
             const auto octets = message(random, number, load.octets);
-            client.send(fmt::format("a APPEND {} {{{}+}}\r\n{}\r\n", load.mailbox, octets.size(), octets));
+            client.send(
+                fmt::format("a APPEND {} {{{}+}}\r\n{}\r\n", load.mailbox, octets.size(), octets));
             client.await_ok();
         }
         client.log_out();
     });
-    report(load.count, std::chrono::duration<double>(clock.now() - begun).count(), {}, cpu_seconds());
+    report(load.count, std::chrono::duration<double>(clock.now() - begun).count(), {},
+           cpu_seconds());
 }
 
 void grow(const Load& load) {
@@ -341,7 +353,8 @@ void logins(const Load& load) {
     for (const auto& one : took) all.insert(all.end(), one.begin(), one.end());
     for (const auto one : full) handshakes += one;
     if (load.tls == "resumed" && handshakes > 2 * load.connections)
-        fmt::print(stderr, "bench_imap: {} of {} connections were not resumed\n", handshakes, all.size());
+        fmt::print(stderr, "bench_imap: {} of {} connections were not resumed\n", handshakes,
+                   all.size());
     const auto done = all.size();
     report(done, seconds, std::move(all), cpu_seconds());
 }
@@ -400,7 +413,8 @@ void idle(const Load& load) {
 
 Load read_arguments(int argc, char** argv) {
     if (argc < 6 || argc % 2 != 0)
-        give_up("usage: bench_imap append|grow|logins|fetch|select|idle HOST PORT USER PASSWORD [tls none|full|resumed] "
+        give_up("usage: bench_imap append|grow|logins|fetch|select|idle HOST PORT USER PASSWORD "
+                "[tls none|full|resumed] "
                 "[mailbox NAME] [items ITEMS] [connections N] [count N] [octets N] [seconds N]");
     Load load;
     load.mode = argv[1];
@@ -412,15 +426,24 @@ Load read_arguments(int argc, char** argv) {
         const std::string_view name = argv[i];
         const std::string value = argv[i + 1];
         const auto number = codec::parse_u32(value);
-        if (name == "tls") load.tls = value;
-        else if (name == "mailbox") load.mailbox = value;
-        else if (name == "items") load.items = value;
-        else if (!number) give_up(fmt::format("{}: a number is missing, or there is no such option", name));
-        else if (name == "connections") load.connections = *number;
-        else if (name == "count") load.count = *number;
-        else if (name == "octets") load.octets = *number;
-        else if (name == "seconds") load.seconds = *number;
-        else give_up(fmt::format("no option is called {}", name));
+        if (name == "tls")
+            load.tls = value;
+        else if (name == "mailbox")
+            load.mailbox = value;
+        else if (name == "items")
+            load.items = value;
+        else if (!number)
+            give_up(fmt::format("{}: a number is missing, or there is no such option", name));
+        else if (name == "connections")
+            load.connections = *number;
+        else if (name == "count")
+            load.count = *number;
+        else if (name == "octets")
+            load.octets = *number;
+        else if (name == "seconds")
+            load.seconds = *number;
+        else
+            give_up(fmt::format("no option is called {}", name));
     }
     return load;
 }

@@ -130,7 +130,8 @@ TEST_CASE("charsets decode under the names that mail uses") {
         {"unassigned pair", "ks_c_5601-1987", "\xA2\xE8)x", "\xEF\xBF\xBD)x"},
         {"lead without trail", "euc-jp", "\xA4x", "\xEF\xBF\xBDx"},
         {"half a surrogate pair in utf-7", "utf-7", "+3JZ-a", "\xEF\xBF\xBD-a"},
-        {"broken escape", "iso-2022-jp", "\x1Bxy", "\x1Bxy"}, // an ESC that begins nothing stays one
+        {"broken escape", "iso-2022-jp", "\x1Bxy",
+         "\x1Bxy"}, // an ESC that begins nothing stays one
         {"odd octet of utf-16", "utf-16be", std::string_view("\0a\0", 3), "a\xEF\xBF\xBD"},
         {"language tag", "utf-8*en", "\xC3\xBC", "\xC3\xBC"},
         {"macintosh", "x-mac-roman", "\x9F", "\xC3\xBC"},

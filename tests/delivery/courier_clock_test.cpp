@@ -52,9 +52,9 @@ struct PostOffice {
     ~PostOffice() { courier->stop(); }
     void restart() {
         if (courier) courier->stop();
-        courier = std::make_unique<delivery::Courier>(people.scheduler(), people.store(), local,
-                                                      reporter, world, delivery::CourierOptions{},
-                                                      random, Log());
+        courier =
+            std::make_unique<delivery::Courier>(people.scheduler(), people.store(), local, reporter,
+                                                world, delivery::CourierOptions{}, random, Log());
         courier->start();
         people.scheduler().run_ready();
     }
@@ -64,7 +64,8 @@ struct PostOffice {
         courier->notice(id);
         people.scheduler().run_ready();
     }
-    static store::TxnTask<Result<queue::QueueId>> add(store::WriteTransaction& txn, std::string to) {
+    static store::TxnTask<Result<queue::QueueId>> add(store::WriteTransaction& txn,
+                                                      std::string to) {
         queue::Message message;
         message.sender = "jo@example.test";
         message.arrived = txn.now();
@@ -79,8 +80,7 @@ struct PostOffice {
         people.scheduler().run_until(people.scheduler().now() + time);
     }
     std::size_t queued() {
-        return people
-            .read([](store::ReadTransaction& txn) { return queue::count(txn, 1000); })
+        return people.read([](store::ReadTransaction& txn) { return queue::count(txn, 1000); })
             .value()
             .messages;
     }
@@ -141,7 +141,8 @@ TEST_CASE("a clock that is set forward by a day loses nothing and sends nothing 
 TEST_CASE("a clock that goes to and fro ends with everything delivered once") {
     PostOffice office;
     for (int i = 0; i < 20; ++i) office.post("x@host" + std::to_string(i) + ".example");
-    const std::chrono::seconds jumps[] = {3600s, -7200s, 86400s, -86400s * 30, 60s, -59s, 86400s * 29};
+    const std::chrono::seconds jumps[] = {3600s, -7200s, 86400s,     -86400s * 30,
+                                          60s,   -59s,   86400s * 29};
     for (const auto jump : jumps) {
         office.people.scheduler().jump_wall(jump);
         office.pass(10min);

@@ -16,7 +16,8 @@ std::string shown(std::string_view text) {
 
 TEST_CASE("names are read, folded and written") {
     const std::string label63(63, 'a');
-    const std::string longest = label63 + "." + label63 + "." + label63 + "." + std::string(61, 'b');
+    const std::string longest =
+        label63 + "." + label63 + "." + label63 + "." + std::string(61, 'b');
     struct Case {
         const char* name;
         std::string text;

@@ -6,7 +6,8 @@ using namespace mailcore;
 using namespace dns;
 
 TEST_CASE("records are read as zone files have them") {
-    const auto txt = parse_record("a.test TXT \"v=DKIM1; \" \"p=\\\"x\\\"\" bare\\032word ; comment");
+    const auto txt =
+        parse_record("a.test TXT \"v=DKIM1; \" \"p=\\\"x\\\"\" bare\\032word ; comment");
     REQUIRE(txt);
     CHECK(std::get<TxtData>(txt->data).text == "v=DKIM1; p=\"x\"bare word");
     CHECK(txt->ttl == 300);

@@ -283,14 +283,14 @@ TEST_CASE("responses are interpreted with suspicion") {
         response("a.test", ok, {"victim.test A 192.0.2.66", "a.test A 192.0.2.1"}), question);
     CHECK(poisoned->answer.records.size() == 1);
     // The TTL is the least of the chain.
-    const auto chain = interpret(response("a.test", ok,
-                                          {"b.test 50 A 192.0.2.1", "a.test 20 CNAME b.test"}),
-                                 question);
+    const auto chain = interpret(
+        response("a.test", ok, {"b.test 50 A 192.0.2.1", "a.test 20 CNAME b.test"}), question);
     CHECK(chain->answer.ttl == 20s);
     CHECK(chain->answer.canonical_name == name("b.test"));
     // Negative: the SOA's minimum, its TTL if that is less; nothing for a SOA of somebody else.
     const auto negative = [&](const char* soa) {
-        return interpret(response("a.test", ResponseCode::NxDomain, {}, {soa}), question)->answer.ttl;
+        return interpret(response("a.test", ResponseCode::NxDomain, {}, {soa}), question)
+            ->answer.ttl;
     };
     CHECK(negative("test 900 SOA n.test m.test 1 2 3 4 60") == 60s);
     CHECK(negative("test 30 SOA n.test m.test 1 2 3 4 60") == 30s);

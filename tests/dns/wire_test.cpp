@@ -86,7 +86,8 @@ TEST_CASE("long texts are cut into strings and joined again") {
 }
 
 TEST_CASE("compressed names are read") {
-    const auto octets = header(1, 1) + question_a + "\2mx\xC0\x0C\0\x0F\0\1\0\0\0\x3C\0\4\0\x0A\xC0\x0C"s;
+    const auto octets =
+        header(1, 1) + question_a + "\2mx\xC0\x0C\0\x0F\0\1\0\0\0\x3C\0\4\0\x0A\xC0\x0C"s;
     const auto parsed = parse_message(octets);
     REQUIRE(parsed);
     CHECK(parsed->answers.at(0) == record("mx.example.test 60 IN MX 10 example.test"));
@@ -132,7 +133,8 @@ TEST_CASE("malformed messages are refused where they go wrong") {
         {"a TLSA of two octets", header(0, 1) + "\0\0\x34\0\1\0\0\0\0\0\2\3\1"s, 25},
         {"a CAA whose tag fills more", header(0, 1) + "\0\1\1\0\1\0\0\0\0\0\3\0\7a"s, 25},
         {"OPT as an answer", header(0, 1) + "\0\0\x29\4\0\0\0\0\0\0\0"s, 23},
-        {"two OPT", header(0, 0, 0, 2) + "\0\0\x29\4\0\0\0\0\0\0\0"s + "\0\0\x29\4\0\0\0\0\0\0\0"s, 34},
+        {"two OPT", header(0, 0, 0, 2) + "\0\0\x29\4\0\0\0\0\0\0\0"s + "\0\0\x29\4\0\0\0\0\0\0\0"s,
+         34},
         {"OPT below a name", header(0, 0, 0, 1) + "\1a\0\0\x29\4\0\0\0\0\0\0\0"s, 25},
         {"more than a message can be", header(0, 0) + std::string(65536, '\0'), 65535},
     };
@@ -177,5 +179,6 @@ TEST_CASE("names longer than 255 octets cannot be composed by compression") {
     CHECK_FALSE(parse_message(header(1, 0) + label + label + label + label + "\0\0\1\0\1"s));
     const auto good = header(0, 2) + label + label + "\0\0\1\0\1\0\0\0\0\0\4\1\2\3\4"s;
     CHECK(parse_message(good + label + "\xC0\x0C"s + "\0\1\0\1\0\0\0\0\0\4\1\2\3\4"s));
-    CHECK_FALSE(parse_message(good + label + label + "\xC0\x0C"s + "\0\1\0\1\0\0\0\0\0\4\1\2\3\4"s));
+    CHECK_FALSE(
+        parse_message(good + label + label + "\xC0\x0C"s + "\0\1\0\1\0\0\0\0\0\4\1\2\3\4"s));
 }

@@ -1,4 +1,5 @@
-// Framing and parsing of IMAP commands: cutting the input changes nothing, limits hold, errors are static.
+// Framing and parsing of IMAP commands: cutting the input changes nothing, limits hold, errors are
+// static.
 #include "libmailcore/base/assert.h"
 #include "libmailcore/imap/command_table.h"
 #include "libmailcore/imap/framing.h"

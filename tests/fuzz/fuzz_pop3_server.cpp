@@ -15,7 +15,8 @@ std::string answers(std::string_view input, std::size_t piece) {
     options.plaintext_without_tls = true;
     options.mechanisms = {"PLAIN", "LOGIN"};
     sim::Driver driver(scheduler);
-    driver.start(std::make_unique<pop3::MemoryDialogue>(maildrops, options, PeerInfo{}, scheduler.now()));
+    driver.start(
+        std::make_unique<pop3::MemoryDialogue>(maildrops, options, PeerInfo{}, scheduler.now()));
     while (!input.empty() && !driver.closed()) {
         driver.offer(input.substr(0, piece));
         input.remove_prefix(std::min(piece, input.size()));

@@ -19,6 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 }
 
 extern "C" const char* const* fuzz_seeds() {
-    static const char* const seeds[] = {MAILCORE_SOURCE_DIR "/tests/fuzz/seeds/proxy_header", nullptr};
+    static const char* const seeds[] = {MAILCORE_SOURCE_DIR "/tests/fuzz/seeds/proxy_header",
+                                        nullptr};
     return seeds;
 }

@@ -1,4 +1,5 @@
-// SASL exchanges: the first octet chooses mechanism and half, the rest are messages, one a line of 0x1E.
+// SASL exchanges: the first octet chooses mechanism and half, the rest are messages, one a line of
+// 0x1E.
 #include "libmailcore/base/assert.h"
 #include "libmailcore/sasl/client.h"
 #include "libmailcore/sasl/prepare.h"
@@ -63,8 +64,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
     base::SeededRandom random(1);
     const auto mechanism = static_cast<Mechanism>(data[0] % 7);
-    if (data[0] & 0x80) connect(mechanism, rest, random);
-    else serve(mechanism, rest, random);
+    if (data[0] & 0x80)
+        connect(mechanism, rest, random);
+    else
+        serve(mechanism, rest, random);
     if (const auto prepared = prepare(rest)) MAILCORE_ASSERT(prepare(*prepared).has_value());
     static_cast<void>(ScramKeys::parse(rest));
     return 0;

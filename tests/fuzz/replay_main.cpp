@@ -1,6 +1,7 @@
 // Runs a fuzz target without libFuzzer: on the files given, or (--smoke [mutations [seed]]) on its
 // seeds and so many mutations of them, which the seed decides: every run does the same. What is run
-// is left in the file that MAILCORE_FUZZ_INPUT names, so that what broke the property is found there.
+// is left in the file that MAILCORE_FUZZ_INPUT names, so that what broke the property is found
+// there.
 #include "libmailcore/base/random.h"
 #include "libmailcore/codec/number.h"
 
@@ -54,8 +55,9 @@ void run(const std::string& input) {
 
 std::string mutated(std::string input, const std::vector<std::string>& inputs,
                     mailcore::base::Random& random) {
-    static constexpr std::string_view spice[] = {"\r\n", "\n", "\r", "\0", " ", "(", ")", "{10}\r\n", "\"", "\\",
-        "<", ">", "=?", "?=", ":", ";", "--", "\xff", "\x80", "4294967296", "-1", "*", "%"};
+    static constexpr std::string_view spice[] = {
+        "\r\n", "\n", "\r", "\0", " ",  "(",    ")",    "{10}\r\n",   "\"", "\\", "<", ">",
+        "=?",   "?=", ":",  ";",  "--", "\xff", "\x80", "4294967296", "-1", "*",  "%"};
     for (auto changes = 1 + random.below(6); changes > 0; --changes) {
         const auto at = input.empty() ? 0 : random.below(input.size() + 1);
         switch (random.below(6)) {
@@ -65,7 +67,9 @@ std::string mutated(std::string input, const std::vector<std::string>& inputs,
         case 1: input.erase(at, random.below(32)); break;
         case 2: input.insert(at, spice[random.below(std::size(spice))]); break;
         case 3: input.resize(at); break;
-        case 4: input.insert(at, input.substr(random.below(input.size() + 1), random.below(64))); break;
+        case 4:
+            input.insert(at, input.substr(random.below(input.size() + 1), random.below(64)));
+            break;
         case 5: {
             const auto& other = inputs[random.below(inputs.size())];
             input.insert(at, other.substr(random.below(other.size() + 1), random.below(256)));

@@ -57,7 +57,8 @@ struct MemoryAccount {
 };
 using MemoryAccounts = std::map<std::string, MemoryAccount>;
 
-/// Owns an engine and answers each event, at once or (with `Pace::Slow`) in a later turn of the scheduler.
+/// Owns an engine and answers each event, at once or (with `Pace::Slow`) in a later turn of the
+/// scheduler.
 class MemoryDialogue final : public base::Dialogue {
   public:
     enum class Pace : std::uint8_t { Fast, Slow };
@@ -99,7 +100,8 @@ class MemoryDialogue final : public base::Dialogue {
     void leave();
     [[nodiscard]] MemoryMailbox* selected();
     [[nodiscard]] std::uint64_t highest_modseq(const MemoryMailbox& mailbox) const;
-    /// UIDs of the set as this session sees the mailbox; nothing if it names a message that is not there.
+    /// UIDs of the set as this session sees the mailbox; nothing if it names a message that is not
+    /// there.
     [[nodiscard]] std::optional<std::vector<std::uint32_t>> uids_of(const SequenceSet& set,
                                                                     Addressing addressing);
     [[nodiscard]] std::uint32_t number_of(std::uint32_t uid) const;

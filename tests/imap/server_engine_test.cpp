@@ -157,7 +157,8 @@ TEST_CASE("an owner that does not drain is not fed") {
     const auto taken = engine.receive(commands, now);
     CHECK(taken < 1000);
     CHECK_FALSE(engine.wants_input());
-    while (engine.next_event()) {}
+    while (engine.next_event()) {
+    }
     CHECK(engine.wants_input());
 }
 

@@ -11,8 +11,8 @@
 
 #include "tests/catch.h"
 
-#include <fmt/format.h>
 #include <cstdlib>
+#include <fmt/format.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>

@@ -29,7 +29,8 @@ std::shared_ptr<TlsServer> tls_server() {
     request.not_after = system_clock.wall_now() + std::chrono::hours(24);
     tls::ServerOptions options;
     options.certificates.push_back(*crypto::make_self_signed(request, randomness));
-    return std::make_shared<TlsServer>(*tls::ServerCredentials::create(std::move(options), randomness));
+    return std::make_shared<TlsServer>(
+        *tls::ServerCredentials::create(std::move(options), randomness));
 }
 
 std::shared_ptr<tls::ClientContext> tls_client() {
@@ -82,7 +83,8 @@ TEST_CASE("a service is reached over IPv4, IPv6 and a UNIX socket") {
         CHECK(peer->line() == "bye");
         CHECK(peer->line() == "<end>");
     }
-    const auto v6 = server.acceptor->listen(TcpEndpoint{*IpAddress::parse("::1"), 0}, server.service);
+    const auto v6 =
+        server.acceptor->listen(TcpEndpoint{*IpAddress::parse("::1"), 0}, server.service);
     if (v6) CHECK(v6->bound.local_address.to_string() == "::1");
     CHECK(server.drain(1s));
     CHECK(::stat(path.c_str(), &status) != 0); // the socket went with its listener
@@ -97,7 +99,8 @@ TEST_CASE("what cannot be listened on is said at once") {
     REQUIRE_FALSE(again);
     CHECK(again.error().kind == ErrorKind::Conflict);
     CHECK(again.error().detail.find("127.0.0.1:" + std::to_string(port)) != std::string::npos);
-    CHECK_FALSE(server.acceptor->listen(TcpEndpoint{*IpAddress::parse("192.0.2.1"), 0}, server.service));
+    CHECK_FALSE(
+        server.acceptor->listen(TcpEndpoint{*IpAddress::parse("192.0.2.1"), 0}, server.service));
     CHECK_FALSE(server.acceptor->listen(GivenEndpoint{-1}, server.service));
     CHECK_FALSE(server.acceptor->listen(UnixEndpoint{std::string(200, 'x')}, server.service));
     CHECK_FALSE(server.acceptor->listen(UnixEndpoint{folder.path + "/no/socket"}, server.service));
@@ -488,7 +491,8 @@ TEST_CASE("many handshakes at a time leave room for those who are in") {
     auto secure = std::make_shared<Service>(*server.service);
     secure->implicit_tls = true;
     const auto port =
-        server.acceptor->listen(TcpEndpoint{*IpAddress::parse("127.0.0.1"), 0}, secure)->bound.local_port;
+        server.acceptor->listen(TcpEndpoint{*IpAddress::parse("127.0.0.1"), 0}, secure)
+            ->bound.local_port;
     const auto context = tls_client();
     std::vector<Peer> peers;
     for (int i = 0; i < 40; ++i) {
@@ -539,7 +543,8 @@ TEST_CASE("stopping in the middle of a handshake closes it") {
     auto secure = std::make_shared<Service>(*server.service);
     secure->implicit_tls = true;
     const auto port =
-        server.acceptor->listen(TcpEndpoint{*IpAddress::parse("127.0.0.1"), 0}, secure)->bound.local_port;
+        server.acceptor->listen(TcpEndpoint{*IpAddress::parse("127.0.0.1"), 0}, secure)
+            ->bound.local_port;
     Peer other(port);
     other.raw_send("\x16\x03\x01");
     CHECK(server.until([&] { return server.acceptor->connections() == 2; }));
@@ -609,8 +614,8 @@ TEST_CASE("without descriptors nobody spins, and who waits is served later") {
     ::getrusage(RUSAGE_SELF, &usage_after);
     REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
     const auto spent = [](const rusage& usage) {
-        return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1'000'000 + usage.ru_utime.tv_usec +
-               usage.ru_stime.tv_usec;
+        return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1'000'000 +
+               usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
     };
     CHECK(spent(usage_after) - spent(usage_before) < 100'000);
     timeval ten{10, 0};
@@ -636,8 +641,8 @@ TEST_CASE("a pipe inside the process is a connection like any other") {
 
 TEST_CASE("listeners stop one by one, and connections stay") {
     EchoServer server;
-    const auto listening = server.acceptor->listen(TcpEndpoint{*IpAddress::parse("127.0.0.1"), 0},
-                                                   server.service);
+    const auto listening =
+        server.acceptor->listen(TcpEndpoint{*IpAddress::parse("127.0.0.1"), 0}, server.service);
     REQUIRE(listening);
     Peer peer(listening->bound.local_port);
     CHECK(peer.line() == "hello");

@@ -220,7 +220,9 @@ TEST_CASE("without a dialogue the connection closes") {
     struct Refuses final : Connection::Owner {
         int ends = 0;
         base::Dialogue* begin(Connection&) override { return nullptr; }
-        std::optional<tls::Session> make_tls(Connection&, WallTime) override { return std::nullopt; }
+        std::optional<tls::Session> make_tls(Connection&, WallTime) override {
+            return std::nullopt;
+        }
         void ended(Connection&) override { ++ends; }
     } owner;
     for (const auto begin : {Connection::Begin::Plain, Connection::Begin::Tls}) {
@@ -234,7 +236,8 @@ TEST_CASE("without a dialogue the connection closes") {
 
 TEST_CASE("a PROXY header names the peer, in any pieces") {
     const std::string header = "PROXY TCP4 192.0.2.1 192.0.2.2 56324 25\r\n";
-    for (const std::size_t cut : {std::size_t{0}, std::size_t{1}, std::size_t{20}, header.size() - 1, header.size()}) {
+    for (const std::size_t cut :
+         {std::size_t{0}, std::size_t{1}, std::size_t{20}, header.size() - 1, header.size()}) {
         INFO(cut);
         Rig rig(Connection::ProxyHeader::Expected);
         CHECK(rig.far->received.empty());

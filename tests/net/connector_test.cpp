@@ -119,7 +119,8 @@ struct Rig : EchoServer {
     Told run(base::Destination to, base::ConnectOptions options, std::string script,
              bool start_tls = false) {
         auto told = run_on<Told>((*loops)[0], [&] {
-            return talk(*connector, std::move(to), std::move(options), std::move(script), start_tls);
+            return talk(*connector, std::move(to), std::move(options), std::move(script),
+                        start_tls);
         });
         REQUIRE(told);
         return std::move(*told);
@@ -226,8 +227,8 @@ TEST_CASE("implicit TLS, and its failure, which is the end of the dialogue") {
     Rig rig;
     auto secure = std::make_shared<Service>(*rig.service);
     secure->implicit_tls = true;
-    const auto port =
-        rig.acceptor->listen(TcpEndpoint{*IpAddress::parse("127.0.0.1"), 0}, secure)->bound.local_port;
+    const auto port = rig.acceptor->listen(TcpEndpoint{*IpAddress::parse("127.0.0.1"), 0}, secure)
+                          ->bound.local_port;
     base::ConnectOptions options;
     options.implicit_tls = true;
     options.tls_check = base::TlsCheck::Verified;
@@ -255,8 +256,8 @@ TEST_CASE("a client is destroyed while it connects, shakes hands, and talks") {
     auto& loop = (*rig.loops)[0];
     auto secure = std::make_shared<Service>(*rig.service);
     secure->implicit_tls = true;
-    const auto port =
-        rig.acceptor->listen(TcpEndpoint{*IpAddress::parse("127.0.0.1"), 0}, secure)->bound.local_port;
+    const auto port = rig.acceptor->listen(TcpEndpoint{*IpAddress::parse("127.0.0.1"), 0}, secure)
+                          ->bound.local_port;
     for (const bool tls : {false, true}) {
         for (int turns = 0; turns < 12; ++turns) {
             std::promise<void> done;

@@ -1,5 +1,5 @@
-// A protocol of lines for the tests of net: what it is told it says again, and it has one command for
-// each thing that an engine may want of its driver.
+// A protocol of lines for the tests of net: what it is told it says again, and it has one command
+// for each thing that an engine may want of its driver.
 #pragma once
 
 #include "libmailcore/base/engine.h"
@@ -13,11 +13,13 @@
 
 namespace mailcore::net_test {
 
-/// "STARTTLS", "QUIT", "ABORT", "GIVE n" (n times 'x'), "LATER" (answered by the owner), "TLS?"; other
-/// lines are echoed. Greets with "hello\n".
+/// "STARTTLS", "QUIT", "ABORT", "GIVE n" (n times 'x'), "LATER" (answered by the owner), "TLS?";
+/// other lines are echoed. Greets with "hello\n".
 class EchoEngine final : public base::Engine {
   public:
-    EchoEngine(const PeerInfo& peer, Instant now) : peer_(peer), last_(now) { output_ += "hello\n"; }
+    EchoEngine(const PeerInfo& peer, Instant now) : peer_(peer), last_(now) {
+        output_ += "hello\n";
+    }
 
     std::size_t receive(std::string_view octets, Instant now) override {
         last_ = now;
@@ -60,7 +62,8 @@ class EchoEngine final : public base::Engine {
     std::optional<Instant> deadline() const override { return last_ + idle_time; }
     void expire(Instant now) override {
         if (now < last_ + idle_time) return;
-        if (!output_.empty()) next_ = Next::Abort;
+        if (!output_.empty())
+            next_ = Next::Abort;
         else {
             output_ += "timeout\n";
             next_ = Next::CloseFlushed;

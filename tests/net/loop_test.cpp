@@ -88,9 +88,7 @@ TEST_CASE("work comes from other threads and goes to the pool and back") {
     auto& loop = *rig.loop;
     std::string log;
     Scope scope(loop);
-    std::thread other([&] {
-        loop.post([&] { scope.spawn(compute(log)); });
-    });
+    std::thread other([&] { loop.post([&] { scope.spawn(compute(log)); }); });
     scope.when_empty([&] { loop.stop(); });
     loop.run();
     other.join();

@@ -1,4 +1,5 @@
-// The other end of a connection as a test holds it: a plain blocking socket, each wait of which ends.
+// The other end of a connection as a test holds it: a plain blocking socket, each wait of which
+// ends.
 #pragma once
 
 #include "libmailcore/net/acceptor.h"
@@ -40,7 +41,8 @@ class Peer {
         limit();
     }
     Peer(Peer&& other) noexcept
-        : fd_(std::exchange(other.fd_, -1)), connected_(other.connected_), tls_(std::move(other.tls_)) {}
+        : fd_(std::exchange(other.fd_, -1)), connected_(other.connected_),
+          tls_(std::move(other.tls_)) {}
     ~Peer() {
         if (fd_ >= 0) ::close(fd_);
     }
@@ -89,7 +91,8 @@ class Peer {
     bool start_tls(std::shared_ptr<tls::ClientContext> context) {
         tls::ClientTarget target;
         target.check = tls::PeerCheck::Unchecked;
-        tls_.emplace(tls::Session::connect(std::move(context), std::move(target), clock_.wall_now()));
+        tls_.emplace(
+            tls::Session::connect(std::move(context), std::move(target), clock_.wall_now()));
         while (tls_->state() == tls::State::Handshaking) {
             if (!flush()) return false;
             if (!more().empty()) return false;
@@ -187,8 +190,7 @@ struct EchoServer {
     std::shared_ptr<net::Service> service = std::make_shared<net::Service>();
     std::unique_ptr<net::Acceptor> acceptor;
 
-    explicit EchoServer(net::AcceptorOptions options = {}, unsigned count = 2,
-                        bool start = true) {
+    explicit EchoServer(net::AcceptorOptions options = {}, unsigned count = 2, bool start = true) {
         net::LoopsOptions loop_options;
         loop_options.loops = count;
         loop_options.workers = 2;

@@ -25,8 +25,8 @@ std::string shown(std::string_view octets) {
 
 TEST_CASE("PROXY headers are read") {
     const auto v4 = signature + "\x21\x11\0\x0C\xC0\0\2\1\xC0\0\2\2\xDC\x04\0\x19"s;
-    const auto v6 = signature + "\x21\x21\0\x24"s + "\x20\x01\x0d\xb8"s + std::string(11, '\0') + "\1"s +
-                    "\x20\x01\x0d\xb8"s + std::string(11, '\0') + "\2"s + "\xDC\x04\0\x19"s;
+    const auto v6 = signature + "\x21\x21\0\x24"s + "\x20\x01\x0d\xb8"s + std::string(11, '\0') +
+                    "\1"s + "\x20\x01\x0d\xb8"s + std::string(11, '\0') + "\2"s + "\xDC\x04\0\x19"s;
     struct Case {
         const char* name;
         std::string octets;
@@ -60,7 +60,8 @@ TEST_CASE("PROXY headers are read") {
         {"no end", "PROXY TCP4 " + std::string(200, '1'), "at 107"},
         {"version 3", signature + "\x31\x11\0\0"s, "at 12"},
         {"an unknown command", signature + "\x22\x11\0\0"s, "at 12"},
-        {"too short for its addresses", signature + "\x21\x11\0\x0B"s + std::string(11, 'x'), "at 14"},
+        {"too short for its addresses", signature + "\x21\x11\0\x0B"s + std::string(11, 'x'),
+         "at 14"},
         {"longer than any", signature + "\x21\x11\xFF\xFF"s, "at 14"},
     };
     for (const auto& c : cases) {

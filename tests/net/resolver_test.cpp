@@ -24,7 +24,7 @@ class NameServer {
   public:
     dns::Zone zone; // under `mutex`
     std::mutex mutex;
-    std::atomic<bool> truncates = false;  // over UDP
+    std::atomic<bool> truncates = false; // over UDP
     std::atomic<bool> wrong_id_first = false;
     std::atomic<bool> wrong_question = false;
     std::atomic<bool> knows_edns = true;
@@ -62,7 +62,9 @@ class NameServer {
         thread_.join();
         for (const int fd : {tcp_, udp_, stop_[0], stop_[1]}) ::close(fd);
     }
-    [[nodiscard]] net::NameServer address() const { return {*IpAddress::parse("127.0.0.1"), port_}; }
+    [[nodiscard]] net::NameServer address() const {
+        return {*IpAddress::parse("127.0.0.1"), port_};
+    }
     [[nodiscard]] std::uint16_t port() const { return port_; }
 
   private:
@@ -95,14 +97,15 @@ class NameServer {
         char buffer[65536];
         sockaddr_in from{};
         socklen_t size = sizeof from;
-        const auto got = ::recvfrom(udp_, buffer, sizeof buffer, 0,
-                                    reinterpret_cast<sockaddr*>(&from), &size);
+        const auto got =
+            ::recvfrom(udp_, buffer, sizeof buffer, 0, reinterpret_cast<sockaddr*>(&from), &size);
         if (got <= 0) return;
         ++udp_queries;
         auto reply = answer({buffer, static_cast<std::size_t>(got)}, false);
         if (!reply) return;
         const auto send = [&](const std::string& octets) {
-            ::sendto(udp_, octets.data(), octets.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
+            ::sendto(udp_, octets.data(), octets.size(), 0, reinterpret_cast<sockaddr*>(&from),
+                     size);
         };
         if (wrong_id_first) {
             auto forged = *reply;
@@ -175,8 +178,8 @@ struct Rig {
     }
     Loop& loop() { return (*loops)[0]; }
     Result<dns::Answer> lookup(std::string_view host, dns::Type type) {
-        auto answer = run_on<Result<dns::Answer>>(
-            loop(), [&] { return resolver->lookup(name(host), type); });
+        auto answer =
+            run_on<Result<dns::Answer>>(loop(), [&] { return resolver->lookup(name(host), type); });
         REQUIRE(answer);
         return std::move(*answer);
     }
@@ -190,7 +193,8 @@ void be_hasty(ResolverOptions& options) {
 } // namespace
 
 TEST_CASE("the resolver asks, and remembers") {
-    Rig rig("a.test A 192.0.2.1\na.test MX 10 mx.test\nalias.test CNAME a.test\n_25._tcp.a.test TLSA 3 1 1 00ff");
+    Rig rig("a.test A 192.0.2.1\na.test MX 10 mx.test\nalias.test CNAME a.test\n_25._tcp.a.test "
+            "TLSA 3 1 1 00ff");
     const auto found = rig.lookup("a.test", dns::Type::A);
     REQUIRE(found);
     CHECK(found->records.size() == 1);

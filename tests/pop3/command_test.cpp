@@ -13,8 +13,9 @@ TEST_CASE("a command line is a verb and words between single spaces") {
         int words; // -1: refused
     };
     static constexpr Case cases[] = {
-        {"bare verb", "STAT", 0},      {"one word", "LIST 1", 1},     {"two words", "TOP 1 0", 2},
-        {"empty", "", -1},             {"space first", " STAT", -1},  {"trailing space", "STAT ", -1},
+        {"bare verb", "STAT", 0},       {"one word", "LIST 1", 1},
+        {"two words", "TOP 1 0", 2},    {"empty", "", -1},
+        {"space first", " STAT", -1},   {"trailing space", "STAT ", -1},
         {"two spaces", "TOP 1  0", -1},
     };
     for (const auto& c : cases) {
@@ -41,7 +42,8 @@ TEST_CASE("an idle connection holds no buffer, and a slow reader does not make o
     pop3::Options options;
     options.plaintext_without_tls = true;
     sim::Driver driver(scheduler);
-    driver.start(std::make_unique<pop3::MemoryDialogue>(maildrops, options, PeerInfo{}, scheduler.now()));
+    driver.start(
+        std::make_unique<pop3::MemoryDialogue>(maildrops, options, PeerInfo{}, scheduler.now()));
     driver.offer("USER jo\r\nPASS pw\r\n");
     CHECK(driver.engine().memory() < 200); // the maildrop's one row
     driver.set_room(0);

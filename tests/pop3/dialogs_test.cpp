@@ -25,9 +25,12 @@ class Target final : public sim::DialogTarget {
         auto rest = text.substr(space + 1);
         const std::string name(rest.substr(0, rest.find(' ')));
         rest = rest.substr(rest.find(' ') + 1);
-        if (what == "user") maildrops_[name].password = rest;
-        else if (what == "message") maildrops_[name].messages.push_back(unescaped(rest));
-        else return false;
+        if (what == "user")
+            maildrops_[name].password = rest;
+        else if (what == "message")
+            maildrops_[name].messages.push_back(unescaped(rest));
+        else
+            return false;
         return true;
     }
     bool script(std::string_view text) override {
@@ -37,7 +40,8 @@ class Target final : public sim::DialogTarget {
         return false;
     }
     std::unique_ptr<base::Dialogue> connect(base::Waker&, const PeerInfo& peer) override {
-        return std::make_unique<pop3::MemoryDialogue>(maildrops_, options_, peer, scheduler_.now(), &log_);
+        return std::make_unique<pop3::MemoryDialogue>(maildrops_, options_, peer, scheduler_.now(),
+                                                      &log_);
     }
     std::vector<std::string> take_events() override { return std::exchange(log_, {}); }
 
@@ -45,9 +49,12 @@ class Target final : public sim::DialogTarget {
     static std::string unescaped(std::string_view text) {
         std::string out;
         for (std::size_t i = 0; i < text.size(); ++i)
-            if (text.substr(i, 2) == "\\r") out += '\r', ++i;
-            else if (text.substr(i, 2) == "\\n") out += '\n', ++i;
-            else out += text[i];
+            if (text.substr(i, 2) == "\\r")
+                out += '\r', ++i;
+            else if (text.substr(i, 2) == "\\n")
+                out += '\n', ++i;
+            else
+                out += text[i];
         return out;
     }
     sim::VirtualScheduler& scheduler_;
@@ -59,8 +66,9 @@ class Target final : public sim::DialogTarget {
 } // namespace
 
 TEST_CASE("POP3 dialogues go as written, octet by octet, and cut anywhere") {
-    const auto problems = sim::run_dialogs(
-        "pop3", [](sim::VirtualScheduler& scheduler) { return std::make_unique<Target>(scheduler); });
+    const auto problems = sim::run_dialogs("pop3", [](sim::VirtualScheduler& scheduler) {
+        return std::make_unique<Target>(scheduler);
+    });
     for (const auto& problem : problems) {
         INFO(problem);
         CHECK(false);

@@ -43,7 +43,8 @@ void MemoryDialogue::drain() {
                     const auto second = message.find('\0', first + 1);
                     if (first == std::string::npos || second == std::string::npos)
                         return engine_.refuse(auth.id, Refusal::Auth, "malformed");
-                    log_in(auth.id, message.substr(first + 1, second - first - 1), message.substr(second + 1));
+                    log_in(auth.id, message.substr(first + 1, second - first - 1),
+                           message.substr(second + 1));
                 },
                 [&](AuthData& data) {
                     const std::string octets(data.octets.reveal());
@@ -63,21 +64,24 @@ void MemoryDialogue::drain() {
                 },
                 [&](AuthEnd&) { record("auth ended"); },
                 [&](Retrieve& retrieve) {
-                    record(fmt::format("retrieve {}{}", retrieve.message.value, retrieve.utf8 ? " utf8" : ""));
+                    record(fmt::format("retrieve {}{}", retrieve.message.value,
+                                       retrieve.utf8 ? " utf8" : ""));
                     body_ = open_->messages[retrieve.message.value - 1];
                     sent_ = 0;
                     engine_.begin_body(retrieve.id);
                 },
                 [&](NeedBody& need) {
                     if (open_->body_fails && sent_ > 0) return engine_.body_failed(need.id);
-                    const auto piece = std::string_view(body_).substr(sent_, std::min<std::size_t>(need.room, 9));
+                    const auto piece =
+                        std::string_view(body_).substr(sent_, std::min<std::size_t>(need.room, 9));
                     sent_ += piece.size();
                     engine_.body(need.id, piece, sent_ == body_.size());
                 },
                 [&](BodyEnough&) { record("enough"); },
                 [&](Commit& commit) {
                     std::string text = "commit";
-                    for (const auto number : commit.deleted) text += fmt::format(" {}", number.value);
+                    for (const auto number : commit.deleted)
+                        text += fmt::format(" {}", number.value);
                     record(text);
                     if (!open_->commit_fails)
                         for (auto i = commit.deleted.rbegin(); i != commit.deleted.rend(); ++i)

@@ -39,7 +39,7 @@ class MemoryDialogue final : public base::Dialogue {
 
     std::map<std::string, MemoryMaildrop>& maildrops_;
     ServerEngine engine_;
-    std::vector<std::string>* log_; // absent: nobody listens
+    std::vector<std::string>* log_;  // absent: nobody listens
     MemoryMaildrop* open_ = nullptr; // absent until somebody has logged in
     std::string auth_user_;
     std::string body_;

@@ -113,7 +113,7 @@ TEST_CASE("a clock that is set back keeps nothing waiting for a time that was no
 
     schedule.clock_set_back(noon, 5h);
     CHECK(schedule.next(noon)->destination == "a.example");
-    CHECK_FALSE(schedule.next(noon));                  // down is backed off, b's time is to come
+    CHECK_FALSE(schedule.next(noon)); // down is backed off, b's time is to come
     CHECK(schedule.next_time(noon) == noon + 200s);
     CHECK(schedule.next(noon + 200s)->destination == "down.example");
     CHECK_FALSE(schedule.next(noon + 1h - 1s));
@@ -125,7 +125,8 @@ TEST_CASE("a clock that is set back keeps nothing waiting for a time that was no
 
 TEST_CASE("a clock that is set forward makes due what was to wait, and loses nothing") {
     Schedule schedule({});
-    for (std::uint64_t id = 1; id <= 3; ++id) schedule.add(due(id, 0, noon + 1h * id), "a.example", "jo");
+    for (std::uint64_t id = 1; id <= 3; ++id)
+        schedule.add(due(id, 0, noon + 1h * id), "a.example", "jo");
     for (int i = 0; i < 3; ++i) CHECK(schedule.next(noon + 24h * 3650));
     CHECK_FALSE(schedule.next(noon + 24h * 3650));
 }
@@ -169,7 +170,8 @@ TEST_CASE("waits grow as scheduled and differ by at most an eighth") {
     base::SeededRandom random(1);
     const queue::RetrySchedule schedule;
     for (std::uint32_t attempts = 1; attempts < 12; ++attempts) {
-        const auto base = schedule.waits[std::min<std::size_t>(attempts - 1, schedule.waits.size() - 1)];
+        const auto base =
+            schedule.waits[std::min<std::size_t>(attempts - 1, schedule.waits.size() - 1)];
         const auto wait = schedule.wait_after(attempts, random);
         CHECK(wait >= base);
         CHECK(wait <= base + base / 8);

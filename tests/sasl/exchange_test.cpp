@@ -60,8 +60,7 @@ ScramKeys keys_of(ScramHash hash, std::string_view password, const std::string& 
     keys.hash = hash;
     keys.salt = salt;
     keys.iterations = iterations;
-    keys.stored_key =
-        sasl::detail::digest(hash, sasl::detail::hmac(hash, salted, "Client Key"));
+    keys.stored_key = sasl::detail::digest(hash, sasl::detail::hmac(hash, salted, "Client Key"));
     keys.server_key = sasl::detail::hmac(hash, salted, "Server Key");
     return keys;
 }
@@ -160,8 +159,8 @@ TEST_CASE("SCRAM goes as RFC 5802 §5 and RFC 7677 §3 show") {
         std::string client_first, server_first, client_final, server_final;
     };
     const Case cases[] = {
-        {Mechanism::ScramSha1, "fyko+d2lbbFgONRv9qkxdawL", "3rfcNHYJY1ZVvWVs7j",
-         "QSXCR+Q6sek8bf92", "n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL",
+        {Mechanism::ScramSha1, "fyko+d2lbbFgONRv9qkxdawL", "3rfcNHYJY1ZVvWVs7j", "QSXCR+Q6sek8bf92",
+         "n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL",
          "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096",
          "c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=",
          "v=rmF9pqV8S7suAoZWja4dJRkFsKQ="},
@@ -177,9 +176,8 @@ TEST_CASE("SCRAM goes as RFC 5802 §5 and RFC 7677 §3 show") {
         Rig rig;
         rig.options.nonce = c.server_nonce;
         CHECK(shown(rig.start(c.mechanism, c.client_first)) == "keys |user");
-        CHECK(shown(rig.server->answer_keys(
-                  keys_of(scram_hash(c.mechanism), "pencil", c.salt, 4096))) ==
-              "challenge " + c.server_first);
+        CHECK(shown(rig.server->answer_keys(keys_of(scram_hash(c.mechanism), "pencil", c.salt,
+                                                    4096))) == "challenge " + c.server_first);
         CHECK(shown(rig.server->receive(c.client_final)) == "challenge " + c.server_final);
         CHECK(shown(rig.server->receive("")) == "success |user|-");
 
@@ -212,8 +210,8 @@ TEST_CASE("both halves agree, whatever the names, passwords and variants") {
         {"scram, server asked first", Mechanism::ScramSha256, "", "tim", "pencil", false, false},
         {"scram with data", Mechanism::ScramSha256, "boss", "tim", "pencil", true, true},
         {"scram, names to escape", Mechanism::ScramSha256, "a=b,c", "=,=", "p=,p", false, true},
-        {"scram, composed password", Mechanism::ScramSha256, "", "t\u00EFm", "u\u0308\u00A0x", false,
-         true},
+        {"scram, composed password", Mechanism::ScramSha256, "", "t\u00EFm", "u\u0308\u00A0x",
+         false, true},
         {"scram, SHA-1", Mechanism::ScramSha1, "", "tim", "pencil", false, true},
         {"bound", Mechanism::ScramSha256Plus, "", "tim", "pencil", false, true},
         {"bound, SHA-1", Mechanism::ScramSha1Plus, "boss", "tim", "pencil", true, true},
@@ -229,12 +227,13 @@ TEST_CASE("both halves agree, whatever the names, passwords and variants") {
             options.binding = rig.options.binding;
             options.plus_offered = true;
         }
-        auto client = *ClientExchange::create(
-            c.mechanism, Credentials{c.authzid, c.authcid, Secret(c.password)}, options, rig.random);
+        auto client = *ClientExchange::create(c.mechanism,
+                                              Credentials{c.authzid, c.authcid, Secret(c.password)},
+                                              options, rig.random);
         std::optional<Secret> initial;
         if (c.initial) initial = client->initial_response();
-        auto step = rig.start(c.mechanism, initial ? std::optional(initial->reveal())
-                                                   : std::nullopt);
+        auto step =
+            rig.start(c.mechanism, initial ? std::optional(initial->reveal()) : std::nullopt);
         for (int turns = 0; turns < 10; ++turns) {
             if (const auto* challenge = std::get_if<Challenge>(&step)) {
                 const auto response = client->respond(challenge->octets);
@@ -246,8 +245,8 @@ TEST_CASE("both halves agree, whatever the names, passwords and variants") {
                 step = rig.server->answer(Verdict::Good);
             } else if (const auto* keys = std::get_if<NeedScramKeys>(&step)) {
                 CHECK(keys->authzid == c.authzid);
-                step = rig.server->answer_keys(*make_scram_keys(
-                    keys->hash, Secret(c.password), rig.random, scram_iterations_min));
+                step = rig.server->answer_keys(*make_scram_keys(keys->hash, Secret(c.password),
+                                                                rig.random, scram_iterations_min));
             } else if (std::holds_alternative<NeedExternal>(step)) {
                 step = rig.server->answer(Verdict::Good);
             } else {
@@ -317,9 +316,8 @@ TEST_CASE("a SCRAM client's final message is refused where it is wrong") {
         const auto first = rig.server->answer_keys(known ? std::optional(keys) : std::nullopt);
         ClientOptions options;
         options.nonce = "client";
-        auto client = *ClientExchange::create(Mechanism::ScramSha256,
-                                              Credentials{"", "user", Secret("pencil")}, options,
-                                              rig.random);
+        auto client = *ClientExchange::create(
+            Mechanism::ScramSha256, Credentials{"", "user", Secret("pencil")}, options, rig.random);
         static_cast<void>(client->initial_response());
         const auto final_message = client->respond(std::get<Challenge>(first).octets);
         REQUIRE(final_message);
@@ -396,8 +394,8 @@ TEST_CASE("channel binding is demanded, checked, and its removal noticed") {
     auto client = *ClientExchange::create(Mechanism::ScramSha256Plus,
                                           Credentials{"", "u", Secret("p")}, options, rig.random);
     rig.start(Mechanism::ScramSha256Plus, client->initial_response()->reveal());
-    const auto first = rig.server->answer_keys(
-        *make_scram_keys(ScramHash::Sha256, Secret("p"), rig.random, 4096));
+    const auto first =
+        rig.server->answer_keys(*make_scram_keys(ScramHash::Sha256, Secret("p"), rig.random, 4096));
     const auto final_message = client->respond(std::get<Challenge>(first).octets);
     CHECK(shown(rig.server->receive(final_message->reveal())) == "refused");
 
@@ -451,9 +449,9 @@ TEST_CASE("a SCRAM client refuses what a server may not say") {
 TEST_CASE("clients refuse what cannot be sent") {
     base::SeededRandom random(1);
     const auto can = [&](Mechanism mechanism, std::string authcid, std::string password) {
-        return ClientExchange::create(mechanism,
-                                      Credentials{"", std::move(authcid), Secret(std::move(password))},
-                                      {}, random)
+        return ClientExchange::create(
+                   mechanism, Credentials{"", std::move(authcid), Secret(std::move(password))}, {},
+                   random)
             .has_value();
     };
     for (const auto mechanism : {Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256}) {
@@ -465,12 +463,12 @@ TEST_CASE("clients refuse what cannot be sent") {
     }
     CHECK_FALSE(can(Mechanism::ScramSha256, "u", "\x07"));
     CHECK_FALSE(can(Mechanism::ScramSha256Plus, "u", "p"));
-    auto plain = *ClientExchange::create(Mechanism::Plain, Credentials{"", "u", Secret("p")}, {},
-                                         random);
+    auto plain =
+        *ClientExchange::create(Mechanism::Plain, Credentials{"", "u", Secret("p")}, {}, random);
     CHECK(plain->respond(""));
     CHECK_FALSE(plain->respond(""));
-    auto login = *ClientExchange::create(Mechanism::Login, Credentials{"", "u", Secret("p")}, {},
-                                         random);
+    auto login =
+        *ClientExchange::create(Mechanism::Login, Credentials{"", "u", Secret("p")}, {}, random);
     CHECK(login->respond("User Name")->reveal() == "u");
     CHECK(login->respond("whatever")->reveal() == "p");
     CHECK_FALSE(login->respond("more"));
@@ -478,8 +476,8 @@ TEST_CASE("clients refuse what cannot be sent") {
 
 TEST_CASE("clients choose the strongest mechanism that fits") {
     using M = Mechanism;
-    const std::array all = {M::Login, M::Plain, M::ScramSha1, M::ScramSha256, M::ScramSha256Plus,
-                            M::External};
+    const std::array all = {M::Login,       M::Plain,           M::ScramSha1,
+                            M::ScramSha256, M::ScramSha256Plus, M::External};
     CHECK(choose_mechanism(all, true, true) == M::ScramSha256Plus);
     CHECK(choose_mechanism(all, true, false) == M::ScramSha256);
     const std::array old = {M::Login, M::Plain};
@@ -500,9 +498,9 @@ TEST_CASE("stored keys are made, written, read and checked") {
     const auto sha1 = *make_scram_keys(ScramHash::Sha1, Secret("x"), random, 4096);
     CHECK(ScramKeys::parse(sha1.to_string()) == sha1);
     for (const char* text :
-         {"", "SCRAM-SHA-256", "SCRAM-SHA-512$4096:AAAA$AAAA:AAAA", "SCRAM-SHA-256$0:AAAA$AA==:AA==",
-          "SCRAM-SHA-256$4096:$AA==:AA==", "SCRAM-SHA-256$4096:AAAA$AA==:AA==",
-          "SCRAM-SHA-256$99999999:AAAA$AA==:AA=="})
+         {"", "SCRAM-SHA-256", "SCRAM-SHA-512$4096:AAAA$AAAA:AAAA",
+          "SCRAM-SHA-256$0:AAAA$AA==:AA==", "SCRAM-SHA-256$4096:$AA==:AA==",
+          "SCRAM-SHA-256$4096:AAAA$AA==:AA==", "SCRAM-SHA-256$99999999:AAAA$AA==:AA=="})
         CHECK_FALSE(ScramKeys::parse(text));
     CHECK_FALSE(ScramKeys::parse(keys.to_string() + "\nx"));
 }

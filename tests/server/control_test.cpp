@@ -48,8 +48,7 @@ struct Target final : server::ControlTarget {
 /// One connection to the control socket, in virtual time.
 struct Control {
     explicit Control(Target& to)
-        : target(to), factory(server::make_control_factory(to, {})),
-          driver(to.people.scheduler()) {
+        : target(to), factory(server::make_control_factory(to, {})), driver(to.people.scheduler()) {
         driver.start(factory->create(to.people.scheduler(), {}, driver));
     }
     ~Control() {

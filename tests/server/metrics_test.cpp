@@ -13,7 +13,8 @@ namespace {
 
 bool is_name(std::string_view text) {
     if (text.empty() || std::isdigit(static_cast<unsigned char>(text[0]))) return false;
-    return text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") ==
+    return text.find_first_not_of(
+               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") ==
            std::string_view::npos;
 }
 
@@ -24,8 +25,9 @@ std::string_view take_until(std::string_view& rest, std::string_view what) {
     return taken;
 }
 
-/// Prometheus' text format 0.0.4: what is wrong with it; empty: nothing. HELP and TYPE come once a name and
-/// before its samples, all samples of a name stand together, no sample comes twice, values are numbers.
+/// Prometheus' text format 0.0.4: what is wrong with it; empty: nothing. HELP and TYPE come once a
+/// name and before its samples, all samples of a name stand together, no sample comes twice, values
+/// are numbers.
 std::string problem_of(std::string_view text) {
     if (!text.empty() && !text.ends_with('\n')) return "the last line has no end";
     std::set<std::string, std::less<>> helped, typed, done, samples;
@@ -54,7 +56,8 @@ std::string problem_of(std::string_view text) {
         const auto value = sample.substr(sample.rfind(' ') + 1);
         sample = sample.substr(0, sample.rfind(' '));
         const std::string name(sample.substr(0, sample.find('{')));
-        if (!is_name(name) || name != open || !typed.contains(name)) return "not announced: " + line;
+        if (!is_name(name) || name != open || !typed.contains(name))
+            return "not announced: " + line;
         if (sample.size() > name.size()) {
             auto labels = sample.substr(name.size());
             if (!labels.starts_with('{') || !labels.ends_with('}')) return "labels: " + line;
@@ -148,8 +151,9 @@ TEST_CASE("all that a running server tells is Prometheus text") {
     const auto text = server::prometheus_text((*made)->metrics());
     INFO(text);
     CHECK(problem_of(text) == "");
-    for (const char* name : {"mailcore_connections 0\n", "mailcore_memory_max_octets ",
-                             "mailcore_connections_refused_total{ceiling=\"memory_max\"} 0\n",
-                             "mailcore_messages_refused_total 0\n", "mailcore_memory_anonymous_octets "})
+    for (const char* name :
+         {"mailcore_connections 0\n", "mailcore_memory_max_octets ",
+          "mailcore_connections_refused_total{ceiling=\"memory_max\"} 0\n",
+          "mailcore_messages_refused_total 0\n", "mailcore_memory_anonymous_octets "})
         CHECK(text.contains(name));
 }

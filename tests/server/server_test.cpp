@@ -8,8 +8,8 @@
 #include "tests/net/peer.h"
 #include "tests/temporary_folder.h"
 
-#include <fstream>
 #include <algorithm>
+#include <fstream>
 #include <future>
 #include <mutex>
 #include <sys/stat.h>
@@ -106,7 +106,8 @@ TEST_CASE("an address that is none is refused") {
     CHECK(made.error().detail == "listen: not an address: localhost");
 }
 
-TEST_CASE("a certificate that cannot be read fails the start, or the reload, which changes nothing") {
+TEST_CASE(
+    "a certificate that cannot be read fails the start, or the reload, which changes nothing") {
     Place place;
     place.config.certificates = {{"missing.pem", "missing.key"}};
     auto made = Server::create(place.config);
@@ -182,7 +183,8 @@ TEST_CASE("an expired certificate is served and warned of") {
         CHECK(offered);
     }
     Place none;
-    CHECK(none.start()->warnings() == std::vector<std::string>{"no certificate: TLS is not offered"});
+    CHECK(none.start()->warnings() ==
+          std::vector<std::string>{"no certificate: TLS is not offered"});
 }
 
 TEST_CASE("a service under TLS without a certificate is left out and told") {

@@ -28,15 +28,19 @@ class ImapClient {
     explicit ImapClient(ImapWorld& world) : world_(world), driver_(world.people.scheduler()) {
         PeerInfo peer;
         peer.address = IpAddress::parse("192.0.2.7").value();
-        auto session = std::make_unique<session::ImapSession>(world.services, world.options, peer, driver_);
+        auto session =
+            std::make_unique<session::ImapSession>(world.services, world.options, peer, driver_);
         session_ = session.get();
         driver_.start(std::move(session));
         (void)take();
     }
-    ~ImapClient() { driver_.cut(); world_.people.scheduler().run_ready(); }
+    ~ImapClient() {
+        driver_.cut();
+        world_.people.scheduler().run_ready();
+    }
 
-    /// Sends `line` with a tag and answers all that came up to and with the tagged answer, in which the tag
-    /// is "a".
+    /// Sends `line` with a tag and answers all that came up to and with the tagged answer, in which
+    /// the tag is "a".
     std::string operator()(std::string_view line) {
         send("a " + std::string(line) + "\r\n");
         return await_tag();
@@ -52,7 +56,9 @@ class ImapClient {
             const auto at = out.starts_with("a ") ? 0 : out.find("\r\na ");
             if (at != std::string::npos && out.ends_with("\r\n")) break;
             if (driver_.closed()) break;
-            if (i > 0) world_.people.scheduler().run_until(world_.people.scheduler().now() + std::chrono::milliseconds(50));
+            if (i > 0)
+                world_.people.scheduler().run_until(world_.people.scheduler().now() +
+                                                    std::chrono::milliseconds(50));
         }
         return out;
     }
@@ -61,7 +67,8 @@ class ImapClient {
         return driver_.take_output();
     }
     void log_in() { (void)(*this)("LOGIN jo secret"); }
-    std::string append(const std::string& mailbox, const std::string& message, const std::string& flags = {}) {
+    std::string append(const std::string& mailbox, const std::string& message,
+                       const std::string& flags = {}) {
         send("a APPEND " + mailbox + (flags.empty() ? "" : " (" + flags + ")") + " {" +
              std::to_string(message.size()) + "+}\r\n" + message + "\r\n");
         return await_tag();

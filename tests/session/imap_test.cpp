@@ -13,16 +13,21 @@ using test::ImapWorld;
 
 namespace {
 
-const std::string hello = "From: Ann <ann@example.test>\r\nTo: jo@example.test\r\nSubject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\n"
-                          "Date: Mon, 1 Jan 2024 10:00:00 +0100\r\nMessage-ID: <1@example.test>\r\n\r\nHello there\r\n";
+const std::string hello =
+    "From: Ann <ann@example.test>\r\nTo: jo@example.test\r\nSubject: "
+    "=?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\n"
+    "Date: Mon, 1 Jan 2024 10:00:00 +0100\r\nMessage-ID: <1@example.test>\r\n\r\nHello there\r\n";
 const std::string multipart =
     "From: bob@example.test\r\nSubject: files\r\nMIME-Version: 1.0\r\n"
     "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
-    "--b\r\nContent-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    "--b\r\nContent-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: "
+    "quoted-printable\r\n\r\n"
     "caf=E9 needle=\r\nwork\r\n--b\r\nContent-Type: application/octet-stream\r\n"
     "Content-Transfer-Encoding: base64\r\n\r\nAAECAwQ=\r\n--b--\r\n";
 
-bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+bool has(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
 
 } // namespace
 
@@ -47,8 +52,11 @@ TEST_CASE("a client logs in, lists, selects, and reads what it appended") {
     CHECK(has(selected, "[MAILBOXID (M"));
     CHECK(has(selected, "a OK [READ-WRITE]"));
 
-    const auto fetched = client("FETCH 1 (FLAGS UID RFC822.SIZE ENVELOPE BODY.PEEK[HEADER.FIELDS (Subject)])");
-    CHECK(has(fetched, "FLAGS (\\Recent \\Flagged $Work)") + has(fetched, "FLAGS (\\Flagged \\Recent $Work)") == 1);
+    const auto fetched =
+        client("FETCH 1 (FLAGS UID RFC822.SIZE ENVELOPE BODY.PEEK[HEADER.FIELDS (Subject)])");
+    CHECK(has(fetched, "FLAGS (\\Recent \\Flagged $Work)") +
+              has(fetched, "FLAGS (\\Flagged \\Recent $Work)") ==
+          1);
     CHECK(has(fetched, "RFC822.SIZE " + std::to_string(hello.size())));
     CHECK(has(fetched, "Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\n\r\n"));
     CHECK(has(fetched, "((\"Ann\" NIL \"ann\" \"example.test\"))"));
@@ -58,7 +66,8 @@ TEST_CASE("a client logs in, lists, selects, and reads what it appended") {
     CHECK(has(client("FETCH 1 BODY[TEXT]<6.5>"), "BODY[TEXT]<6> {5}\r\nthere)"));
     CHECK(has(client("FETCH 2 FLAGS"), "a BAD"));
     CHECK(has(client("STATUS INBOX (MESSAGES UNSEEN UIDNEXT SIZE)"),
-              "* STATUS INBOX (MESSAGES 1 UNSEEN 0 UIDNEXT 2 SIZE " + std::to_string(hello.size()) + ")"));
+              "* STATUS INBOX (MESSAGES 1 UNSEEN 0 UIDNEXT 2 SIZE " + std::to_string(hello.size()) +
+                  ")"));
     CHECK(has(client("LOGOUT"), "* BYE"));
     CHECK(client.driver().closed());
 }
@@ -107,7 +116,8 @@ TEST_CASE("sections, their decoding and their sizes come from what was computed 
         INFO(c.item);
         const auto answer = client(std::string("FETCH 1 ") + c.item);
         CAPTURE(answer);
-        CHECK((has(answer, c.answer) || codec::find_ignoring_case(answer, c.answer) != std::string::npos));
+        CHECK((has(answer, c.answer) ||
+               codec::find_ignoring_case(answer, c.answer) != std::string::npos));
     }
 }
 
@@ -117,25 +127,27 @@ TEST_CASE("fields added at delivery belong to the header, and nothing behind the
     ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
     const auto added = std::string("Received: by mail.example.test\r\n");
     const auto structure = mime::parse(multipart);
-    const auto filed = world.people.write([&](store::WriteTransaction& txn) -> store::TxnTask<Result<bool>> {
-        store::AccountEdit edit(txn, store::Access::owner(world.jo), world.jo);
-        MAILCORE_CO_TRY(edit.begin());
-        store::NewEmail email;
-        email.describe(structure, added.size());
-        email.pieces.push_back(store::Piece::of(added));
-        email.pieces.push_back(store::Piece::of(multipart));
-        store::Filing filing;
-        filing.mailbox = edit.state().inbox;
-        filing.received.at = txn.now();
-        MAILCORE_CO_TRY(store::file_email(edit, email, filing));
-        MAILCORE_CO_TRY(edit.save());
-        co_return true;
-    });
+    const auto filed =
+        world.people.write([&](store::WriteTransaction& txn) -> store::TxnTask<Result<bool>> {
+            store::AccountEdit edit(txn, store::Access::owner(world.jo), world.jo);
+            MAILCORE_CO_TRY(edit.begin());
+            store::NewEmail email;
+            email.describe(structure, added.size());
+            email.pieces.push_back(store::Piece::of(added));
+            email.pieces.push_back(store::Piece::of(multipart));
+            store::Filing filing;
+            filing.mailbox = edit.state().inbox;
+            filing.received.at = txn.now();
+            MAILCORE_CO_TRY(store::file_email(edit, email, filing));
+            MAILCORE_CO_TRY(edit.save());
+            co_return true;
+        });
     REQUIRE(filed);
     ImapClient client(world);
     client.log_in();
     client("SELECT INBOX");
-    CHECK(has(client("FETCH 1 RFC822.SIZE"), "RFC822.SIZE " + std::to_string(added.size() + multipart.size())));
+    CHECK(has(client("FETCH 1 RFC822.SIZE"),
+              "RFC822.SIZE " + std::to_string(added.size() + multipart.size())));
     CHECK(has(client("FETCH 1 BODY.PEEK[]"), "}\r\n" + added + multipart + ")\r\n"));
     CHECK(has(client("FETCH 1 BODY.PEEK[HEADER]"), "}\r\n" + added + "From: bob"));
     CHECK(has(client("FETCH 1 BODY.PEEK[HEADER.FIELDS (Received)]"), "}\r\n" + added + "\r\n)"));
@@ -156,7 +168,8 @@ TEST_CASE("large bodies are pulled, also by a client that reads slowly") {
     client.append("INBOX", hello);
     client("SELECT INBOX");
     const auto all = client("FETCH 1:2 BODY.PEEK[]");
-    CHECK(has(all, "{" + std::to_string(large.size()) + "}\r\n" + large + ")\r\n* 2 FETCH (BODY[] {"));
+    CHECK(has(all,
+              "{" + std::to_string(large.size()) + "}\r\n" + large + ")\r\n* 2 FETCH (BODY[] {"));
     CHECK(has(all, "a OK FETCH completed"));
     // The same with a peer that takes little at a time.
     client.driver().set_room(10'000);
@@ -322,7 +335,8 @@ TEST_CASE("QRESYNC tells a client that comes back what vanished and what changed
     two("STORE 1 +FLAGS.SILENT (\\Flagged)");
     const auto fetched = one("FETCH 1 FLAGS");
     CHECK(!has(fetched, "VANISHED"));
-    CHECK(has(fetched, "a OK [HIGHESTMODSEQ " + modseq + "]")); // expunges are delayed: RFC 7162 §3.2
+    CHECK(
+        has(fetched, "a OK [HIGHESTMODSEQ " + modseq + "]")); // expunges are delayed: RFC 7162 §3.2
     CHECK(has(one("NOOP"), "* VANISHED 2,4\r\n"));
     const auto expunged = (two("STORE 3 +FLAGS.SILENT (\\Deleted)"), one("EXPUNGE"));
     CHECK(has(expunged, "* VANISHED 5\r\na OK [HIGHESTMODSEQ "));
@@ -333,7 +347,8 @@ TEST_CASE("QRESYNC tells a client that comes back what vanished and what changed
     CHECK(!has(again, "* 2 FETCH"));
     const auto known = one("SELECT INBOX (QRESYNC (" + validity + " " + modseq + " 1:3))");
     CHECK(has(known, "* VANISHED (EARLIER) 2\r\n"));
-    CHECK(has(one("UID FETCH 1:* (FLAGS) (CHANGEDSINCE " + modseq + " VANISHED)"), "* VANISHED (EARLIER) 2,4:5\r\n"));
+    CHECK(has(one("UID FETCH 1:* (FLAGS) (CHANGEDSINCE " + modseq + " VANISHED)"),
+              "* VANISHED (EARLIER) 2,4:5\r\n"));
     CHECK(!has(one("SELECT INBOX (QRESYNC (1 " + modseq + "))"), "VANISHED"));
 }
 
@@ -354,7 +369,8 @@ TEST_CASE("COPY and MOVE say what became of each message") {
     CHECK(has(client("STATUS Archive (MESSAGES)"), "MESSAGES 4"));
     const auto id = client("FETCH 1 EMAILID");
     client("SELECT Archive");
-    CHECK(has(client("FETCH 1 EMAILID"), id.substr(id.find("EMAILID"), id.find("))") - id.find("EMAILID"))));
+    CHECK(has(client("FETCH 1 EMAILID"),
+              id.substr(id.find("EMAILID"), id.find("))") - id.find("EMAILID"))));
     client("EXAMINE Archive");
     CHECK(has(client("MOVE 1 INBOX"), "a NO [READ-ONLY]"));
     CHECK(has(client("STORE 1 +FLAGS (\\Seen)"), "a NO [READ-ONLY]"));
@@ -415,7 +431,8 @@ TEST_CASE("a client that knows mod-sequences is told them with every FLAGS") {
     for (int i = 0; i < 3; ++i) client.append("INBOX", hello);
     client("SELECT INBOX");
     CHECK(!has(client("FETCH 1 FLAGS"), "MODSEQ"));
-    const auto status = client("STATUS INBOX (HIGHESTMODSEQ)"); // an enabling command (RFC 7162 §3.1)
+    const auto status =
+        client("STATUS INBOX (HIGHESTMODSEQ)"); // an enabling command (RFC 7162 §3.1)
     CHECK(has(status, "* OK [HIGHESTMODSEQ "));
     const auto at = status.find("INBOX (HIGHESTMODSEQ ") + 21;
     const auto modseq = status.substr(at, status.find(')', at) - at);
@@ -478,7 +495,8 @@ TEST_CASE("what is asked about nothing is answered with nothing, and what cannot
         {"UID MOVE 99 Archive", "a OK MOVE completed\r\n"},
         {"UID FETCH 99 FLAGS", "a OK FETCH completed\r\n"},
         {"UID STORE 99 FLAGS (\\Seen)", "a OK STORE completed\r\n"},
-        {"UID FETCH 99:* UID", "* 1 FETCH (UID 1)\r\n"}, // "*" is the last one, whatever stands before it
+        {"UID FETCH 99:* UID",
+         "* 1 FETCH (UID 1)\r\n"}, // "*" is the last one, whatever stands before it
         {"UID EXPUNGE 99", "a OK EXPUNGE completed\r\n"},
         {"SEARCH CHARSET X-NONE SUBJECT x", "a NO [BADCHARSET (US-ASCII UTF-8)]"},
         {"SEARCH RETURN (MIN MAX COUNT) SEEN", "* ESEARCH (TAG \"a\") COUNT 0\r\n"},
@@ -511,10 +529,14 @@ TEST_CASE("expunges of others wait during STORE and SEARCH, but not during the U
         bool tells;
     };
     const Case cases[] = {
-        {"FETCH 1 UID", false},           {"STORE 1 +FLAGS (\\Flagged)", false},
-        {"SEARCH ALL", false},            {"UID SEARCH 1:*", false}, // names message numbers
-        {"UID FETCH 1 UID", true},        {"UID SEARCH ALL", true},
-        {"UID STORE 1 FLAGS ($A)", true}, {"CHECK", true},
+        {"FETCH 1 UID", false},
+        {"STORE 1 +FLAGS (\\Flagged)", false},
+        {"SEARCH ALL", false},
+        {"UID SEARCH 1:*", false}, // names message numbers
+        {"UID FETCH 1 UID", true},
+        {"UID SEARCH ALL", true},
+        {"UID STORE 1 FLAGS ($A)", true},
+        {"CHECK", true},
     };
     auto last = 6;
     for (const auto& c : cases) {
@@ -540,11 +562,14 @@ TEST_CASE("many messages are fetched in order, whatever is asked and wherever ga
     ImapClient client(world);
     client.log_in();
     // Another mailbox takes ids between, and one email in ten has rows of several parts.
-    const auto subject = [](int number) { return "Subject: number " + std::to_string(number) + "\r\n"; };
+    const auto subject = [](int number) {
+        return "Subject: number " + std::to_string(number) + "\r\n";
+    };
     std::string long_field = "References:";
     for (int i = 0; i < 150; ++i) long_field += " <" + std::to_string(i) + "@example.test>";
     for (int number = 1; number <= 150; ++number) {
-        client.append("INBOX", subject(number) + (number % 10 == 0 ? long_field + "\r\n" : "") + "\r\nbody\r\n");
+        client.append("INBOX", subject(number) + (number % 10 == 0 ? long_field + "\r\n" : "") +
+                                   "\r\nbody\r\n");
         if (number % 7 == 0) client.append("Archive", hello);
     }
     client("SELECT INBOX");
@@ -553,7 +578,8 @@ TEST_CASE("many messages are fetched in order, whatever is asked and wherever ga
     std::vector<int> uids;
     for (int uid = 1; uid <= 150; ++uid)
         if ((uid < 20 || uid > 30) && uid != 70) uids.push_back(uid);
-    const auto all_of = [&](const std::string& answer, const std::function<std::string(int)>& shown) {
+    const auto all_of = [&](const std::string& answer,
+                            const std::function<std::string(int)>& shown) {
         std::size_t at = 0;
         for (std::size_t i = 0; i < uids.size(); ++i) {
             const auto line = "* " + std::to_string(i + 1) + " FETCH (" + shown(uids[i]);
@@ -563,13 +589,16 @@ TEST_CASE("many messages are fetched in order, whatever is asked and wherever ga
         }
         return std::string("all");
     };
-    CHECK(all_of(client("FETCH 1:* UID"), [](int uid) { return "UID " + std::to_string(uid) + ")\r\n"; }) == "all");
-    CHECK(all_of(client("UID FETCH 1:* (RFC822.SIZE)"), [](int) { return "RFC822.SIZE "; }) == "all");
+    CHECK(all_of(client("FETCH 1:* UID"),
+                 [](int uid) { return "UID " + std::to_string(uid) + ")\r\n"; }) == "all");
+    CHECK(all_of(client("UID FETCH 1:* (RFC822.SIZE)"), [](int) { return "RFC822.SIZE "; }) ==
+          "all");
     CHECK(all_of(client("FETCH 1:* (FLAGS ENVELOPE)"), [](int uid) {
               return "FLAGS (\\Recent) ENVELOPE (NIL \"number " + std::to_string(uid) + "\" NIL";
           }) == "all");
     CHECK(all_of(client("FETCH 1:* (BODY.PEEK[HEADER.FIELDS (Subject)])"), [&](int uid) {
-              return "BODY[HEADER.FIELDS (Subject)] {" + std::to_string(subject(uid).size() + 2) + "}\r\n" + subject(uid);
+              return "BODY[HEADER.FIELDS (Subject)] {" + std::to_string(subject(uid).size() + 2) +
+                     "}\r\n" + subject(uid);
           }) == "all");
     const auto some = client("UID FETCH 3,19:31,149:* (ENVELOPE)");
     CHECK(has(some, "* 19 FETCH (ENVELOPE (NIL \"number 19\""));
@@ -595,14 +624,19 @@ TEST_CASE("a session whose mailbox is deleted by another ends with BYE") {
 TEST_CASE("a session that is cut off in the middle of anything leaves nothing behind") {
     const bool durable = GENERATE(false, true);
     sim::Disk disk;
-    const char* const lines[] = {"a LOGIN jo secret\r\n", "a AUTHENTICATE PLAIN\r\n", "a SELECT INBOX\r\n",
-                                 "a FETCH 1 BODY[]\r\n", "a SEARCH TEXT nothing\r\n", "a IDLE\r\n",
+    const char* const lines[] = {"a LOGIN jo secret\r\n",
+                                 "a AUTHENTICATE PLAIN\r\n",
+                                 "a SELECT INBOX\r\n",
+                                 "a FETCH 1 BODY[]\r\n",
+                                 "a SEARCH TEXT nothing\r\n",
+                                 "a IDLE\r\n",
                                  "a APPEND INBOX {1000+}\r\nSubject: x\r\n"};
     for (const auto* line : lines) {
         INFO(line);
         ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
         ImapClient client(world);
-        if (!std::string_view(line).starts_with("a LOGIN") && !std::string_view(line).starts_with("a AUTH")) {
+        if (!std::string_view(line).starts_with("a LOGIN") &&
+            !std::string_view(line).starts_with("a AUTH")) {
             client.log_in();
             std::string large = hello;
             while (large.size() < 300'000) large += "0123456789 0123456789 0123456789\r\n";

@@ -20,7 +20,8 @@ TEST_CASE("message numbers follow the gaps between UIDs") {
     struct Case {
         std::uint32_t uid, number;
     };
-    for (const auto& c : {Case{1, 0}, Case{2, 1}, Case{4, 3}, Case{5, 0}, Case{7, 4}, Case{10, 5}, Case{12, 7}, Case{13, 0}}) {
+    for (const auto& c : {Case{1, 0}, Case{2, 1}, Case{4, 3}, Case{5, 0}, Case{7, 4}, Case{10, 5},
+                          Case{12, 7}, Case{13, 0}}) {
         INFO(c.uid);
         CHECK(numbers.number_of(Uid{c.uid}) == c.number);
         if (c.number != 0) CHECK(numbers.uid_at(c.number) == Uid{c.uid});
@@ -28,7 +29,8 @@ TEST_CASE("message numbers follow the gaps between UIDs") {
     CHECK(numbers.last() == Uid{12});
     CHECK(numbers.uids_at(imap::NumberSet({{3, 5}, {7, 9}})) ==
           UidSet{{Uid{4}, Uid{4}}, {Uid{7}, Uid{7}}, {Uid{10}, Uid{10}}, {Uid{12}, Uid{12}}});
-    CHECK(numbers.expunged(UidSet{{Uid{3}, Uid{4}}, {Uid{10}, Uid{10}}}) == std::vector<std::uint32_t>{2, 2, 3});
+    CHECK(numbers.expunged(UidSet{{Uid{3}, Uid{4}}, {Uid{10}, Uid{10}}}) ==
+          std::vector<std::uint32_t>{2, 2, 3});
 }
 
 namespace {
@@ -54,17 +56,20 @@ struct Believer {
         }
         if (!news.exists_changed) return;
         REQUIRE(view.exists() >= messages.size());
-        for (auto number = static_cast<std::uint32_t>(messages.size()) + 1; number <= view.exists(); ++number)
+        for (auto number = static_cast<std::uint32_t>(messages.size()) + 1; number <= view.exists();
+             ++number)
             messages.push_back({view.numbers().uid_at(number).value, 0});
     }
 };
 
 } // namespace
 
-TEST_CASE("whatever several sessions do, each client that believes what it is told knows the truth at last") {
+TEST_CASE("whatever several sessions do, each client that believes what it is told knows the truth "
+          "at last") {
     for (std::uint64_t seed = 1; seed <= 12; ++seed) {
         INFO(seed);
-        test::MailAccount account([](const base::Clock& clock) { return std::make_unique<store::MemoryStore>(clock); });
+        test::MailAccount account(
+            [](const base::Clock& clock) { return std::make_unique<store::MemoryStore>(clock); });
         const auto inbox = account.mailbox("INBOX").id;
         const auto ref = account.ref(inbox);
         const auto access = store::Access::owner(test::MailAccount::id);
@@ -75,34 +80,44 @@ TEST_CASE("whatever several sessions do, each client that believes what it is to
         };
         std::vector<Session> sessions(3);
         const auto flags_now = [&](UidSet uids) {
-            return account.read([&](store::ReadTransaction& txn) {
-                return store::read_flags(txn, access, ref, uids);
-            }).value().messages;
+            return account
+                .read([&](store::ReadTransaction& txn) {
+                    return store::read_flags(txn, access, ref, uids);
+                })
+                .value()
+                .messages;
         };
         const auto open = [&](Session& session) {
-            const auto snapshot = account.read([&](store::ReadTransaction& txn) {
-                return store::open_mailbox(txn, access, ref);
-            }).value();
+            const auto snapshot = account
+                                      .read([&](store::ReadTransaction& txn) {
+                                          return store::open_mailbox(txn, access, ref);
+                                      })
+                                      .value();
             session.view = MailboxView(ref, snapshot);
             session.client.messages.clear();
             for (const auto& message : flags_now(UidSet::all()))
                 session.client.messages.push_back({message.uid.value, message.system.bits()});
         };
         const auto refresh = [&](Session& session, MailboxView::Expunges expunges) {
-            auto changes = account.read([&](store::ReadTransaction& txn) {
-                return store::changes_since(txn, access, ref, session.view.modseq());
-            }).value();
+            auto changes =
+                account
+                    .read([&](store::ReadTransaction& txn) {
+                        return store::changes_since(txn, access, ref, session.view.modseq());
+                    })
+                    .value();
             const auto old = session.view.exists();
             const auto news = session.view.take(std::move(changes), expunges);
             if (expunges == MailboxView::Expunges::Later) CHECK(session.view.exists() >= old);
             session.client.hear(session.view, news);
             // New ones are fetched, as clients do.
             for (const auto& message : flags_now(session.view.numbers().uids()))
-                if (const auto number = session.view.numbers().number_of(message.uid); number > old && news.expunged.empty())
+                if (const auto number = session.view.numbers().number_of(message.uid);
+                    number > old && news.expunged.empty())
                     session.client.messages[number - 1].flags = message.system.bits();
             if (news.exists_changed)
                 for (const auto& message : flags_now(session.view.numbers().uids()))
-                    session.client.messages[session.view.numbers().number_of(message.uid) - 1].flags = message.system.bits();
+                    session.client.messages[session.view.numbers().number_of(message.uid) - 1]
+                        .flags = message.system.bits();
         };
         for (auto& session : sessions) open(session);
         for (int step = 0; step < 150; ++step) {
@@ -113,18 +128,24 @@ TEST_CASE("whatever several sessions do, each client that believes what it is to
             case 2:
             case 3: {
                 if (session.view.exists() == 0) break;
-                const auto number = static_cast<std::uint32_t>(random.next() % session.view.exists()) + 1;
+                const auto number =
+                    static_cast<std::uint32_t>(random.next() % session.view.exists()) + 1;
                 store::StoreFlags wanted;
                 wanted.uids.add(session.view.numbers().uid_at(number));
                 wanted.how = store::StoreHow::Replace;
-                wanted.flags.system = store::SystemFlags::from_bits(static_cast<std::uint8_t>(random.next() % 32));
-                REQUIRE(account.edit([&](store::AccountEdit& edit) { return store::store_flags(edit, inbox, wanted); }));
+                wanted.flags.system =
+                    store::SystemFlags::from_bits(static_cast<std::uint8_t>(random.next() % 32));
+                REQUIRE(account.edit([&](store::AccountEdit& edit) {
+                    return store::store_flags(edit, inbox, wanted);
+                }));
                 break;
             }
             case 4: {
                 if (session.view.exists() == 0) break;
-                const auto first = static_cast<std::uint32_t>(random.next() % session.view.exists()) + 1;
-                const auto uids = session.view.numbers().uids_at(imap::NumberSet({{first, first + 2}}));
+                const auto first =
+                    static_cast<std::uint32_t>(random.next() % session.view.exists()) + 1;
+                const auto uids =
+                    session.view.numbers().uids_at(imap::NumberSet({{first, first + 2}}));
                 REQUIRE(account.edit([&](store::AccountEdit& edit) {
                     return store::expunge(edit, inbox, uids, store::Expunge::All);
                 }));

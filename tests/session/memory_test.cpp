@@ -21,14 +21,14 @@ struct ShortWorld {
     ImapWorld world;
     SetMemory memory;
     MemoryGate gate{{.octets_max = 1000, .interval = std::chrono::milliseconds{0}},
-                    world.people.scheduler(), memory};
+                    world.people.scheduler(),
+                    memory};
 };
 
 /// An SMTP client of another server.
 class SmtpClient {
   public:
-    explicit SmtpClient(ImapWorld& world)
-        : world_(world), driver_(world.people.scheduler()) {
+    explicit SmtpClient(ImapWorld& world) : world_(world), driver_(world.people.scheduler()) {
         PeerInfo peer;
         peer.address = IpAddress::parse("192.0.2.7").value();
         session::SmtpOptions options;
@@ -72,7 +72,8 @@ TEST_CASE("short of memory, SMTP takes no new message and finishes the one that 
     CHECK(client("Subject: x\r\n\r\nbody\r\n.\r\n").starts_with("250"));
 }
 
-TEST_CASE("when memory is all but gone, a message on its way in is refused, and the connection stays") {
+TEST_CASE(
+    "when memory is all but gone, a message on its way in is refused, and the connection stays") {
     ShortWorld s;
     SmtpClient client(s.world);
     CHECK(client("EHLO client.example.org\r\n").starts_with("250"));

@@ -10,8 +10,8 @@
 #include <fstream>
 #include <map>
 #include <optional>
-#include <utility>
 #include <sstream>
+#include <utility>
 
 namespace mailcore::sim {
 
@@ -55,13 +55,16 @@ Script parse(const std::string& path, const std::string& name, EngineRole role) 
             rest.remove_prefix(1);
         }
         static constexpr std::string_view octet_kinds[] = {"C:", "C+", "C|", "S:", "S*", "U:"};
-        static constexpr std::string_view word_kinds[] = {"given", "peer", "tls", "end", "cut", "closed", "quiet",
-                                                          "!", ">", "@"};
+        static constexpr std::string_view word_kinds[] = {"given",  "peer",  "tls", "end", "cut",
+                                                          "closed", "quiet", "!",   ">",   "@"};
         auto kind = std::string(rest.substr(0, 2));
         // Within the runner "C" is always what is sent to the engine.
-        if (role == EngineRole::Client && kind.size() == 2 && std::string_view(":+|*").contains(kind[1])) {
-            if (kind[0] == 'S') kind[0] = 'C';
-            else if (kind[0] == 'C') kind[0] = 'S';
+        if (role == EngineRole::Client && kind.size() == 2 &&
+            std::string_view(":+|*").contains(kind[1])) {
+            if (kind[0] == 'S')
+                kind[0] = 'C';
+            else if (kind[0] == 'C')
+                kind[0] = 'S';
         }
         if (std::ranges::find(octet_kinds, kind) != std::end(octet_kinds)) {
             line.kind = kind;
@@ -73,7 +76,8 @@ Script parse(const std::string& path, const std::string& name, EngineRole role) 
             line.kind = rest.substr(0, space);
             line.text = space < rest.size() ? rest.substr(space + 1) : "";
             if (std::ranges::find(word_kinds, line.kind) == std::end(word_kinds)) {
-                script.problems.push_back(fmt::format("{}:{}: not understood: {}", name, i + 1, raw));
+                script.problems.push_back(
+                    fmt::format("{}:{}: not understood: {}", name, i + 1, raw));
                 continue;
             }
         }
@@ -111,10 +115,14 @@ std::string unescaped(std::string_view text) {
 std::string escaped(std::string_view octets) {
     std::string text;
     for (const unsigned char octet : octets) {
-        if (octet == '\r') text += "\\r";
-        else if (octet == '\n') text += "\\n";
-        else if (octet < ' ' || octet == 0x7f) text += fmt::format("\\x{:02x}", octet);
-        else text += static_cast<char>(octet);
+        if (octet == '\r')
+            text += "\\r";
+        else if (octet == '\n')
+            text += "\\n";
+        else if (octet < ' ' || octet == 0x7f)
+            text += fmt::format("\\x{:02x}", octet);
+        else
+            text += static_cast<char>(octet);
     }
     return text;
 }
@@ -126,7 +134,8 @@ std::string substituted(std::string_view text, const Captures& captures) {
     for (std::size_t i = 0; i < text.size();) {
         if (text[i] == '$') {
             auto end = i + 1;
-            while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) || text[end] == '_'))
+            while (end < text.size() &&
+                   (std::isalnum(static_cast<unsigned char>(text[end])) || text[end] == '_'))
                 ++end;
             const auto found = captures.find(text.substr(i + 1, end - i - 1));
             if (found != captures.end()) {
@@ -140,8 +149,8 @@ std::string substituted(std::string_view text, const Captures& captures) {
     return out;
 }
 
-/// Does `text` look like `pattern`? `~` stands for any text; `$name` not yet known captures up to the next
-/// fixed octet.
+/// Does `text` look like `pattern`? `~` stands for any text; `$name` not yet known captures up to
+/// the next fixed octet.
 bool matches(std::string_view pattern, std::string_view text, Captures& captures) {
     if (pattern.empty()) return text.empty();
     if (pattern.front() == '~') {
@@ -149,14 +158,16 @@ bool matches(std::string_view pattern, std::string_view text, Captures& captures
             if (matches(pattern.substr(1), text.substr(skip), captures)) return true;
         return false;
     }
-    if (pattern.front() == '$' && pattern.size() > 1 && std::isalpha(static_cast<unsigned char>(pattern[1]))) {
+    if (pattern.front() == '$' && pattern.size() > 1 &&
+        std::isalpha(static_cast<unsigned char>(pattern[1]))) {
         std::size_t end = 1;
         while (end < pattern.size() &&
                (std::isalnum(static_cast<unsigned char>(pattern[end])) || pattern[end] == '_'))
             ++end;
         const std::string name(pattern.substr(1, end - 1));
         for (std::size_t length = text.size(); length > 0; --length) {
-            if (text.substr(0, length).find_first_of(" ()[]\"<>") != std::string_view::npos) continue;
+            if (text.substr(0, length).find_first_of(" ()[]\"<>") != std::string_view::npos)
+                continue;
             Captures trial = captures;
             trial[name] = text.substr(0, length);
             if (matches(pattern.substr(end), text.substr(length), trial)) {
@@ -212,13 +223,14 @@ class Run {
         for (current_ = 0; current_ < script_.lines.size(); ++current_) {
             const auto& line = script_.lines[current_];
             if (auto problem = play(line); !problem.empty())
-                return fmt::format("{}:{} ({}): {}", script_.name, line.number, cut_.name(), problem);
+                return fmt::format("{}:{} ({}): {}", script_.name, line.number, cut_.name(),
+                                   problem);
         }
         for (auto& [number, connection] : connections_) {
             fetch(connection);
             if (!connection.output.empty())
-                return fmt::format("{} ({}): connection {}: more came: {}", script_.name, cut_.name(), number,
-                                   escaped(connection.output));
+                return fmt::format("{} ({}): connection {}: more came: {}", script_.name,
+                                   cut_.name(), number, escaped(connection.output));
         }
         return {};
     }
@@ -228,8 +240,8 @@ class Run {
   private:
     struct Connection {
         std::unique_ptr<Driver> driver;
-        std::string output;  // what the server said and no line has looked at
-        std::string held;    // what C+ lines keep for the next packet
+        std::string output; // what the server said and no line has looked at
+        std::string held;   // what C+ lines keep for the next packet
     };
 
     Connection& connection(std::size_t number) {
@@ -254,7 +266,8 @@ class Run {
                 driver.offer({&octet, 1});
                 scheduler_.run_ready();
             }
-        } else if (cut_.way == Cut::Way::At && cut_.position > sent_ && cut_.position < sent_ + octets.size()) {
+        } else if (cut_.way == Cut::Way::At && cut_.position > sent_ &&
+                   cut_.position < sent_ + octets.size()) {
             driver.offer(octets.substr(0, cut_.position - sent_));
             scheduler_.run_ready();
             driver.offer(octets.substr(cut_.position - sent_));
@@ -284,8 +297,9 @@ class Run {
             return {};
         }
         return fmt::format("expected: {}\n    came: {}", wanted,
-                           came ? escaped(*came)
-                                : connection.output.empty() ? "(nothing)" : escaped(connection.output));
+                           came                        ? escaped(*came)
+                           : connection.output.empty() ? "(nothing)"
+                                                       : escaped(connection.output));
     }
 
     std::string play(const Line& line) {
@@ -301,7 +315,8 @@ class Run {
             peer_.tls = facts();
             return {};
         }
-        if (line.kind == ">") return target_->script(line.text) ? "" : "not understood: " + line.text;
+        if (line.kind == ">")
+            return target_->script(line.text) ? "" : "not understood: " + line.text;
         if (line.kind == "@") {
             const auto by = duration(line.text);
             if (!by) return "not a duration: " + line.text;
@@ -326,7 +341,8 @@ class Run {
             return {};
         }
         if (line.kind == "C:") {
-            send(connection, std::exchange(connection.held, {}) + substituted(line.text, captures_) + "\r\n");
+            send(connection,
+                 std::exchange(connection.held, {}) + substituted(line.text, captures_) + "\r\n");
             return {};
         }
         if (line.kind == "C|") {
@@ -340,7 +356,8 @@ class Run {
             connection.output.clear();
             return came && came->starts_with(line.text)
                        ? ""
-                       : fmt::format("expected: {}...\n    came: {}", line.text, came.value_or("(nothing)"));
+                       : fmt::format("expected: {}...\n    came: {}", line.text,
+                                     came.value_or("(nothing)"));
         }
         if (line.kind == "U:") return expect_unordered(connection);
         if (line.kind == "tls") {
@@ -364,7 +381,8 @@ class Run {
         if (line.kind == "closed") {
             fetch(connection);
             if (!driver.closed()) return "the server has not closed";
-            return connection.output.empty() ? "" : "before that came: " + escaped(connection.output);
+            return connection.output.empty() ? ""
+                                             : "before that came: " + escaped(connection.output);
         }
         if (line.kind == "quiet") {
             fetch(connection);
@@ -417,7 +435,8 @@ std::vector<std::string> names(const std::string& folder) {
     std::vector<std::string> found;
     if (DIR* stream = ::opendir(folder.c_str())) {
         while (const auto* entry = ::readdir(stream))
-            if (std::string_view(entry->d_name).ends_with(".dialog")) found.emplace_back(entry->d_name);
+            if (std::string_view(entry->d_name).ends_with(".dialog"))
+                found.emplace_back(entry->d_name);
         ::closedir(stream);
     }
     std::ranges::sort(found);
@@ -455,8 +474,7 @@ std::vector<std::string> run_dialogs(const std::string& folder, const DialogTarg
         }
         // Long dialogues are cut at some 2,000 places, evenly: their middles look alike.
         const auto stride = std::max<std::size_t>(1, sent / 2000);
-        std::string problem =
-            Run(script, factory, Cut{Cut::Way::OctetByOctet}, false).play();
+        std::string problem = Run(script, factory, Cut{Cut::Way::OctetByOctet}, false).play();
         for (std::size_t at = 1; problem.empty() && at < sent; at += stride)
             problem = Run(script, factory, Cut{Cut::Way::At, at}, false).play();
         if (!problem.empty()) problems.push_back(std::move(problem));

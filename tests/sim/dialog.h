@@ -16,7 +16,8 @@ namespace mailcore::sim {
 class DialogTarget {
   public:
     virtual ~DialogTarget() = default;
-    /// A line `given ...`: something that exists before the first connection. False: not understood.
+    /// A line `given ...`: something that exists before the first connection. False: not
+    /// understood.
     virtual bool given(std::string_view text) = 0;
     /// A line `> ...`: what the world behind should do from now on. False: not understood.
     virtual bool script(std::string_view text) = 0;
@@ -29,9 +30,10 @@ class DialogTarget {
 using DialogTargetFactory =
     std::function<std::unique_ptr<DialogTarget>(VirtualScheduler& scheduler)>;
 
-/// Runs every `*.dialog` of tests/dialogs/<folder>, each as written, one octet at a time, and cut at each
-/// position. Returns what went wrong, an entry a failure; fails too if there is no dialogue. With
-/// MAILCORE_UPDATE=1 in the environment, expected lines are rewritten with what came instead.
+/// Runs every `*.dialog` of tests/dialogs/<folder>, each as written, one octet at a time, and cut
+/// at each position. Returns what went wrong, an entry a failure; fails too if there is no
+/// dialogue. With MAILCORE_UPDATE=1 in the environment, expected lines are rewritten with what came
+/// instead.
 ///
 /// A file is a comment that says which rule it shows, then lines:
 ///
@@ -53,10 +55,11 @@ using DialogTargetFactory =
 ///     closed              the server has closed
 ///     quiet               the server has nothing (more) to say
 ///
-/// With EngineRole::Client the engine is the client: `S:`, `S+` and `S|` are sent to it, `C:` and `C*` are
-/// what it says; all else the same.
+/// With EngineRole::Client the engine is the client: `S:`, `S+` and `S|` are sent to it, `C:` and
+/// `C*` are what it says; all else the same.
 ///
-/// `  # ...` at the end of a line is a comment. An `S:` line that is left over at the end is a failure.
+/// `  # ...` at the end of a line is a comment. An `S:` line that is left over at the end is a
+/// failure.
 enum class EngineRole { Server, Client };
 std::vector<std::string> run_dialogs(const std::string& folder, const DialogTargetFactory& factory,
                                      EngineRole role = EngineRole::Server);

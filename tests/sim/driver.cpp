@@ -112,7 +112,8 @@ bool Driver::step() {
 void Driver::pump() {
     if (pumping_ || closed_ || wants_tls_ || !dialogue_) return;
     pumping_ = true;
-    while (step()) {}
+    while (step()) {
+    }
     pumping_ = false;
     if (!closed_) arm();
 }

@@ -8,8 +8,9 @@
 
 namespace mailcore::sim {
 
-/// Moves octets between two Drivers until nothing moves any more. Each step carries between one octet
-/// and all there are, chosen by `random`; with no `random`, all. TLS starts when both sides want it.
+/// Moves octets between two Drivers until nothing moves any more. Each step carries between one
+/// octet and all there are, chosen by `random`; with no `random`, all. TLS starts when both sides
+/// want it.
 class Pair {
   public:
     Pair(VirtualScheduler& scheduler, Driver& client, Driver& server, Random* random = nullptr)

@@ -547,7 +547,7 @@ Task<void> watch(Store& store, int times, std::atomic<int>& torn) {
             MAILCORE_CO_TRY(const auto counter, txn.get("counter"));
             MAILCORE_CO_TRY(const auto mirror, txn.get("mirror"));
             MAILCORE_CO_TRY(const auto both, txn.range("c", "n", 10));
-            co_return counter == mirror && both.size() == (counter ? 2U : 0U);
+            co_return counter == mirror&& both.size() == (counter ? 2U : 0U);
         });
         auto equal = co_await std::move(looking);
         if (!equal || !*equal) ++torn;

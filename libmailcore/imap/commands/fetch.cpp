@@ -84,8 +84,8 @@ void parse_section_text(WireReader& in, mime::Section& section) {
         parse_header_list(in, section);
 }
 
-// section = "[" [section-spec] "]" ; section-spec = section-msgtext / (section-part ["." section-text])
-// section-part = nz-number *("." nz-number)
+// section = "[" [section-spec] "]" ; section-spec = section-msgtext / (section-part ["."
+// section-text]) section-part = nz-number *("." nz-number)
 mime::Section parse_section(WireReader& in) {
     mime::Section section;
     in.expect('[', "\"[\"");
@@ -158,7 +158,8 @@ bool expand_macro(std::string_view name, std::vector<FetchItem>& items) {
     return true;
 }
 
-// chgsince-fetch-mod = "CHANGEDSINCE" SP mod-sequence-value ; rexpunges-fetch-mod = "VANISHED" (RFC 7162 §7)
+// chgsince-fetch-mod = "CHANGEDSINCE" SP mod-sequence-value ; rexpunges-fetch-mod = "VANISHED" (RFC
+// 7162 §7)
 void parse_modifiers(WireReader& in, command::Fetch& fetch) {
     in.open();
     do {

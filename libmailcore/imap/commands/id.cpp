@@ -7,7 +7,8 @@ constexpr std::size_t field_octets_max = 30;
 constexpr std::size_t value_octets_max = 1024;
 } // namespace
 
-// id ::= "ID" SPACE id_params_list ; id_params_list ::= "(" #(string SPACE nstring) ")" / nil (RFC 2971 §4)
+// id ::= "ID" SPACE id_params_list ; id_params_list ::= "(" #(string SPACE nstring) ")" / nil (RFC
+// 2971 §4)
 Command parse_id(WireReader& in) {
     command::Id id;
     in.sp();

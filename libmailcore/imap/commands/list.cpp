@@ -62,7 +62,8 @@ void parse_pattern(WireReader& in, command::List& list) {
     if (pattern) list.patterns.push_back(*std::move(pattern));
 }
 
-// mbox-or-pat = list-mailbox / patterns ; patterns = "(" list-mailbox *(SP list-mailbox) ")" (RFC 5258 §6)
+// mbox-or-pat = list-mailbox / patterns ; patterns = "(" list-mailbox *(SP list-mailbox) ")" (RFC
+// 5258 §6)
 void parse_patterns(WireReader& in, command::List& list) {
     in.open();
     std::size_t count = 0;

@@ -1,4 +1,5 @@
-// The parsers of commands, one file each. They read what follows the verb; the caller checks `end()`.
+// The parsers of commands, one file each. They read what follows the verb; the caller checks
+// `end()`.
 #pragma once
 
 #include "libmailcore/imap/command.h"

@@ -108,7 +108,8 @@ class SearchParser {
 
     void set_charset(std::string name) {
         if (!in_.ok()) return;
-        // What mail calls by no name is guessed (codec/charset.h); what a client names must be known.
+        // What mail calls by no name is guessed (codec/charset.h); what a client names must be
+        // known.
         ascii_ = equal_ignoring_case(name, "US-ASCII");
         if (ascii_ || equal_ignoring_case(name, "UTF-8")) return;
         if (!codec::is_known_charset(name)) {
@@ -206,7 +207,8 @@ class SearchParser {
     }
 
     // search-modsequence = "MODSEQ" [search-modseq-ext] SP mod-sequence-valzer
-    // search-modseq-ext = SP entry-name SP entry-type-req, of which nothing is kept (RFC 7162 §3.1.5)
+    // search-modseq-ext = SP entry-name SP entry-type-req, of which nothing is kept (RFC 7162
+    // §3.1.5)
     std::uint64_t mod_sequence() {
         if (in_.next_is('"')) {
             in_.string();

@@ -5,7 +5,8 @@
 namespace mailcore::imap {
 namespace {
 
-// "QRESYNC" SP "(" uidvalidity SP mod-sequence-value [SP known-uids] [SP seq-match-data] ")" (RFC 7162 §7)
+// "QRESYNC" SP "(" uidvalidity SP mod-sequence-value [SP known-uids] [SP seq-match-data] ")" (RFC
+// 7162 §7)
 command::KnownState parse_known_state(WireReader& in) {
     command::KnownState known;
     in.sp();

@@ -40,7 +40,8 @@ void parse_flags(WireReader& in, command::Store& store) {
     } while (in.take(' '));
 }
 
-// store = "STORE" SP sequence-set [store-modifiers] SP store-att-flags (RFC 4466 §6 for the modifiers)
+// store = "STORE" SP sequence-set [store-modifiers] SP store-att-flags (RFC 4466 §6 for the
+// modifiers)
 Command parse(WireReader& in, Addressing addressing) {
     command::Store store;
     store.addressing = addressing;

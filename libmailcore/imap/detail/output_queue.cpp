@@ -10,7 +10,8 @@ constexpr std::size_t piece_octets_max = 64 * 1024;
 constexpr std::size_t small_piece_octets = 8 * 1024;
 } // namespace
 
-/// Joins what is small, since each piece costs a little on its way out. False: it needs a segment of its own.
+/// Joins what is small, since each piece costs a little on its way out. False: it needs a segment
+/// of its own.
 bool OutputQueue::join(Segments::iterator before, std::string_view octets) {
     size_ += octets.size();
     if (before == segments_.begin()) return octets.empty();

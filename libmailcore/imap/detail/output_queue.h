@@ -12,10 +12,10 @@
 
 namespace mailcore::imap::detail {
 
-/// Octets in order, handed out as pieces that stay where they are until they are sent. A pull is a place
-/// that a known number of octets must fill before what stands behind it can leave. Holds no memory while
-/// it is empty. (base::OutputBuffer keeps one string, which neither shrinks under a body of a gigabyte nor
-/// stays in place while more is appended.)
+/// Octets in order, handed out as pieces that stay where they are until they are sent. A pull is a
+/// place that a known number of octets must fill before what stands behind it can leave. Holds no
+/// memory while it is empty. (base::OutputBuffer keeps one string, which neither shrinks under a
+/// body of a gigabyte nor stays in place while more is appended.)
 class OutputQueue {
   public:
     struct Pull {

@@ -35,8 +35,8 @@ class BodyWriter {
     // body-type-1part = (body-type-basic / body-type-msg / body-type-text) [SP body-ext-1part]
     void single(const mime::Part& part) {
         const bool message = part.kind == mime::Part::Kind::Message;
-        // What calls itself a multipart or a message but could not be opened must not be described as
-        // one: the grammar has children, or an envelope, behind those names.
+        // What calls itself a multipart or a message but could not be opened must not be described
+        // as one: the grammar has children, or an envelope, behind those names.
         const bool unopened =
             !message && (part.type == "multipart" || part.is("message", "rfc822") ||
                          part.is("message", "global"));
@@ -44,7 +44,8 @@ class BodyWriter {
             out_.raw("\"application\" \"octet-stream\"");
         else
             out_.string(part.type).raw(" ").string(part.subtype);
-        // body-fields = body-fld-param SP body-fld-id SP body-fld-desc SP body-fld-enc SP body-fld-octets
+        // body-fields = body-fld-param SP body-fld-id SP body-fld-desc SP body-fld-enc SP
+        // body-fld-octets
         out_.raw(" ");
         parameters(part.parameters);
         out_.raw(" ").nstring(part.id).raw(" ").nstring(part.description);

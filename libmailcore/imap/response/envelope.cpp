@@ -34,7 +34,8 @@ void write_addresses(std::span<const mime::AddressView> addresses, ResponseWrite
 
 } // namespace
 
-// envelope = "(" env-date SP env-subject SP env-from SP env-sender SP env-reply-to SP env-to SP env-cc SP
+// envelope = "(" env-date SP env-subject SP env-from SP env-sender SP env-reply-to SP env-to SP
+// env-cc SP
 //            env-bcc SP env-in-reply-to SP env-message-id ")"
 void write_envelope(const mime::Envelope& envelope, ResponseWriter& out) {
     out.raw("(").nstring(envelope.date).raw(" ").nstring(envelope.subject);

@@ -6,7 +6,8 @@
 namespace mailcore::imap {
 namespace {
 
-/// One function a response, each commented with its rule of RFC 9051 §9 (or of the extension's ABNF).
+/// One function a response, each commented with its rule of RFC 9051 §9 (or of the extension's
+/// ABNF).
 class Untagged {
   public:
     Untagged(const ResponseContext& context, std::string& into)
@@ -33,7 +34,8 @@ class Untagged {
         if (!context_.enabled.rev2) out_.raw("* ").number(recent.messages).raw(" RECENT\r\n");
     }
 
-    // message-data = nz-number SP "EXPUNGE"; expunged-resp = "VANISHED" [SP "(EARLIER)"] SP known-uids
+    // message-data = nz-number SP "EXPUNGE"; expunged-resp = "VANISHED" [SP "(EARLIER)"] SP
+    // known-uids
     void operator()(const response::Expunged& expunged) {
         if (context_.enabled.qresync) return vanished("* VANISHED ", expunged.uids);
         for (const auto number : expunged.numbers)
@@ -107,8 +109,9 @@ class Untagged {
         out_.crlf();
     }
 
-    // Unsolicited FETCH: UID always in IMAP4rev2 (RFC 9051 §7.5.2) and for CONDSTORE-aware clients of a
-    // QRESYNC server, MODSEQ for those (RFC 7162 §3.2.4); UID behind a UID command (RFC 9051 §6.4.9).
+    // Unsolicited FETCH: UID always in IMAP4rev2 (RFC 9051 §7.5.2) and for CONDSTORE-aware clients
+    // of a QRESYNC server, MODSEQ for those (RFC 7162 §3.2.4); UID behind a UID command (RFC 9051
+    // §6.4.9).
     void operator()(const response::FlagsChanged& changed) {
         const bool modseq = context_.enabled.condstore && changed.modseq > 0;
         if (!changed.flags && !modseq) return;
@@ -136,7 +139,8 @@ class Untagged {
         if (!uids.empty()) out_.raw(begin).raw(uids.to_string()).crlf();
     }
 
-    // obsolete-search-response = "SEARCH" *(SP nz-number) [SP search-sort-mod-seq] (RFC 7162 §3.1.6)
+    // obsolete-search-response = "SEARCH" *(SP nz-number) [SP search-sort-mod-seq] (RFC 7162
+    // §3.1.6)
     void search(const response::SearchResult& result) {
         out_.raw("* SEARCH");
         result.matches.for_each([&](std::uint32_t number) { out_.raw(" ").number(number); });

@@ -42,8 +42,8 @@ ResponseWriter& ResponseWriter::number(std::uint64_t value) {
     return *this;
 }
 
-// Whether quoted = DQUOTE *QUOTED-CHAR DQUOTE can hold it: UTF-8 in it only once IMAP4rev2 is enabled
-// (RFC 9051 appendix A).
+// Whether quoted = DQUOTE *QUOTED-CHAR DQUOTE can hold it: UTF-8 in it only once IMAP4rev2 is
+// enabled (RFC 9051 appendix A).
 ResponseWriter& ResponseWriter::string(std::string_view octets) {
     std::uint8_t needs = 0;
     for (const char c : octets) needs |= needs_of_octet[static_cast<unsigned char>(c)];

@@ -32,8 +32,8 @@ class ResponseWriter {
         return *this;
     }
     ResponseWriter& number(std::uint64_t value);
-    /// string = quoted / literal. Quoted where that can hold it and it is short; NUL, which IMAP cannot
-    /// carry, is left out (RFC 9051 §9, note 3).
+    /// string = quoted / literal. Quoted where that can hold it and it is short; NUL, which IMAP
+    /// cannot carry, is left out (RFC 9051 §9, note 3).
     ResponseWriter& string(std::string_view octets);
     ResponseWriter& nstring(std::optional<std::string_view> octets);
     /// literal = "{" number64 "}" CRLF *CHAR8
@@ -56,8 +56,8 @@ class ResponseWriter {
     bool utf8_;
 };
 
-/// One or more whole lines, or nothing where the session is not to see it. Not for response::Fetch, whose
-/// values may have to be pulled.
+/// One or more whole lines, or nothing where the session is not to see it. Not for response::Fetch,
+/// whose values may have to be pulled.
 void write_response(const Response& response, const ResponseContext& context, std::string& into);
 
 /// "OK [CODE] text" and CRLF, without the tag or star in front.

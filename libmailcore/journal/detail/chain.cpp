@@ -23,8 +23,8 @@ Result<std::optional<SegmentHeader>> header_of(base::File& file, const StoreId& 
     return *header;
 }
 
-/// Opens a segment; whether it has a frame that counts. Header and first frame are synced together: with a
-/// damaged header the first frame counts only if one behind it says that they were.
+/// Opens a segment; whether it has a frame that counts. Header and first frame are synced together:
+/// with a damaged header the first frame counts only if one behind it says that they were.
 Result<bool> look_into(base::FileSystem& files, const StoreId& store, Link& link) {
     MAILCORE_TRY(link.file, files.open(link.path, OpenMode::Read));
     MAILCORE_TRY(link.octets, link.file->size());

@@ -59,7 +59,8 @@ class AresChannel::Socket final : private Poll::Owner {
   private:
     void polled(bool readable, bool writable) override {
         // c-ares may close the socket and so destroy this.
-        channel_.process(readable ? socket_ : ARES_SOCKET_BAD, writable ? socket_ : ARES_SOCKET_BAD);
+        channel_.process(readable ? socket_ : ARES_SOCKET_BAD,
+                         writable ? socket_ : ARES_SOCKET_BAD);
     }
     AresChannel& channel_;
     int socket_;
@@ -73,8 +74,8 @@ Result<std::shared_ptr<AresChannel>> AresChannel::create(Loop& loop,
                                                          const ResolverOptions& options) {
     auto self = std::shared_ptr<AresChannel>(new AresChannel(loop));
     ares_options ares{};
-    // EDNS: takes UDP answers above 512 octets for what they are. It also takes the last 11 octets, our
-    // OPT, off the query when a server answers FORMERR.
+    // EDNS: takes UDP answers above 512 octets for what they are. It also takes the last 11 octets,
+    // our OPT, off the query when a server answers FORMERR.
     ares.flags = ARES_FLAG_EDNS | ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES;
     ares.ednspsz = dns::udp_octets_offered;
     ares.timeout = static_cast<int>(options.timeout.count());
@@ -106,8 +107,8 @@ void AresChannel::send(std::string_view query, Answered::Completer completer) {
     const auto answered = [](void* argument, int status, int, unsigned char* octets, int size) {
         const std::unique_ptr<Answered::Completer> to(static_cast<Answered::Completer*>(argument));
         if (status == ARES_SUCCESS)
-            to->complete(std::string(reinterpret_cast<const char*>(octets),
-                                     static_cast<std::size_t>(size)));
+            to->complete(
+                std::string(reinterpret_cast<const char*>(octets), static_cast<std::size_t>(size)));
         else
             to->complete(fail(ErrorKind::Unavailable, ares_strerror(status)));
     };

@@ -13,7 +13,8 @@ struct ares_channeldata;
 
 namespace mailcore::net::detail {
 
-/// One configuration of servers with its sockets. Destroying it fails what is under way. Loop thread only.
+/// One configuration of servers with its sockets. Destroying it fails what is under way. Loop
+/// thread only.
 class AresChannel {
   public:
     using Answered = base::Completion<Result<std::string>>;
@@ -23,8 +24,9 @@ class AresChannel {
     AresChannel(const AresChannel&) = delete;
     AresChannel& operator=(const AresChannel&) = delete;
 
-    /// Sends a query that `dns::write_message` has made. SERVFAIL, NOTIMP and REFUSED go to the next server;
-    /// a truncated answer is asked for again over TCP. Unavailable if no server gives another answer.
+    /// Sends a query that `dns::write_message` has made. SERVFAIL, NOTIMP and REFUSED go to the
+    /// next server; a truncated answer is asked for again over TCP. Unavailable if no server gives
+    /// another answer.
     void send(std::string_view query, Answered::Completer completer);
     [[nodiscard]] bool only_loopback() const { return only_loopback_; }
 

@@ -10,8 +10,8 @@ struct uv_poll_s;
 
 namespace mailcore::net::detail {
 
-/// Tells when a descriptor can be read or written without waiting, again and again while it is so. Does
-/// not own the descriptor, which stays open until this is destroyed. Loop thread only.
+/// Tells when a descriptor can be read or written without waiting, again and again while it is so.
+/// Does not own the descriptor, which stays open until this is destroyed. Loop thread only.
 class Poll {
   public:
     class Owner {

@@ -124,7 +124,8 @@ Result<Descriptor> listen_unix(const std::string& path, mode_t mode, int backlog
     MAILCORE_TRY(const auto size, to_kernel(path, kernel));
     MAILCORE_TRY(remove_stale(path));
     MAILCORE_TRY(auto socket, make_socket(AF_UNIX, path));
-    // The file takes the socket's mode (less the umask) when it is made, so that it is never too open.
+    // The file takes the socket's mode (less the umask) when it is made, so that it is never too
+    // open.
     if (::fchmod(socket.number(), mode) != 0)
         return base::fail_errno(errno, "cannot set the mode of", path);
     if (::bind(socket.number(), &kernel.any, size) != 0)
@@ -156,8 +157,8 @@ PeerInfo local_of(int descriptor) {
     AnyAddress address{};
     socklen_t size = sizeof address;
     if (::getsockname(descriptor, &address.any, &size) != 0) return info;
-    info.transport = address.any.sa_family == AF_UNIX ? PeerInfo::Transport::Unix
-                                                      : PeerInfo::Transport::Tcp;
+    info.transport =
+        address.any.sa_family == AF_UNIX ? PeerInfo::Transport::Unix : PeerInfo::Transport::Tcp;
     from_kernel(address, info.local_address, info.local_port);
     return info;
 }
@@ -174,8 +175,7 @@ PeerInfo peer_of(int descriptor) {
 Result<Descriptor, int> accept(int listening) {
     AnyAddress address{};
     socklen_t size = sizeof address;
-    Descriptor socket(
-        ::accept4(listening, &address.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    Descriptor socket(::accept4(listening, &address.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!socket) return std::unexpected(errno);
     tune(socket.number(), address.any.sa_family);
     return socket;

@@ -63,8 +63,6 @@ void SocketTransport::watch(Watcher& watcher, bool readable, bool writable) {
     poll_->watch(readable, writable);
 }
 
-void SocketTransport::polled(bool readable, bool writable) {
-    watcher_->ready(readable, writable);
-}
+void SocketTransport::polled(bool readable, bool writable) { watcher_->ready(readable, writable); }
 
 } // namespace mailcore::net::detail

@@ -14,8 +14,8 @@ namespace mailcore::sasl::detail {
 /// Nothing if empty, or with other uses of '=', or not UTF-8 without NUL.
 [[nodiscard]] std::optional<std::string> decode_saslname(std::string_view text);
 
-/// Takes "x=value" off the front of `rest`, with the comma after it; nothing, and `rest` as it was, if
-/// another attribute stands there or the value is empty.
+/// Takes "x=value" off the front of `rest`, with the comma after it; nothing, and `rest` as it was,
+/// if another attribute stands there or the value is empty.
 [[nodiscard]] std::optional<std::string_view> take_attribute(std::string_view& rest, char name);
 /// What is left is extensions or nothing: *("," attr-val) without the first comma. Unknown ones are
 /// ignored, "m" is not (§5.1).

@@ -10,8 +10,8 @@ namespace {
 using store::WriteTransaction;
 
 store::TxnTask<Result<store::Copied>> copy_in(WriteTransaction& txn, store::Access access,
-                                              store::MailboxRef from, store::UidSet uids, std::string path,
-                                              bool moves) {
+                                              store::MailboxRef from, store::UidSet uids,
+                                              std::string path, bool moves) {
     MAILCORE_CO_TRY(const auto to, store::find_mailbox(txn, access, access.actor, std::move(path)));
     if (!to.selectable) co_return fail(ErrorKind::NotFound, "only a name above other mailboxes");
     store::AccountEdit edit(txn, access, from.owner);
@@ -29,18 +29,20 @@ store::TxnTask<Result<store::Copied>> copy_in(WriteTransaction& txn, store::Acce
 } // namespace
 
 /// Nothing: the command was answered.
-Task<std::optional<imap::CopyUid>> ImapSession::copy(Id id, imap::SequenceSet set, imap::Addressing addressing,
-                                                     std::string path, bool moves) {
+Task<std::optional<imap::CopyUid>> ImapSession::copy(Id id, imap::SequenceSet set,
+                                                     imap::Addressing addressing, std::string path,
+                                                     bool moves) {
     auto uids = resolve(set, addressing);
     if (!uids) {
         MAILCORE_CO_AWAIT(finish(id, imap::bad("No such message")));
         co_return std::nullopt;
     }
-    MAILCORE_CO_AWAIT(auto copied, services_.store.write(
-        [access = access(), from = view_->ref(), uids = std::move(*uids), path, moves](WriteTransaction& txn) {
-            return copy_in(txn, access, from, uids, path, moves);
-        },
-        moves ? store::Urgency::Reclaim : store::Urgency::Normal));
+    MAILCORE_CO_AWAIT(
+        auto copied,
+        services_.store.write(
+            [access = access(), from = view_->ref(), uids = std::move(*uids), path, moves](
+                WriteTransaction& txn) { return copy_in(txn, access, from, uids, path, moves); },
+            moves ? store::Urgency::Reclaim : store::Urgency::Normal));
     if (!copied) {
         MAILCORE_CO_AWAIT(finish(id, reply_to(copied.error(), Doing::Filing)));
         co_return std::nullopt;
@@ -57,7 +59,9 @@ Task<std::optional<imap::CopyUid>> ImapSession::copy(Id id, imap::SequenceSet se
 Task<void> ImapSession::run(Id id, imap::command::Copy command) {
     auto code = co_await copy(id, std::move(command.set), command.addressing,
                               std::move(command.mailbox.utf8), false);
-    if (code) { MAILCORE_CO_AWAIT(finish(id, imap::ok("COPY completed", std::move(*code)))); }
+    if (code) {
+        MAILCORE_CO_AWAIT(finish(id, imap::ok("COPY completed", std::move(*code))));
+    }
 }
 
 Task<void> ImapSession::run(Id id, imap::command::Move command) {

@@ -13,7 +13,8 @@ store::TxnTask<Result<store::Expunged>> expunge_in(WriteTransaction& txn, store:
                                                    store::MailboxRef ref, store::UidSet uids) {
     store::AccountEdit edit(txn, access, ref.owner);
     MAILCORE_CO_TRY(edit.begin());
-    MAILCORE_CO_TRY(auto expunged, store::expunge(edit, ref.mailbox, std::move(uids), store::Expunge::Deleted));
+    MAILCORE_CO_TRY(auto expunged,
+                    store::expunge(edit, ref.mailbox, std::move(uids), store::Expunge::Deleted));
     MAILCORE_CO_TRY(edit.save());
     co_return expunged;
 }
@@ -25,11 +26,12 @@ Task<Result<bool>> ImapSession::expunge_deleted(store::UidSet uids) {
     const auto mailbox = view_->ref();
     bool any = false;
     while (!uids.empty()) {
-        MAILCORE_CO_AWAIT(auto expunged, services_.store.write(
-            [access = access(), mailbox, uids](WriteTransaction& txn) {
-                return expunge_in(txn, access, mailbox, uids);
-            },
-            store::Urgency::Reclaim));
+        MAILCORE_CO_AWAIT(auto expunged,
+                          services_.store.write(
+                              [access = access(), mailbox, uids](WriteTransaction& txn) {
+                                  return expunge_in(txn, access, mailbox, uids);
+                              },
+                              store::Urgency::Reclaim));
         if (!expunged) co_return std::unexpected(expunged.error());
         any = any || !expunged->uids.empty();
         uids = std::move(expunged->left);
@@ -52,7 +54,8 @@ Task<void> ImapSession::run(Id id, imap::command::Expunge command) {
     // RFC 7162 §3.2.7: with the mod-sequence behind the expunges that are told before it.
     co_await refresh();
     imap::ResponseCode code = imap::Code::None;
-    if (*any && view_ && engine_.enabled().qresync) code = imap::HighestModSeq{shown(view_->told_modseq())};
+    if (*any && view_ && engine_.enabled().qresync)
+        code = imap::HighestModSeq{shown(view_->told_modseq())};
     MAILCORE_CO_AWAIT(finish(id, imap::ok("EXPUNGE completed", std::move(code))));
 }
 

@@ -13,13 +13,14 @@ namespace {
 using imap::FetchItem;
 using imap::response::FetchValue;
 using Kind = imap::FetchItem::Kind;
+using store::all_uids;
 using store::ReadTransaction;
 using store::TxnTask;
-using store::all_uids;
 using store::Uid;
 using store::UidSet;
 
-/// Values up to this length are read before the answer is written; longer ones are pulled as it is sent.
+/// Values up to this length are read before the answer is written; longer ones are pulled as it is
+/// sent.
 constexpr std::uint64_t value_at_once_octets_max = 16 * 1024;
 constexpr std::size_t emails_at_once = 64;
 constexpr std::size_t rows_at_once = 1'024;
@@ -65,7 +66,8 @@ TxnTask<Result<Batch>> read_batch(ReadTransaction& txn, store::Access access, st
                                   UidSet uids, Uid from, Needs needs) {
     Batch batch;
     if (needs.email) {
-        MAILCORE_CO_TRY(auto emails, store::read_emails(txn, access, ref, uids, from, emails_at_once));
+        MAILCORE_CO_TRY(auto emails,
+                        store::read_emails(txn, access, ref, uids, from, emails_at_once));
         batch.next = emails.next;
         for (auto& [uid, email] : emails.emails) {
             Found found;
@@ -75,7 +77,8 @@ TxnTask<Result<Batch>> read_batch(ReadTransaction& txn, store::Access access, st
             batch.messages.push_back(std::move(found));
         }
     } else if (needs.rows) {
-        MAILCORE_CO_TRY(auto rows, store::read_messages(txn, access, ref, uids, from, rows_at_once));
+        MAILCORE_CO_TRY(auto rows,
+                        store::read_messages(txn, access, ref, uids, from, rows_at_once));
         batch.next = rows.next;
         for (auto& row : rows.messages) {
             Found found;
@@ -87,7 +90,8 @@ TxnTask<Result<Batch>> read_batch(ReadTransaction& txn, store::Access access, st
     if (!needs.flags) co_return batch;
     const bool alone = !needs.email && !needs.rows;
     if (!alone && batch.messages.empty()) co_return batch;
-    const store::UidRange span{from, batch.messages.empty() ? store::all_uids.last : batch.messages.back().uid};
+    const store::UidRange span{from, batch.messages.empty() ? store::all_uids.last
+                                                            : batch.messages.back().uid};
     auto wanted = alone ? uids : uids.intersection(UidSet(span));
     MAILCORE_CO_TRY(auto flags, store::read_flags(txn, access, ref, wanted, from, rows_at_once));
     batch.keywords = std::move(flags.keywords);
@@ -109,7 +113,8 @@ TxnTask<Result<Batch>> read_batch(ReadTransaction& txn, store::Access access, st
     }
     // Fewer flags than messages in one go: what is left comes with the next batch.
     if (flags.next && !batch.messages.empty() && *flags.next <= batch.messages.back().uid) {
-        std::erase_if(batch.messages, [&](const Found& message) { return message.uid >= *flags.next; });
+        std::erase_if(batch.messages,
+                      [&](const Found& message) { return message.uid >= *flags.next; });
         batch.next = flags.next;
     }
     co_return batch;
@@ -145,19 +150,22 @@ bool is_octets(Kind kind) {
 std::string select_partial(std::string octets, const std::optional<imap::Partial>& partial) {
     if (!partial) return octets;
     if (partial->offset >= octets.size()) return {};
-    return octets.substr(static_cast<std::size_t>(partial->offset), static_cast<std::size_t>(std::min<std::uint64_t>(
-                                                                        partial->octets, octets.size())));
+    return octets.substr(
+        static_cast<std::size_t>(partial->offset),
+        static_cast<std::size_t>(std::min<std::uint64_t>(partial->octets, octets.size())));
 }
 
 /// HEADER.FIELDS and HEADER.FIELDS.NOT.
-Task<Result<std::string>> read_fields(store::Store& store, std::shared_ptr<const store::Email> email,
-                                      mime::Range range, mime::Section section) {
+Task<Result<std::string>> read_fields(store::Store& store,
+                                      std::shared_ptr<const store::Email> email, mime::Range range,
+                                      mime::Section section) {
     auto header = co_await read_range(store, *email, range);
     if (!header) co_return std::unexpected(header.error());
     const auto chosen = mime::select_fields(*header, section);
     std::string octets;
     for (const auto& piece : chosen.ranges)
-        octets.append(*header, static_cast<std::size_t>(piece.offset), static_cast<std::size_t>(piece.octets));
+        octets.append(*header, static_cast<std::size_t>(piece.offset),
+                      static_cast<std::size_t>(piece.octets));
     if (chosen.separator_missing) octets += "\r\n";
     co_return octets;
 }
@@ -235,7 +243,8 @@ Task<void> ImapSession::run(Id id, imap::command::Fetch command) {
         co_return;
     }
     const auto asks_for = [&](Kind kind) {
-        return std::ranges::any_of(command.items, [&](const FetchItem& item) { return item.kind == kind; });
+        return std::ranges::any_of(command.items,
+                                   [&](const FetchItem& item) { return item.kind == kind; });
     };
     // RFC 7162 §3.1: a client that knows mod-sequences is told them wherever it is told flags.
     if (engine_.enabled().condstore && asks_for(Kind::Flags) && !asks_for(Kind::ModSeq))
@@ -250,19 +259,22 @@ Task<void> ImapSession::run(Id id, imap::command::Fetch command) {
     }
     if (!view_ || id == aborted_) co_return;
     const bool sets_seen =
-        !read_only_ && std::ranges::any_of(command.items, [](const FetchItem& item) { return item.sets_seen(); });
+        !read_only_ &&
+        std::ranges::any_of(command.items, [](const FetchItem& item) { return item.sets_seen(); });
     if (sets_seen && !uids->empty()) {
-        MAILCORE_CO_AWAIT(auto unseen, services_.store.read(
-            [access = access(), mailbox = view_->ref(), uids = *uids](ReadTransaction& txn) {
-                return unseen_of(txn, access, mailbox, uids);
-            }));
+        MAILCORE_CO_AWAIT(auto unseen,
+                          services_.store.read([access = access(), mailbox = view_->ref(),
+                                                uids = *uids](ReadTransaction& txn) {
+                              return unseen_of(txn, access, mailbox, uids);
+                          }));
         if (unseen && !unseen->empty()) {
             store::StoreFlags seen;
             seen.uids = std::move(*unseen);
             seen.how = store::StoreHow::Add;
             seen.flags.system = store::Flag::Seen;
             auto stored = co_await store_flags(std::move(seen));
-            // Without the right to (RFC 4314 §4), or the room to, the messages are read all the same.
+            // Without the right to (RFC 4314 §4), or the room to, the messages are read all the
+            // same.
             if (stored && view_ && asks_for(Kind::Flags) && !stored->changed.empty())
                 view_->told(stored->modseq);
         }
@@ -274,23 +286,27 @@ Task<void> ImapSession::run(Id id, imap::command::Fetch command) {
     if (goes_on) co_await finish(id, std::move(outcome));
 }
 
-/// Those of `uids` that have changed since the command says; tells what vanished, if it asks for that. So nothing is
-/// read of the others.
-Task<Result<UidSet>> ImapSession::changed_of(Id id, const imap::command::Fetch& command, UidSet uids) {
+/// Those of `uids` that have changed since the command says; tells what vanished, if it asks for
+/// that. So nothing is read of the others.
+Task<Result<UidSet>> ImapSession::changed_of(Id id, const imap::command::Fetch& command,
+                                             UidSet uids) {
     const store::ModSeq since{*command.changed_since};
-    MAILCORE_CO_AWAIT(auto changes, services_.store.read(
-        [access = access(), mailbox = view_->ref(), since](ReadTransaction& txn) {
-            return store::changes_since(txn, access, mailbox, since);
-        }));
+    MAILCORE_CO_AWAIT(auto changes, services_.store.read([access = access(), mailbox = view_->ref(),
+                                                          since](ReadTransaction& txn) {
+        return store::changes_since(txn, access, mailbox, since);
+    }));
     if (!changes) co_return std::unexpected(changes.error());
     UidSet changed;
     for (const auto& message : changes->changed) changed.add(message.uid);
     if (view_ && command.vanished) {
         const auto largest = changes->mailbox.uidnext.value - 1; // "*" may well be what vanished
-        const auto asked = command.set.is_saved_result() ? saved_ : to_uids(command.set.resolve(largest));
+        const auto asked =
+            command.set.is_saved_result() ? saved_ : to_uids(command.set.resolve(largest));
         // What the client still counts vanishes as an expunge, in its turn.
-        const auto vanished = changes->vanished.intersection(asked).without(view_->numbers().uids());
-        if (!vanished.empty()) engine_.respond(id, imap::response::VanishedEarlier{to_numbers(vanished)});
+        const auto vanished =
+            changes->vanished.intersection(asked).without(view_->numbers().uids());
+        if (!vanished.empty())
+            engine_.respond(id, imap::response::VanishedEarlier{to_numbers(vanished)});
     }
     co_return uids.intersection(changed);
 }
@@ -356,7 +372,8 @@ Task<bool> ImapSession::fetch_messages(Id id, const imap::command::Fetch& comman
                 default: break;
                 }
                 if (is_octets(item.kind)) {
-                    auto octets = co_await octets_of(services_.store, message.email, structure, item);
+                    auto octets =
+                        co_await octets_of(services_.store, message.email, structure, item);
                     if (!octets) {
                         MAILCORE_LOG(services_.log, Warning, "imap.body_unreadable",
                                      {{"error", octets.error().detail}});
@@ -365,7 +382,8 @@ Task<bool> ImapSession::fetch_messages(Id id, const imap::command::Fetch& comman
                         break;
                     }
                     if (octets->unknown_encoding)
-                        outcome = imap::no("The part has an unknown encoding", imap::Code::UnknownCte);
+                        outcome =
+                            imap::no("The part has an unknown encoding", imap::Code::UnknownCte);
                     value = std::move(octets->value);
                     if (auto* pulled = std::get_if<imap::response::Pulled>(&value.value)) {
                         pulled->token = pulls_.size();
@@ -390,7 +408,8 @@ Task<void> ImapSession::send_body(imap::NeedBody need, std::shared_ptr<SectionRe
     if (octets) {
         engine_.body(need.id, std::move(*octets));
     } else {
-        MAILCORE_LOG(services_.log, Warning, "imap.body_unreadable", {{"error", octets.error().detail}});
+        MAILCORE_LOG(services_.log, Warning, "imap.body_unreadable",
+                     {{"error", octets.error().detail}});
         engine_.body_failed(need.id);
     }
     waker_.wake();

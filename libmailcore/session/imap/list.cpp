@@ -37,7 +37,8 @@ bool has_below(const std::set<std::string>& names, const std::string& path) {
     return first != names.end() && first->starts_with(below);
 }
 
-/// Subscribed names that are no mailboxes, and what is above them (RFC 9051 §6.3.9.6: for RECURSIVEMATCH).
+/// Subscribed names that are no mailboxes, and what is above them (RFC 9051 §6.3.9.6: for
+/// RECURSIVEMATCH).
 std::set<std::string> names_without_mailbox(const store::MailboxList& all) {
     std::set<std::string> names;
     for (const auto& name : all.subscribed_only) {
@@ -58,12 +59,15 @@ std::optional<imap::response::List> listed(const imap::command::List& command,
     list.mailbox = mailbox.path;
     const bool is_subscribed = subscribed.contains(mailbox.path);
     const auto use = exists ? special_use(mailbox.mailbox.role) : std::nullopt;
-    const bool wanted = (!command.select_subscribed || is_subscribed) && (!command.select_special_use || use);
+    const bool wanted =
+        (!command.select_subscribed || is_subscribed) && (!command.select_special_use || use);
     list.child_info_subscribed =
         command.recursive_match && command.select_subscribed && has_below(subscribed, mailbox.path);
     if (!wanted && !list.child_info_subscribed) return std::nullopt;
-    if (!exists) list.attributes.push_back(MailboxAttribute::NonExistent);
-    else if (!mailbox.mailbox.selectable) list.attributes.push_back(MailboxAttribute::NoSelect);
+    if (!exists)
+        list.attributes.push_back(MailboxAttribute::NonExistent);
+    else if (!mailbox.mailbox.selectable)
+        list.attributes.push_back(MailboxAttribute::NoSelect);
     if (exists)
         list.attributes.push_back(mailbox.has_children ? MailboxAttribute::HasChildren
                                                        : MailboxAttribute::HasNoChildren);
@@ -112,7 +116,8 @@ Task<void> ImapSession::run(Id id, imap::command::List command) {
         const bool goes_on = co_await room(id);
         if (!goes_on) co_return;
         engine_.respond(id, *answer);
-        const bool has_status = !command.return_status.empty() && i < real && mailbox.mailbox.selectable &&
+        const bool has_status = !command.return_status.empty() && i < real &&
+                                mailbox.mailbox.selectable &&
                                 mailbox.rights.has(store::Right::Read);
         if (!has_status) continue;
         auto status = co_await status_of(mailbox.path, mailbox.mailbox, command.return_status);

@@ -39,8 +39,8 @@ TxnTask<Result<bool>> reclaim_in(WriteTransaction& txn, store::Access access) {
     co_return more;
 }
 
-TxnTask<Result<store::RenamedMailbox>> rename_in(WriteTransaction& txn, store::Access access, std::string from,
-                                                 std::string to) {
+TxnTask<Result<store::RenamedMailbox>> rename_in(WriteTransaction& txn, store::Access access,
+                                                 std::string from, std::string to) {
     AccountEdit edit(txn, access, access.actor);
     MAILCORE_CO_TRY(edit.begin());
     MAILCORE_CO_TRY(auto renamed, store::rename_mailbox(edit, std::move(from), std::move(to)));
@@ -58,7 +58,8 @@ TxnTask<Result<bool>> subscribe_in(WriteTransaction& txn, store::Access access, 
 }
 
 /// Whether a mailbox that can be opened is there.
-TxnTask<Result<bool>> exists_in(store::ReadTransaction& txn, store::Access access, std::string path) {
+TxnTask<Result<bool>> exists_in(store::ReadTransaction& txn, store::Access access,
+                                std::string path) {
     auto found = co_await store::find_mailbox(txn, access, access.actor, std::move(path));
     co_return found.has_value() && found->selectable;
 }
@@ -80,24 +81,27 @@ Task<void> ImapSession::run(Id id, imap::command::Create command) {
     store::CreateMailbox create;
     create.path = command.mailbox.utf8;
     if (!command.special_uses.empty()) create.role = role_of(command.special_uses.front());
-    const bool use_is_known = command.special_uses.empty() ||
-                              (command.special_uses.size() == 1 && create.role != store::Role::None);
+    const bool use_is_known = command.special_uses.empty() || (command.special_uses.size() == 1 &&
+                                                               create.role != store::Role::None);
     if (!use_is_known) {
         MAILCORE_CO_AWAIT(finish(id, imap::no("A mailbox cannot be used for that", Code::UseAttr)));
         co_return;
     }
-    MAILCORE_CO_AWAIT(auto created, services_.store.write([access = access(), create](WriteTransaction& txn) {
-        return create_in(txn, access, create);
-    }));
+    MAILCORE_CO_AWAIT(auto created,
+                      services_.store.write([access = access(), create](WriteTransaction& txn) {
+                          return create_in(txn, access, create);
+                      }));
     if (!created) {
         auto reply = reply_to(created.error(), Doing::Mailboxes);
         if (created.error().kind == ErrorKind::Conflict && create.role != store::Role::None) {
             // One of the two is taken: the name, or the use.
-            MAILCORE_CO_AWAIT(auto exists, services_.store.read(
-                [access = access(), path = create.path](store::ReadTransaction& txn) {
-                    return exists_in(txn, access, path);
-                }));
-            if (exists && !*exists) reply = imap::no("Another mailbox is used for that", Code::UseAttr);
+            MAILCORE_CO_AWAIT(auto exists,
+                              services_.store.read([access = access(), path = create.path](
+                                                       store::ReadTransaction& txn) {
+                                  return exists_in(txn, access, path);
+                              }));
+            if (exists && !*exists)
+                reply = imap::no("Another mailbox is used for that", Code::UseAttr);
         }
         co_await finish(id, std::move(reply));
         co_return;
@@ -108,14 +112,16 @@ Task<void> ImapSession::run(Id id, imap::command::Create command) {
         list.old_name = command.mailbox.supplied;
         engine_.respond(id, list);
     }
-    MAILCORE_CO_AWAIT(finish(id, imap::ok("CREATE completed", imap::MailboxIdCode{object_id(created->id)})));
+    MAILCORE_CO_AWAIT(
+        finish(id, imap::ok("CREATE completed", imap::MailboxIdCode{object_id(created->id)})));
 }
 
 Task<void> ImapSession::run(Id id, imap::command::Delete command) {
     const auto path = command.mailbox.utf8;
     if (view_) {
         // RFC 9051 §6.3.5 leaves open what becomes of a session in it: ours has to leave first.
-        MAILCORE_CO_AWAIT(auto found, services_.store.read([access = access(), path](store::ReadTransaction& txn) {
+        MAILCORE_CO_AWAIT(auto found, services_.store.read([access = access(),
+                                                            path](store::ReadTransaction& txn) {
             return store::find_mailbox(txn, access, access.actor, path);
         }));
         if (found && view_ && found->id == view_->ref().mailbox) {
@@ -124,26 +130,31 @@ Task<void> ImapSession::run(Id id, imap::command::Delete command) {
         }
     }
     MAILCORE_CO_AWAIT(auto deleted, services_.store.write(
-        [access = access(), path](WriteTransaction& txn) { return delete_in(txn, access, path); },
-        store::Urgency::Reclaim));
+                                        [access = access(), path](WriteTransaction& txn) {
+                                            return delete_in(txn, access, path);
+                                        },
+                                        store::Urgency::Reclaim));
     if (!deleted) {
         MAILCORE_CO_AWAIT(finish(id, reply_to(deleted.error(), Doing::Mailboxes)));
         co_return;
     }
     for (bool more = deleted->messages_left; more;) {
         MAILCORE_CO_AWAIT(auto left, services_.store.write(
-            [access = access()](WriteTransaction& txn) { return reclaim_in(txn, access); },
-            store::Urgency::Reclaim));
+                                         [access = access()](WriteTransaction& txn) {
+                                             return reclaim_in(txn, access);
+                                         },
+                                         store::Urgency::Reclaim));
         more = left && *left; // what fails is done by the next one
     }
     MAILCORE_CO_AWAIT(finish(id, imap::ok("DELETE completed")));
 }
 
 Task<void> ImapSession::run(Id id, imap::command::Rename command) {
-    MAILCORE_CO_AWAIT(auto renamed, services_.store.write(
-        [access = access(), from = command.from.utf8, to = command.to.utf8](WriteTransaction& txn) {
-            return rename_in(txn, access, from, to);
-        }));
+    MAILCORE_CO_AWAIT(auto renamed,
+                      services_.store.write([access = access(), from = command.from.utf8,
+                                             to = command.to.utf8](WriteTransaction& txn) {
+                          return rename_in(txn, access, from, to);
+                      }));
     if (!renamed) {
         MAILCORE_CO_AWAIT(finish(id, reply_to(renamed.error(), Doing::Mailboxes)));
         co_return;
@@ -159,10 +170,10 @@ Task<void> ImapSession::run(Id id, imap::command::Rename command) {
 
 Task<void> ImapSession::change_subscription(Id id, std::string path, store::Subscribed subscribed,
                                             std::string done) {
-    MAILCORE_CO_AWAIT(auto changed, services_.store.write(
-        [access = access(), path, subscribed](WriteTransaction& txn) {
-            return subscribe_in(txn, access, path, subscribed);
-        }));
+    MAILCORE_CO_AWAIT(auto changed, services_.store.write([access = access(), path,
+                                                           subscribed](WriteTransaction& txn) {
+        return subscribe_in(txn, access, path, subscribed);
+    }));
     if (!changed) {
         MAILCORE_CO_AWAIT(finish(id, reply_to(changed.error(), Doing::Mailboxes)));
         co_return;

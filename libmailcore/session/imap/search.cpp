@@ -54,8 +54,9 @@ struct Batch {
     std::optional<Uid> next;
 };
 
-TxnTask<Result<Batch>> read_candidates(ReadTransaction& txn, store::Access access, store::MailboxRef ref,
-                                       UidSet uids, Uid from, bool with_rows) {
+TxnTask<Result<Batch>> read_candidates(ReadTransaction& txn, store::Access access,
+                                       store::MailboxRef ref, UidSet uids, Uid from,
+                                       bool with_rows) {
     Batch batch;
     MAILCORE_CO_TRY(auto flags, store::read_flags(txn, access, ref, uids, from, 4'096));
     batch.keywords = std::move(flags.keywords);
@@ -86,7 +87,9 @@ TxnTask<Result<Batch>> read_candidates(ReadTransaction& txn, store::Access acces
 
 // Text: compared with i;unicode-casemap, as RFC 5051 wants of SEARCH.
 
-std::string folded(std::string_view text) { return codec::unicode_casemap(codec::sanitised_utf8(text)); }
+std::string folded(std::string_view text) {
+    return codec::unicode_casemap(codec::sanitised_utf8(text));
+}
 
 /// Looks for a text in what comes in pieces.
 class TextFinder {
@@ -137,7 +140,8 @@ bool find_in_addresses(std::span<const mime::AddressView> addresses, const std::
 }
 
 /// A field that the envelope has anyway, so that no octets need be read.
-Truth find_in_envelope(const mime::Structure& structure, std::string_view field, const std::string& needle) {
+Truth find_in_envelope(const mime::Structure& structure, std::string_view field,
+                       const std::string& needle) {
     if (structure.truncated != 0) return Truth::Unknown;
     const auto& envelope = structure.envelope();
     const auto is = [&](std::string_view name) { return codec::equal_ignoring_case(field, name); };
@@ -161,7 +165,8 @@ bool has_flag(imap::SystemFlag flag, const store::MessageFlags& flags, const Mai
 bool has_keyword(const std::string& name, const store::MessageFlags& flags,
                  const std::vector<std::string>& keywords) {
     for (std::size_t bit = 0; bit < keywords.size() && bit < 64; ++bit)
-        if ((flags.keywords >> bit & 1) != 0 && codec::equal_ignoring_case(keywords[bit], name)) return true;
+        if ((flags.keywords >> bit & 1) != 0 && codec::equal_ignoring_case(keywords[bit], name))
+            return true;
     return false;
 }
 
@@ -177,10 +182,12 @@ struct Search {
     store::Store& store;
     const MailboxView& view;
 
-    Truth quick(const Criterion& criterion, const Candidate& message, const std::vector<std::string>& keywords,
-                const Opened* opened) const {
+    Truth quick(const Criterion& criterion, const Candidate& message,
+                const std::vector<std::string>& keywords, const Opened* opened) const {
         const auto& key = *criterion.key;
-        const auto row = [&](auto holds) { return message.has_row ? truth(holds()) : Truth::Unknown; };
+        const auto row = [&](auto holds) {
+            return message.has_row ? truth(holds()) : Truth::Unknown;
+        };
         const auto sent = [&](auto holds) {
             if (!opened) return Truth::Unknown;
             if (!opened->structure.sent) return Truth::No;
@@ -229,7 +236,8 @@ struct Search {
         case Kind::SentSince: return sent([&](auto day) { return day >= key.date; });
         case Kind::Header:
         case Kind::Address:
-            return opened ? find_in_envelope(opened->structure, key.field, criterion.needle) : Truth::Unknown;
+            return opened ? find_in_envelope(opened->structure, key.field, criterion.needle)
+                          : Truth::Unknown;
         case Kind::Text:
         case Kind::Body: return criterion.needle.empty() ? Truth::Yes : Truth::Unknown;
         }
@@ -291,15 +299,18 @@ struct Search {
         const auto& parts = opened.structure.parts;
         for (std::size_t i = 0; i < parts.size(); ++i) {
             const auto& part = parts[i];
-            const bool is_inner = part.parent != mime::no_part && parts[part.parent].kind == mime::Part::Kind::Message;
+            const bool is_inner = part.parent != mime::no_part &&
+                                  parts[part.parent].kind == mime::Part::Kind::Message;
             if (is_inner) {
-                const mime::Range range{part.header_begin + opened.email->structure_offset, part.header_octets()};
+                const mime::Range range{part.header_begin + opened.email->structure_offset,
+                                        part.header_octets()};
                 auto header = co_await read_range(store, *opened.email, range);
                 if (!header) co_return std::unexpected(header.error());
                 if (find_in_header(*header, {}, needle)) co_return true;
             }
             if (part.kind != mime::Part::Kind::Leaf || part.type != "text") continue;
-            const mime::Range range{part.body_begin + opened.email->structure_offset, part.body_octets()};
+            const mime::Range range{part.body_begin + opened.email->structure_offset,
+                                    part.body_octets()};
             auto found = co_await find_in_text(opened, part, range, needle);
             if (!found || *found) co_return found;
         }
@@ -312,8 +323,10 @@ struct Search {
         TextFinder finder(needle);
         std::string text;
         for (std::uint64_t at = 0; at < range.octets;) {
-            const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(step_octets, range.octets - at));
-            auto octets = co_await store::read_octets(store, opened.email->pieces, range.offset + at, step);
+            const auto step =
+                static_cast<std::size_t>(std::min<std::uint64_t>(step_octets, range.octets - at));
+            auto octets =
+                co_await store::read_octets(store, opened.email->pieces, range.offset + at, step);
             if (!octets) co_return std::unexpected(octets.error());
             if (octets->empty()) break;
             at += octets->size();
@@ -346,11 +359,15 @@ Criterion prepared(const SearchKey& key, const MailboxView& view, const UidSet& 
     Criterion criterion;
     criterion.key = &key;
     if (key.kind == Kind::Uid || key.kind == Kind::Number) {
-        if (key.set.is_saved_result()) criterion.uids = saved;
-        else if (key.kind == Kind::Uid) criterion.uids = to_uids(key.set.resolve(view.numbers().last().value));
-        else criterion.uids = view.numbers().uids_at(key.set.resolve(view.exists()));
+        if (key.set.is_saved_result())
+            criterion.uids = saved;
+        else if (key.kind == Kind::Uid)
+            criterion.uids = to_uids(key.set.resolve(view.numbers().last().value));
+        else
+            criterion.uids = view.numbers().uids_at(key.set.resolve(view.exists()));
     }
-    if (key.kind == Kind::Text || key.kind == Kind::Body || key.kind == Kind::Header || key.kind == Kind::Address)
+    if (key.kind == Kind::Text || key.kind == Kind::Body || key.kind == Kind::Header ||
+        key.kind == Kind::Address)
         criterion.needle = folded(key.text);
     for (const auto& below : key.keys) criterion.below.push_back(prepared(below, view, saved));
     return criterion;
@@ -377,16 +394,18 @@ struct Matches {
     }
     /// RFC 7162 §3.1.5, §3.1.10: the highest of those messages that the answer is about.
     [[nodiscard]] store::ModSeq told(const imap::command::SearchReturn& returns) const {
-        if (!returns.extended || returns.all || returns.count || (!returns.min && !returns.max)) return highest;
-        return std::max(returns.min ? of_first : store::ModSeq{}, returns.max ? of_last : store::ModSeq{});
+        if (!returns.extended || returns.all || returns.count || (!returns.min && !returns.max))
+            return highest;
+        return std::max(returns.min ? of_first : store::ModSeq{},
+                        returns.max ? of_last : store::ModSeq{});
     }
 };
 
 } // namespace
 
 Task<void> ImapSession::run(Id id, imap::command::Search command) {
-    // The view does not change its numbers while this runs: no expunge may be told during SEARCH, and that
-    // of UID SEARCH is told at its end.
+    // The view does not change its numbers while this runs: no expunge may be told during SEARCH,
+    // and that of UID SEARCH is told at its end.
     const auto criterion = prepared(command.key, *view_, saved_);
     const auto needs = needs_of(command.key);
     const Search search{services_.store, *view_};
@@ -400,10 +419,11 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
     std::optional<Uid> from;
     if (!uids.empty()) from = Uid{1};
     while (from) {
-        MAILCORE_CO_AWAIT(auto batch, services_.store.read(
-            [access = access(), mailbox, uids, at = *from, rows = needs.rows](ReadTransaction& txn) {
-                return read_candidates(txn, access, mailbox, uids, at, rows);
-            }));
+        MAILCORE_CO_AWAIT(auto batch,
+                          services_.store.read([access = access(), mailbox, uids, at = *from,
+                                                rows = needs.rows](ReadTransaction& txn) {
+                              return read_candidates(txn, access, mailbox, uids, at, rows);
+                          }));
         if (!batch) {
             MAILCORE_CO_AWAIT(finish(id, reply_to(batch.error(), Doing::Messages)));
             co_return;
@@ -422,10 +442,11 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
         std::optional<Uid> next;
         if (!unknown.empty() && needs.email) next = Uid{1};
         while (next) {
-            MAILCORE_CO_AWAIT(auto emails, services_.store.read(
-                [access = access(), mailbox, unknown, first = *next](ReadTransaction& txn) {
-                    return store::read_emails(txn, access, mailbox, unknown, first);
-                }));
+            MAILCORE_CO_AWAIT(auto emails,
+                              services_.store.read([access = access(), mailbox, unknown,
+                                                    first = *next](ReadTransaction& txn) {
+                                  return store::read_emails(txn, access, mailbox, unknown, first);
+                              }));
             if (!emails) {
                 MAILCORE_CO_AWAIT(finish(id, reply_to(emails.error(), Doing::Messages)));
                 co_return;
@@ -444,8 +465,10 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
                 opened.structure = std::move(*structure);
                 auto holds = co_await search.slow(criterion, *open[at], batch->keywords, opened);
                 if (id == aborted_ || !view_) co_return;
-                if (!holds) failure = holds.error();
-                else if (*holds) matches.add(open[at]->flags);
+                if (!holds)
+                    failure = holds.error();
+                else if (*holds)
+                    matches.add(open[at]->flags);
                 if (++emails_read % emails_before_others_run != 0) continue;
                 co_await base::sleep_until(services_.scheduler.now());
                 if (id == aborted_ || !view_) co_return;
@@ -479,7 +502,8 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
     } else {
         for (const auto& range : matches.uids.ranges()) {
             // Neighbours among UIDs are neighbours among message numbers.
-            result.matches.add({view_->numbers().number_of(range.first), view_->numbers().number_of(range.last)});
+            result.matches.add(
+                {view_->numbers().number_of(range.first), view_->numbers().number_of(range.last)});
         }
     }
     if (command.key.mentions(Kind::ModSeq)) result.modseq = matches.told(returns).value;

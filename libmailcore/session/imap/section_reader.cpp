@@ -17,38 +17,48 @@ std::optional<mime::Range> locate_in(const store::Email& email, const mime::Stru
     auto range = mime::locate(structure, section);
     if (!range) return range;
     const bool is_header = section.text != Text::All && section.text != Text::Body;
-    if (is_header && range->offset == 0) range->octets += email.structure_offset;
-    else range->offset += email.structure_offset;
+    if (is_header && range->offset == 0)
+        range->octets += email.structure_offset;
+    else
+        range->offset += email.structure_offset;
     return range;
 }
 
-Task<Result<std::string>> read_range(store::Store& store, const store::Email& email, mime::Range range) {
+Task<Result<std::string>> read_range(store::Store& store, const store::Email& email,
+                                     mime::Range range) {
     std::string octets;
     range.octets = std::min(range.octets, header_octets_max);
     while (octets.size() < range.octets) {
         const auto step = std::min<std::uint64_t>(range.octets - octets.size(), 1024 * 1024);
-        MAILCORE_CO_AWAIT(auto more, store::read_octets(store, email.pieces, range.offset + octets.size(),
-                                                static_cast<std::size_t>(step)));
+        MAILCORE_CO_AWAIT(auto more,
+                          store::read_octets(store, email.pieces, range.offset + octets.size(),
+                                             static_cast<std::size_t>(step)));
         if (!more) co_return std::unexpected(more.error());
-        if (more->empty()) co_return fail(ErrorKind::Corrupt, "an email is shorter than its structure says");
-        if (octets.empty()) octets = std::move(*more);
-        else octets += *more;
+        if (more->empty())
+            co_return fail(ErrorKind::Corrupt, "an email is shorter than its structure says");
+        if (octets.empty())
+            octets = std::move(*more);
+        else
+            octets += *more;
     }
     co_return octets;
 }
 
-SectionReader::SectionReader(store::Store& store, std::shared_ptr<const store::Email> email, mime::Range range,
-                             mime::Encoding encoding)
-    : store_(store), email_(std::move(email)), range_(range), encoding_(encoding), decoder_(encoding) {}
+SectionReader::SectionReader(store::Store& store, std::shared_ptr<const store::Email> email,
+                             mime::Range range, mime::Encoding encoding)
+    : store_(store), email_(std::move(email)), range_(range), encoding_(encoding),
+      decoder_(encoding) {}
 
 bool SectionReader::is_encoded() const {
     return encoding_ == mime::Encoding::Base64 || encoding_ == mime::Encoding::QuotedPrintable;
 }
 
 Task<Result<std::string>> SectionReader::read_raw(std::uint64_t at, std::size_t octets_max) {
-    const auto octets = static_cast<std::size_t>(std::min<std::uint64_t>(octets_max, range_.octets - at));
+    const auto octets =
+        static_cast<std::size_t>(std::min<std::uint64_t>(octets_max, range_.octets - at));
     auto raw = co_await store::read_octets(store_, email_->pieces, range_.offset + at, octets);
-    if (raw && raw->empty()) co_return fail(ErrorKind::Corrupt, "an email is shorter than its structure says");
+    if (raw && raw->empty())
+        co_return fail(ErrorKind::Corrupt, "an email is shorter than its structure says");
     co_return raw;
 }
 
@@ -82,7 +92,8 @@ std::uint64_t SectionReader::select(std::optional<imap::Partial> partial, std::u
 }
 
 Task<Result<void>> SectionReader::decode_more() {
-    if (read_ == range_.octets) co_return fail(ErrorKind::Corrupt, "an encoded part changed its length");
+    if (read_ == range_.octets)
+        co_return fail(ErrorKind::Corrupt, "an encoded part changed its length");
     auto raw = co_await read_raw(read_, step_octets);
     if (!raw) co_return std::unexpected(raw.error());
     read_ += raw->size();

@@ -23,8 +23,10 @@ struct Opened {
 TxnTask<Result<Opened>> open(ReadTransaction& txn, store::Access access, std::string path,
                              store::UidValidity uidvalidity, store::ModSeq since) {
     Opened opened;
-    MAILCORE_CO_TRY(const auto mailbox, store::find_mailbox(txn, access, access.actor, std::move(path)));
-    if (!mailbox.selectable) co_return fail(ErrorKind::NotFound, "only a name above other mailboxes");
+    MAILCORE_CO_TRY(const auto mailbox,
+                    store::find_mailbox(txn, access, access.actor, std::move(path)));
+    if (!mailbox.selectable)
+        co_return fail(ErrorKind::NotFound, "only a name above other mailboxes");
     const store::MailboxRef ref{access.actor, mailbox.id};
     MAILCORE_CO_TRY(opened.snapshot, store::open_mailbox(txn, access, ref));
     MAILCORE_CO_TRY(opened.path, store::mailbox_path(txn, ref));
@@ -34,7 +36,8 @@ TxnTask<Result<Opened>> open(ReadTransaction& txn, store::Access access, std::st
     co_return opened;
 }
 
-TxnTask<Result<store::ModSeq>> claim(WriteTransaction& txn, store::Access access, store::MailboxRef ref) {
+TxnTask<Result<store::ModSeq>> claim(WriteTransaction& txn, store::Access access,
+                                     store::MailboxRef ref) {
     store::AccountEdit edit(txn, access, ref.owner);
     MAILCORE_CO_TRY(edit.begin());
     MAILCORE_CO_TRY(store::claim_recent(edit, ref.mailbox));
@@ -72,7 +75,8 @@ Task<void> ImapSession::run(Id id, imap::command::Select command) {
     read_only_ = command.access == imap::command::Select::Access::ReadOnly || !may_change;
     const auto mailbox = ref(snapshot.mailbox.id);
     view_.emplace(mailbox, snapshot,
-                  engine_.enabled().rev2 ? MailboxView::Recents::Hidden : MailboxView::Recents::Shown);
+                  engine_.enabled().rev2 ? MailboxView::Recents::Hidden
+                                         : MailboxView::Recents::Shown);
     tell_selected(id, snapshot);
     if (engine_.enabled().rev2) {
         // RFC 9051 §6.3.2: the name as it is, if the client wrote another.
@@ -96,15 +100,20 @@ void ImapSession::tell_selected(Id id, const store::MailboxSnapshot& snapshot) {
     engine_.respond(id, Exists{view_->exists()});
     engine_.respond(id, Recent{view_->recent()});
     if (snapshot.first_unseen && !engine_.enabled().rev2)
-        respond(id, imap::UnseenCode{view_->numbers().number_of(*snapshot.first_unseen)}, "First unseen");
+        respond(id, imap::UnseenCode{view_->numbers().number_of(*snapshot.first_unseen)},
+                "First unseen");
     imap::PermanentFlags permanent;
     if (!read_only_) {
         const auto rights = snapshot.rights;
         if (rights.has(Right::Write)) permanent = {flags, true};
-        if (!rights.has(Right::KeepSeen)) permanent.flags.clear(imap::SystemFlag::Seen);
-        else permanent.flags.set(imap::SystemFlag::Seen);
-        if (!rights.has(Right::DeleteMessages)) permanent.flags.clear(imap::SystemFlag::Deleted);
-        else permanent.flags.set(imap::SystemFlag::Deleted);
+        if (!rights.has(Right::KeepSeen))
+            permanent.flags.clear(imap::SystemFlag::Seen);
+        else
+            permanent.flags.set(imap::SystemFlag::Seen);
+        if (!rights.has(Right::DeleteMessages))
+            permanent.flags.clear(imap::SystemFlag::Deleted);
+        else
+            permanent.flags.set(imap::SystemFlag::Deleted);
     }
     respond(id, permanent, "Flags permitted");
     respond(id, imap::UidValidityCode{mailbox.uidvalidity.value}, "UIDs valid");
@@ -114,7 +123,8 @@ void ImapSession::tell_selected(Id id, const store::MailboxSnapshot& snapshot) {
 }
 
 /// RFC 7162 §3.2.5: what was expunged, then what changed, since the client was here last.
-void ImapSession::tell_changes(Id id, store::MailboxChanges changes, const imap::command::KnownState& known) {
+void ImapSession::tell_changes(Id id, store::MailboxChanges changes,
+                               const imap::command::KnownState& known) {
     auto vanished = std::move(changes.vanished);
     if (known.uids) vanished = vanished.intersection(to_uids(*known.uids));
     if (!changes.exact && known.numbers && known.number_uids) {
@@ -131,7 +141,8 @@ void ImapSession::tell_changes(Id id, store::MailboxChanges changes, const imap:
             vanished.remove({store::Uid{1}, store::Uid{uids[i]}});
         }
     }
-    if (!vanished.empty()) engine_.respond(id, imap::response::VanishedEarlier{to_numbers(vanished)});
+    if (!vanished.empty())
+        engine_.respond(id, imap::response::VanishedEarlier{to_numbers(vanished)});
     for (const auto& message : changes.changed) {
         if (known.uids && !known.uids->contains(message.uid.value)) continue;
         engine_.respond(id, imap::response::FlagsChanged{view_->numbers().number_of(message.uid),
@@ -141,18 +152,21 @@ void ImapSession::tell_changes(Id id, store::MailboxChanges changes, const imap:
 }
 
 Task<void> ImapSession::claim_recent(store::MailboxRef mailbox) {
-    MAILCORE_CO_AWAIT(auto claimed, services_.store.write([access = access(), mailbox](WriteTransaction& txn) {
-        return claim(txn, access, mailbox);
-    }));
+    MAILCORE_CO_AWAIT(auto claimed,
+                      services_.store.write([access = access(), mailbox](WriteTransaction& txn) {
+                          return claim(txn, access, mailbox);
+                      }));
     if (!claimed && claimed.error().kind != ErrorKind::NotFound)
-        MAILCORE_LOG(services_.log, Debug, "imap.recent_not_claimed", {{"error", claimed.error().detail}});
+        MAILCORE_LOG(services_.log, Debug, "imap.recent_not_claimed",
+                     {{"error", claimed.error().detail}});
 }
 
 Task<void> ImapSession::run(Id id, imap::command::Close) {
     if (!read_only_) {
         auto done = co_await expunge_deleted(store::UidSet::all());
         // Without the right, or with nowhere to write to, the mailbox is closed all the same.
-        if (!done) MAILCORE_LOG(services_.log, Debug, "imap.close_kept", {{"error", done.error().detail}});
+        if (!done)
+            MAILCORE_LOG(services_.log, Debug, "imap.close_kept", {{"error", done.error().detail}});
     }
     leave_mailbox();
     engine_.reply(id, imap::ok("CLOSE completed"));

@@ -12,9 +12,11 @@ using store::ReadTransaction;
 
 namespace {
 
-store::TxnTask<Result<store::Mailbox>> look(ReadTransaction& txn, store::Access access, std::string path) {
+store::TxnTask<Result<store::Mailbox>> look(ReadTransaction& txn, store::Access access,
+                                            std::string path) {
     MAILCORE_CO_TRY(auto mailbox, store::find_mailbox(txn, access, access.actor, std::move(path)));
-    if (!mailbox.selectable) co_return fail(ErrorKind::NotFound, "only a name above other mailboxes");
+    if (!mailbox.selectable)
+        co_return fail(ErrorKind::NotFound, "only a name above other mailboxes");
     const store::MailboxRef ref{access.actor, mailbox.id};
     co_return co_await store::mailbox_status(txn, access, ref, store::Right::Read);
 }
@@ -23,8 +25,10 @@ store::TxnTask<Result<store::Mailbox>> look(ReadTransaction& txn, store::Access 
 
 Task<void> ImapSession::run(Id id, imap::command::Status command) {
     const auto path = command.mailbox.utf8;
-    MAILCORE_CO_AWAIT(auto mailbox, services_.store.read(
-        [access = access(), path](ReadTransaction& txn) { return look(txn, access, path); }));
+    MAILCORE_CO_AWAIT(auto mailbox,
+                      services_.store.read([access = access(), path](ReadTransaction& txn) {
+                          return look(txn, access, path);
+                      }));
     if (!mailbox) {
         MAILCORE_CO_AWAIT(finish(id, reply_to(mailbox.error(), Doing::Mailboxes)));
         co_return;
@@ -42,10 +46,11 @@ Task<Result<imap::response::MailboxStatus>>
 ImapSession::status_of(std::string path, store::Mailbox mailbox, std::vector<StatusItem> items) {
     std::uint64_t recent = 0;
     if (std::ranges::find(items, StatusItem::Recent) != items.end()) {
-        MAILCORE_CO_AWAIT(auto snapshot, services_.store.read(
-            [access = access(), mailbox = ref(mailbox.id)](ReadTransaction& txn) {
-                return store::open_mailbox(txn, access, mailbox);
-            }));
+        MAILCORE_CO_AWAIT(auto snapshot,
+                          services_.store.read(
+                              [access = access(), mailbox = ref(mailbox.id)](ReadTransaction& txn) {
+                                  return store::open_mailbox(txn, access, mailbox);
+                              }));
         if (!snapshot) co_return std::unexpected(snapshot.error());
         mailbox = std::move(snapshot->mailbox);
         recent = snapshot->recent;

@@ -48,8 +48,10 @@ Task<void> ImapSession::run(Id id, imap::command::Store command) {
     std::optional<store::Uid> from;
     if ((!silent || engine_.enabled().condstore) && !stored->matched.empty()) from = store::Uid{1};
     while (from) {
-        MAILCORE_CO_AWAIT(auto batch, services_.store.read(
-            [access = access(), mailbox = view_->ref(), matched = stored->matched, at = *from](ReadTransaction& txn) {
+        MAILCORE_CO_AWAIT(
+            auto batch,
+            services_.store.read([access = access(), mailbox = view_->ref(),
+                                  matched = stored->matched, at = *from](ReadTransaction& txn) {
                 return store::read_flags(txn, access, mailbox, matched, at, 1'024);
             }));
         if (!batch) { // stored they are; what cannot be shown now is told later
@@ -72,7 +74,8 @@ Task<void> ImapSession::run(Id id, imap::command::Store command) {
     imap::ResponseCode code = imap::Code::None;
     if (!stored->modified.empty()) {
         imap::Modified modified;
-        if (command.addressing == imap::Addressing::Uids) modified.numbers = to_numbers(stored->modified);
+        if (command.addressing == imap::Addressing::Uids)
+            modified.numbers = to_numbers(stored->modified);
         else
             stored->modified.for_each(
                 [&](store::Uid uid) { modified.numbers.add(view_->numbers().number_of(uid)); });
@@ -81,7 +84,8 @@ Task<void> ImapSession::run(Id id, imap::command::Store command) {
     // A message number whose message is gone already (RFC 9051 §7.1 EXPUNGEISSUED).
     const auto gone = uids->size() - stored->matched.size() - stored->modified.size();
     if (gone > 0 && command.addressing == imap::Addressing::Numbers && stored->modified.empty()) {
-        MAILCORE_CO_AWAIT(finish(id, imap::no("Some messages are gone", imap::Code::ExpungeIssued)));
+        MAILCORE_CO_AWAIT(
+            finish(id, imap::no("Some messages are gone", imap::Code::ExpungeIssued)));
         co_return;
     }
     MAILCORE_CO_AWAIT(finish(id, imap::ok("STORE completed", std::move(code))));

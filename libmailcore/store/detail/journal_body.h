@@ -37,9 +37,7 @@ class JournalBlobWriter final : public BlobWriter {
     Task<Result<void>> append(std::string_view octets) override;
     Task<Result<NewBlobRef>> finish() override;
     [[nodiscard]] std::uint64_t size() const override { return size_; }
-    [[nodiscard]] std::size_t memory() const override {
-        return sizeof *this + buffer_.capacity();
-    }
+    [[nodiscard]] std::size_t memory() const override { return sizeof *this + buffer_.capacity(); }
 
   private:
     Task<Result<void>> write_out();

@@ -2,10 +2,12 @@
 #pragma once
 
 #include "libmailcore/store/account.h"
+#include "libmailcore/store/detail/model_rows.h"
 #include "libmailcore/store/email.h"
 #include "libmailcore/store/flags.h"
 #include "libmailcore/store/keys.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -96,6 +98,39 @@ inline constexpr std::size_t block_rows_at_once = 256;
 TxnTask<Result<std::vector<Row>>> block_rows(ReadTransaction& txn, AccountId owner, Table table,
                                              MailboxId mailbox, BlockSpan span,
                                              std::size_t rows_max);
+
+/// Adds to `batch.messages` what blocks of `table` say of `uids` from `from` on, until it has about
+/// `messages_max` (whole blocks of 64); `batch.next` then says where to go on. Flags and messages
+/// of the same UIDs stop at the same one.
+template <class Block, class Batch>
+TxnTask<Result<Batch>> read_blocks(ReadTransaction& txn, AccountId owner, Table table,
+                                   MailboxId mailbox, Uid uidnext, UidSet uids, Uid from,
+                                   std::size_t messages_max, Batch batch) {
+    for (;;) {
+        const auto span = next_span(uids, from, uidnext);
+        if (!span) break;
+        if (batch.messages.size() >= messages_max) {
+            batch.next = from;
+            break;
+        }
+        const auto rows_max =
+            std::min(block_rows_at_once, (messages_max - batch.messages.size() + 63) / 64);
+        MAILCORE_CO_TRY(const auto rows, block_rows(txn, owner, table, mailbox, *span, rows_max));
+        for (const auto& row : rows) {
+            const auto block = key_u32(row.key, 4);
+            const auto decoded = Block::decode(row.value);
+            if (!decoded) co_return std::unexpected(decoded.error());
+            auto bits = uids.bits(first_uid(block)) & decoded->present;
+            if (first_uid(block) < from) bits &= ~std::uint64_t{0} << bit_of(from);
+            for_each_bit(bits,
+                         [&](unsigned bit) { batch.messages.push_back(decoded->at(block, bit)); });
+        }
+        const auto done = rows.size() < rows_max ? span->last : key_u32(rows.back().key, 4);
+        if (done >= block_of(all_uids.last)) break;
+        from = first_uid(done + 1);
+    }
+    co_return batch;
+}
 
 /// An empty block if there is no such row.
 TxnTask<Result<FlagBlock>> read_flag_block(ReadTransaction& txn, AccountId owner, MailboxId mailbox,

@@ -50,8 +50,9 @@ void drop_peer_certificate(mbedtls_ssl_context& ssl) {
     ssl.session->peer_cert = nullptr;
 }
 
-// As the library does by itself after TLS 1.2. What it would free along with the handshake at the end goes too:
-// the transform that was made in case TLS 1.2 is agreed, and no session (wrap-up has moved it).
+// As the library does by itself after TLS 1.2. What it would free along with the handshake at the
+// end goes too: the transform that was made in case TLS 1.2 is agreed, and no session (wrap-up has
+// moved it).
 void drop_handshake(mbedtls_ssl_context& ssl) {
     if (ssl.handshake == nullptr || mbedtls_ssl_is_handshake_over(&ssl) == 0) return;
     mbedtls_ssl_handshake_free(&ssl);

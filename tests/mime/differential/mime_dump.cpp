@@ -1,4 +1,5 @@
-// Prints what the library makes of messages, one JSON object a line, for differential.py to compare.
+// Prints what the library makes of messages, one JSON object a line, for differential.py to
+// compare.
 #include "libmailcore/codec/utf8.h"
 #include "libmailcore/mime/encoded_word.h"
 #include "libmailcore/mime/parser.h"
@@ -19,7 +20,8 @@ json addresses(std::span<const AddressView> list) {
     auto out = json::array();
     for (const auto& row : list) {
         if (row.kind != Address::Kind::Mailbox) continue;
-        const auto spec = std::string(row.local) + (row.domain.empty() ? "" : "@" + std::string(row.domain));
+        const auto spec =
+            std::string(row.local) + (row.domain.empty() ? "" : "@" + std::string(row.domain));
         out.push_back({decode_encoded_words(row.name), codec::sanitised_utf8(spec)});
     }
     return out;
