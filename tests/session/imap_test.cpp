@@ -623,7 +623,6 @@ TEST_CASE("a session whose mailbox is deleted by another ends with BYE") {
 
 TEST_CASE("a session that is cut off in the middle of anything leaves nothing behind") {
     const bool durable = GENERATE(false, true);
-    sim::Disk disk;
     const char* const lines[] = {"a LOGIN jo secret\r\n",
                                  "a AUTHENTICATE PLAIN\r\n",
                                  "a SELECT INBOX\r\n",
@@ -633,6 +632,7 @@ TEST_CASE("a session that is cut off in the middle of anything leaves nothing be
                                  "a APPEND INBOX {1000+}\r\nSubject: x\r\n"};
     for (const auto* line : lines) {
         INFO(line);
+        sim::Disk disk;
         ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
         ImapClient client(world);
         if (!std::string_view(line).starts_with("a LOGIN") &&
