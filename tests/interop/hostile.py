@@ -1,6 +1,7 @@
 """How stories that misbehave talk, and how they make sure that nobody else was harmed by it."""
 
 import contextlib
+import os
 
 import clients
 import processes
@@ -14,7 +15,8 @@ SERVICES = ("smtp", "submission", "imap", "pop3")
 @contextlib.contextmanager
 def unharmed(server, growth=64 * MIB):
     """Afterwards the server still takes and gives mail, and has not grown by more than `growth`."""
-    measured = server.kind == "mdserver"
+    # A sanitizer keeps what is freed.
+    measured = server.kind == "mdserver" and not os.environ.get("MAILCORE_SANITIZE")
     before = processes.memory_octets(server.pid) if measured else 0
     yield
     if measured:
