@@ -73,8 +73,7 @@ std::string escaped(std::string_view text) {
     return out;
 }
 
-void append_rows(std::string& out, std::string_view scope,
-                 std::span<const detail::ApiRow> rows) {
+void append_rows(std::string& out, std::string_view scope, std::span<const detail::ApiRow> rows) {
     out += "| | |\n|---|---|\n";
     for (const auto& row : rows) {
         if (row.scope != scope) continue;
@@ -87,8 +86,10 @@ void append_rows(std::string& out, std::string_view scope,
 
 constexpr std::string_view introduction = R"(# Rules in Lua
 
-Files `*.lua` in the folder `rules` of the data folder, in the order of their names. Each registers functions for stages
-of a message's life; they look at the mail, change it, and give a verdict before the sender is told that it was taken.
+Files `*.lua` in the folder `rules` of the data folder, in the order of their names. Each
+registers functions for stages
+of a message's life; they look at the mail, change it, and give a verdict before the sender is
+told that it was taken.
 
 ```lua
 mail.on("message", function(ctx)
@@ -101,18 +102,26 @@ mail.on("message", function(ctx)
 end)
 ```
 
-Try a file with `mdctl rule check FILE`, `mdctl rule test FILE MESSAGE.eml` and `mdctl rule replay FILE --since 7d`.
+Try a file with `mdctl rule check FILE`, `mdctl rule test FILE MESSAGE.eml` and `mdctl rule replay
+FILE --since 7d`.
 
 - The first verdict ends the stage; functions behind it are not asked.
-- A function that fails (an error, too many instructions, too much memory or time) leaves no change behind. What becomes of
-  the mail then is `on_failure`: of the function's options, else of the configuration. The log names file and line.
-- What "waits" lets others be served meanwhile. Write it as if it did not; only inside functions that are given to
+- A function that fails (an error, too many instructions, too much memory or time) leaves no
+  change behind. What becomes of
+  the mail then is `on_failure`: of the function's options, else of the configuration. The log
+  names file and line.
+- What "waits" lets others be served meanwhile. Write it as if it did not; only inside functions
+  that are given to
   `gsub` or `table.sort` it is an error.
-- Each file has global variables of its own. They live as long as the loaded rules, and every loop of the server has its
+- Each file has global variables of its own. They live as long as the loaded rules, and every loop
+  of the server has its
   own set: keep what must last in `mail.counter` and `mail.set`.
-- Of Lua 5.4 there are `assert error getmetatable ipairs next pairs pcall print rawequal rawget rawlen select setmetatable
-  tonumber tostring type` and the tables `string` (without `dump`), `table` (without `move`), `math` (without random
-  numbers) and `utf8`. There is no `io`, `os`, `debug`, `load`, `require` or `coroutine`, and no `__gc`.
+- Of Lua 5.4 there are `assert error getmetatable ipairs next pairs pcall print rawequal rawget
+  rawlen select setmetatable
+  tonumber tostring type` and the tables `string` (without `dump`), `table` (without `move`),
+  `math` (without random
+  numbers) and `utf8`. There is no `io`, `os`, `debug`, `load`, `require` or `coroutine`, and no
+  `__gc`.
 
 )";
 

@@ -61,7 +61,7 @@ struct RuleReport {
     const Result<Verdict>& outcome;
     const Context& context; ///< with the edits of this rule
     std::uint64_t instructions = 0;
-    std::chrono::nanoseconds busy{0}; ///< without waiting
+    std::chrono::nanoseconds busy{0};     ///< without waiting
     const std::vector<std::string>& said; ///< by mail.log and print
 };
 

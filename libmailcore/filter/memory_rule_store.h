@@ -1,4 +1,5 @@
-// Counters and sets of rules in memory: for tests, `mdctl rule test`, and embedders without a store.
+// Counters and sets of rules in memory: for tests, `mdctl rule test`, and embedders without a
+// store.
 #pragma once
 
 #include "libmailcore/base/clock.h"

@@ -39,7 +39,7 @@ namespace {
 
 /// What a filter may have changed, so that it can be undone.
 struct Edits {
-    std::size_t header_edits, added, removed, tags;
+    std::size_t header_edits, added, removed, tags, text;
     std::map<std::string, std::string, std::less<>> routes;
     std::optional<std::string> folder;
     double score;
@@ -47,7 +47,8 @@ struct Edits {
     explicit Edits(const Context& context)
         : header_edits(context.header_edits.size()), added(context.added_recipients.size()),
           removed(context.removed_recipients.size()), tags(context.tags.size()),
-          routes(context.routes), folder(context.folder), score(context.score) {}
+          text(context.appended_text.size()), routes(context.routes), folder(context.folder),
+          score(context.score) {}
 
     void restore(Context& context) const {
         const auto cut = [](auto& list, std::size_t size) {
@@ -58,6 +59,7 @@ struct Edits {
         cut(context.added_recipients, added);
         cut(context.removed_recipients, removed);
         cut(context.tags, tags);
+        context.appended_text.resize(std::min(text, context.appended_text.size()));
         context.routes = routes;
         context.folder = folder;
         context.score = score;

@@ -57,7 +57,8 @@ void WordList::add(std::string_view word, bool prefix) {
     for (const char c : word) {
         const auto octet = static_cast<unsigned char>(c);
         auto& next = nodes_[node].next;
-        const auto place = std::ranges::lower_bound(next, octet, {}, &std::pair<unsigned char, std::uint32_t>::first);
+        const auto place = std::ranges::lower_bound(
+            next, octet, {}, &std::pair<unsigned char, std::uint32_t>::first);
         if (place != next.end() && place->first == octet) {
             node = place->second;
             continue;
@@ -81,8 +82,7 @@ void WordList::link() {
     for (std::size_t i = 0; i < queue.size(); ++i) {
         const auto node = queue[i];
         const auto& fallback = nodes_[nodes_[node].fallback];
-        nodes_[node].shorter =
-            fallback.octets > 0 ? nodes_[node].fallback : fallback.shorter;
+        nodes_[node].shorter = fallback.octets > 0 ? nodes_[node].fallback : fallback.shorter;
         for (const auto& [octet, child] : nodes_[node].next) {
             nodes_[child].fallback = step(nodes_[node].fallback, octet);
             queue.push_back(child);
@@ -115,7 +115,8 @@ std::optional<std::string> WordList::find_in(std::string_view text) const {
             const auto octets = nodes_[word].octets;
             if (octets == 0) continue;
             const auto end = i + 1;
-            if (is_boundary(where, end - octets) && (nodes_[word].prefix || is_boundary(where, end)))
+            if (is_boundary(where, end - octets) &&
+                (nodes_[word].prefix || is_boundary(where, end)))
                 return where.substr(end - octets, octets);
         }
     }

@@ -92,8 +92,8 @@ Result<std::vector<ZipEntry>> read_zip(std::string_view archive) {
         if (at + directory_octets > end || archive.substr(at, 4) != directory_mark)
             return fail(ErrorKind::Corrupt, "zip: not a directory entry");
         const auto name_octets = u16(archive, at + 28);
-        const auto behind = at + directory_octets + name_octets + u16(archive, at + 30) +
-                            u16(archive, at + 32);
+        const auto behind =
+            at + directory_octets + name_octets + u16(archive, at + 30) + u16(archive, at + 32);
         if (behind > end) return fail(ErrorKind::Corrupt, "zip: the directory is cut off");
         const auto flags = u16(archive, at + 8);
         const auto name = archive.substr(at + directory_octets,

@@ -14,12 +14,12 @@ namespace mailcore::filter {
 
 /// One file of an archive, as the central directory lists it.
 struct ZipEntry {
-    std::string name;              ///< UTF-8 (repaired), at most 1024 octets, as written: may have "/"
+    std::string name; ///< UTF-8 (repaired), at most 1024 octets, as written: may have "/"
     std::uint64_t packed_size = 0; ///< octets in the archive
     std::uint64_t size = 0;        ///< octets unpacked, as the archive says; never trusted
     std::uint16_t method = 0;      ///< 0 stored, 8 deflated; no other can be unpacked
     bool encrypted = false;
-    std::uint32_t header = 0;      ///< where its local header stands
+    std::uint32_t header = 0; ///< where its local header stands
 };
 
 inline constexpr std::size_t zip_entries_max = 10'000; ///< more: LimitExceeded

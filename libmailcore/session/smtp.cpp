@@ -521,6 +521,14 @@ Task<smtp::Reply> SmtpSession::deliver(const smtp::BodyEnd& event) {
         incoming.edited_header = filter::apply_edits(context.header, edits) + "\r\n";
         incoming.header_octets = transaction.header_octets;
     }
+    if (!context.appended_text.empty()) {
+        auto wrapping =
+            filter::wrap_with_text(filter::apply_edits(context.header, edits),
+                                   context.appended_text, "=_" + services_.random.hex(16));
+        incoming.edited_header = std::move(wrapping.header);
+        incoming.trailer = std::move(wrapping.trailer);
+        incoming.header_octets = transaction.header_octets;
+    }
     incoming.blob = std::move(*blob);
     incoming.structure = structure;
     auto accepted = co_await services_.intake.accept(std::move(incoming));

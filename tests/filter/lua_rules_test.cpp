@@ -245,7 +245,8 @@ TEST_CASE("a DNS that cannot answer is nil and why; a rule that waits too long h
     CHECK(bench.failure_of("local r, why = dns.lookup('broken.test') assert(r == nil and why == 'dns.lookup: no answer')").empty());
     CHECK(bench.failure_of("dns.lookup('')") == "rule.lua:2: dns.lookup: not a name");
     bench.names.delay = 20s;
-    bench.source.rules = {{"rule.lua", "mail.on('mail', {on_failure = 'defer', time_max = 5000}, function() dns.lookup('a.test') return mail.reject('x') end)"}};
+    bench.source.rules = {{"rule.lua", "mail.on('mail', {on_failure = 'defer', time_max = 5000}, function()\n"
+                                          "dns.lookup('a.test') return mail.reject('x') end)"}};
     CHECK(bench.judge(Stage::Mail).kind == Verdict::Kind::Defer);
     CHECK(bench.scheduler.timers() == 0);
 }
@@ -295,9 +296,11 @@ TEST_CASE("counters and sets count and forget in time") {
     bench.scheduler.run_until(bench.scheduler.now() + 3h);
     bench.judge(*rules, Stage::Mail);
     CHECK(bench.said.back() == "1 false false");
-    CHECK(bench.failure_of("mail.counter('a b', 'k', 60)").ends_with("bad argument #1 to 'counter' (a name is 1 to 64 letters, digits, \"-\", \"_\" and \".\")"));
+    CHECK(bench.failure_of("mail.counter('a b', 'k', 60)")
+              .ends_with("bad argument #1 to 'counter' (a name is 1 to 64 letters, digits, \"-\", \"_\" and \".\")"));
     CHECK(bench.failure_of("mail.counter('a', 'k', '5x')").find("a time is a number") != std::string::npos);
-    CHECK(bench.failure_of("mail.set('a'):add('k', 60) assert(mail.set('a'):has('k')) assert(mail.set('a'):remove('k')) assert(not mail.set('a'):has('k'))").empty());
+    CHECK(bench.failure_of("mail.set('a'):add('k', 60) assert(mail.set('a'):has('k'))\n"
+                           "assert(mail.set('a'):remove('k')) assert(not mail.set('a'):has('k'))").empty());
 }
 
 TEST_CASE("rules see and change the header") {

@@ -37,9 +37,7 @@ int get_ip(lua_State* L) {
                        : std::string{};
     return push_text(L, call.scratch), 1;
 }
-int get_port(lua_State* L) {
-    return lua_pushinteger(L, call_at(L).context.peer.local_port), 1;
-}
+int get_port(lua_State* L) { return lua_pushinteger(L, call_at(L).context.peer.local_port), 1; }
 int get_tls(lua_State* L) {
     const auto& tls = call_at(L).context.peer.tls;
     return push_text(L, tls ? std::string_view(tls->version) : std::string_view{}), 1;
@@ -214,9 +212,11 @@ void check_address(lua_State* L, std::string_view text) {
     luaL_argcheck(L,
                   at != std::string_view::npos && at > 0 && at + 1 < text.size() &&
                       text.size() <= address_octets_max &&
-                      std::ranges::none_of(text, [](char c) {
-                          return codec::is_control(c) || c == ' ' || c == '<' || c == '>';
-                      }),
+                      std::ranges::none_of(text,
+                                           [](char c) {
+                                               return codec::is_control(c) || c == ' ' ||
+                                                      c == '<' || c == '>';
+                                           }),
                   2, "not an address");
 }
 int add_recipient(lua_State* L) {
@@ -248,10 +248,13 @@ int route(lua_State* L) {
     const auto domain = text_at(L, 2);
     const auto host = text_at(L, 3);
     const auto port = luaL_optinteger(L, 4, 25);
-    luaL_argcheck(L, !host.empty() && host.size() <= 255 &&
-                         std::ranges::all_of(host, [](char c) {
-                             return codec::is_alnum(c) || c == '.' || c == '-' || c == ':';
-                         }),
+    luaL_argcheck(L,
+                  !host.empty() && host.size() <= 255 &&
+                      std::ranges::all_of(host,
+                                          [](char c) {
+                                              return codec::is_alnum(c) || c == '.' || c == '-' ||
+                                                     c == ':';
+                                          }),
                   3, "not a host");
     luaL_argcheck(L, port >= 1 && port <= 65535, 4, "1 to 65535");
     if (call.context.routes.size() >= routes_max) return luaL_error(L, "too many routes");
@@ -280,6 +283,14 @@ int note(lua_State* L) {
     notes.insert_or_assign(std::string(name), std::string(value));
     return 0;
 }
+int append_text(lua_State* L) {
+    auto& call = call_between(L, Stage::Message, Stage::Message, "append_text");
+    const auto text = text_at(L, 2);
+    luaL_argcheck(L, call.context.appended_text.size() + text.size() <= appended_text_octets_max, 2,
+                  "more than 4096 octets of text");
+    call.context.appended_text += text;
+    return 0;
+}
 int tag(lua_State* L) {
     auto& call = call_at(L);
     const auto text = text_at(L, 2);
@@ -305,23 +316,33 @@ int parts(lua_State* L) {
 
 constexpr ApiRow rows[] = {
     field("ctx", "stage", "The stage at which the rule is asked.", get_stage),
-    field("ctx", "ip", "The peer's address; \"\" if it came through a UNIX socket or is not known.", get_ip),
+    field("ctx", "ip", "The peer's address; \"\" if it came through a UNIX socket or is not known.",
+          get_ip),
     field("ctx", "port", "Our port to which it came.", get_port),
     field("ctx", "tls", "\"TLSv1.3\" or \"TLSv1.2\"; \"\" without TLS.", get_tls),
-    field("ctx", "peer_name", "The peer's name in the DNS, confirmed both ways; \"\" if it has none (yet).", get_peer_name),
+    field("ctx", "peer_name",
+          "The peer's name in the DNS, confirmed both ways; \"\" if it has none (yet).",
+          get_peer_name),
     field("ctx", "helo", "How the peer calls itself (from stage helo on).", get_helo),
-    field("ctx", "account", "The address of the account that logged in; \"\" if nobody did.", get_account),
-    field("ctx", "submission", "Whether it came as a user's own mail rather than from another server.", get_submission),
+    field("ctx", "account", "The address of the account that logged in; \"\" if nobody did.",
+          get_account),
+    field("ctx", "submission",
+          "Whether it came as a user's own mail rather than from another server.", get_submission),
     field("ctx", "trace", "The message's trace id, as in the log.", get_trace),
     field("ctx", "sender", "MAIL FROM; \"\" for reports (from stage mail on).", get_sender),
-    field("ctx", "recipients", "A list of the recipients accepted so far (from stage rcpt on).", get_recipients),
-    field("ctx", "recipient", "The one recipient in question at stages rcpt, deliver and sent.", get_recipient),
+    field("ctx", "recipients", "A list of the recipients accepted so far (from stage rcpt on).",
+          get_recipients),
+    field("ctx", "recipient", "The one recipient in question at stages rcpt, deliver and sent.",
+          get_recipient),
     field("ctx", "size", "Octets of the message (from stage message on).", get_size),
     field("ctx", "tags", "A list of the tags given so far.", get_tags),
-    field("ctx", "score", "A number that rules add to and another rule judges by. Can be set.", get_score, set_score),
-    field("ctx", "folder", "At stage deliver: the folder into which the message goes. Can be set.", get_folder, set_folder),
+    field("ctx", "score", "A number that rules add to and another rule judges by. Can be set.",
+          get_score, set_score),
+    field("ctx", "folder", "At stage deliver: the folder into which the message goes. Can be set.",
+          get_folder, set_folder),
     {"ctx", "header", "ctx:header(name)",
-     "The first field of that name, decoded to UTF-8, on one line; nil if there is none. From stage "
+     "The first field of that name, decoded to UTF-8, on one line; nil if there is none. From "
+     "stage "
      "headers on.",
      header},
     {"ctx", "headers", "ctx:headers(name)", "All fields of that name, decoded, from the top.",
@@ -350,6 +371,12 @@ constexpr ApiRow rows[] = {
      "Sends what goes to recipients of another server's domain to this host instead of where the "
      "DNS says; \"*\": of all domains. Stage message.",
      route},
+    {"ctx", "append_text", "ctx:append_text(text)",
+     "Puts a text below the message, which becomes the first part of a multipart/mixed and stays "
+     "as "
+     "it is, signatures inside included. A DKIM signature of the sender does not outlive it: mind "
+     "whose mail it is. Stage message.",
+     append_text},
     {"ctx", "note", "ctx:note(name [, value])",
      "Reads or writes a word to later rules and stages of the same message.", note},
     {"ctx", "tag", "ctx:tag(text)", "Adds a tag, for later rules.", tag},

@@ -58,7 +58,7 @@ int on(lua_State* L) {
     handler.name = fmt::format("{}:{}", machine.loading->name, facts.linedefined);
     handler.stage = stage;
     handler.function = ref;
-    handler.on_failure = !on_failure ? machine.limits.on_failure
+    handler.on_failure = !on_failure          ? machine.limits.on_failure
                          : *on_failure == 'o' ? OnFailure::Open
                                               : OnFailure::Defer;
     handler.time_max = time_max > 0 ? std::chrono::milliseconds{time_max} : machine.limits.time_max;
@@ -100,8 +100,9 @@ int proceed(lua_State* L) { return call_of(L).verdict = Verdict::go_on(), 0; }
 bool is_address(std::string_view text) {
     const auto at = text.rfind('@');
     return at != std::string_view::npos && at > 0 && at + 1 < text.size() && text.size() <= 254 &&
-           std::ranges::none_of(text, [](char c) { return codec::is_control(c) || c == ' ' ||
-                                                          c == '<' || c == '>'; });
+           std::ranges::none_of(text, [](char c) {
+               return codec::is_control(c) || c == ' ' || c == '<' || c == '>';
+           });
 }
 int redirect(lua_State* L) {
     auto& call = call_of(L);
@@ -256,10 +257,10 @@ std::chrono::seconds duration_at(lua_State* L, int index) {
 }
 std::string_view name_at(lua_State* L, int index) {
     const auto name = text_at(L, index);
-    const bool good = !name.empty() && name.size() <= name_octets_max &&
-                      std::ranges::all_of(name, [](char c) {
-                          return codec::is_alnum(c) || c == '-' || c == '_' || c == '.';
-                      });
+    const bool good =
+        !name.empty() && name.size() <= name_octets_max && std::ranges::all_of(name, [](char c) {
+            return codec::is_alnum(c) || c == '-' || c == '_' || c == '.';
+        });
     luaL_argcheck(L, good, index, "a name is 1 to 64 letters, digits, \"-\", \"_\" and \".\"");
     return name;
 }
@@ -390,8 +391,7 @@ constexpr ApiRow mail_rows[] = {
      reject},
     {"mail", "defer", "mail.defer([code,] [enhanced,] text)",
      "Refuses for now: 451 4.7.1 unless said otherwise. The sender tries again later.", defer},
-    {"mail", "accept", "mail.accept()",
-     "Good: no other rule of this stage is asked.", accept},
+    {"mail", "accept", "mail.accept()", "Good: no other rule of this stage is asked.", accept},
     {"mail", "discard", "mail.discard()",
      "Says 250 and throws the message away. Stages message and deliver.", discard},
     {"mail", "quarantine", "mail.quarantine()",
@@ -404,8 +404,8 @@ constexpr ApiRow mail_rows[] = {
      hold},
     {"mail", "redirect", "mail.redirect(address)",
      "Sends the message to this address instead of its recipients. Stage message.", redirect},
-    {"mail", "continue", "mail.continue()",
-     "Takes back a verdict that this function gave before.", proceed},
+    {"mail", "continue", "mail.continue()", "Takes back a verdict that this function gave before.",
+     proceed},
     {"mail", "counter", "mail.counter(name, key, window [, by])",
      "Adds `by` (1) to a counter and gives how much was added within the window (seconds, or "
      "\"90s\", \"15m\", \"1h\", \"7d\") that ends now. 0 only reads. Kept over restarts. Waits.",
@@ -439,8 +439,8 @@ constexpr ApiRow store_rows[] = {
     {"set", "has", "set:has(key)", "Whether the key is in the set. Waits.", set_has},
     {"set", "add", "set:add(key, time)",
      "Keeps the key for a time from now; gives whether it was there already. Waits.", set_add},
-    {"set", "remove", "set:remove(key)",
-     "Takes the key out; gives whether it was there. Waits.", set_remove},
+    {"set", "remove", "set:remove(key)", "Takes the key out; gives whether it was there. Waits.",
+     set_remove},
     {"list", "has", "list:has(value)",
      "Whether a line is this value. Case does not matter, in any script.", list_has},
     {"list", "find", "list:find(text)",

@@ -36,8 +36,8 @@ void extension_of(std::string_view name, std::string& into) {
     while (name.ends_with('.') || name.ends_with(' ')) name.remove_suffix(1);
     const auto dot = name.rfind('.');
     const auto slash = name.find_last_of("/\\");
-    const bool has = dot != std::string_view::npos &&
-                     (slash == std::string_view::npos || slash < dot);
+    const bool has =
+        dot != std::string_view::npos && (slash == std::string_view::npos || slash < dot);
     into = has ? codec::fold_case_sanitised(name.substr(dot + 1)) : std::string{};
 }
 
@@ -111,7 +111,8 @@ Task<Result<void>> read_body(Call& call, const mime::Part& part, Take& take) {
 
 void answer_with(Call& call, const Result<void>& read, std::string text) {
     call.answer.kind = read ? Answer::Kind::Text : Answer::Kind::Failure;
-    call.answer.text = read ? std::move(text) : "the message cannot be read: " + read.error().detail;
+    call.answer.text =
+        read ? std::move(text) : "the message cannot be read: " + read.error().detail;
 }
 
 Task<void> read_text(Call& call, const mime::Part& part, std::size_t octets_max) {
@@ -310,8 +311,8 @@ constexpr ApiRow rows[] = {
     field("part", "charset", "The charset parameter; \"\" if there is none.", get_charset),
     field("part", "size", "Octets of the body as it is sent, its transfer encoding included.",
           get_size),
-    field("part", "attachment",
-          "Whether it says that it is one, has a file name, or is not text.", get_attachment),
+    field("part", "attachment", "Whether it says that it is one, has a file name, or is not text.",
+          get_attachment),
     {"part", "text", "part:text([octets_max])",
      "The text in UTF-8, whatever its charset; of HTML what a reader sees; \"\" if it is not text. "
      "At most 262144 octets unless said otherwise (4194304 at most). Waits.",

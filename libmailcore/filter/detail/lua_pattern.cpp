@@ -21,9 +21,7 @@ bool class_has(unsigned char octet, char name) {
     case 's': has = codec::is_space(c) || c == '\v' || c == '\f'; break;
     case 'u': has = codec::is_upper(c); break;
     case 'w': has = codec::is_alnum(c); break;
-    case 'x':
-        has = codec::is_digit(c) || (codec::lower(c) >= 'a' && codec::lower(c) <= 'f');
-        break;
+    case 'x': has = codec::is_digit(c) || (codec::lower(c) >= 'a' && codec::lower(c) <= 'f'); break;
     default: return name == c;
     }
     return codec::is_upper(name) ? !has : has;
@@ -114,7 +112,8 @@ std::size_t PatternMatcher::repeated(std::size_t at, std::size_t item, std::size
         --steps_left_;
         return true;
     };
-    while ((greedy || times < least) && take()) {}
+    while ((greedy || times < least) && take()) {
+    }
     if (greedy) {
         for (std::size_t left = times + 1; left-- > least;) {
             const auto end = run(at + left, behind + 1);

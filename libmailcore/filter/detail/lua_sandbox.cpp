@@ -5,10 +5,9 @@ namespace mailcore::filter::detail {
 
 namespace {
 
-constexpr const char* base_functions[] = {"assert",   "error",  "getmetatable", "ipairs",
-                                          "next",     "pairs",  "pcall",        "rawequal",
-                                          "rawget",   "rawlen", "select",       "tonumber",
-                                          "tostring", "type"};
+constexpr const char* base_functions[] = {"assert", "error",    "getmetatable", "ipairs", "next",
+                                          "pairs",  "pcall",    "rawequal",     "rawget", "rawlen",
+                                          "select", "tonumber", "tostring",     "type"};
 
 /// A finalizer runs whenever Lua likes, without hooks: nothing would bound it.
 int set_metatable(lua_State* L) {
@@ -39,8 +38,9 @@ int print(lua_State* L) {
     return 0;
 }
 
-/// Calls the function in its upvalue after charging for the size of the first argument, through which
-/// it goes in C, where nothing counts, if it is given as many arguments as the second upvalue says.
+/// Calls the function in its upvalue after charging for the size of the first argument, through
+/// which it goes in C, where nothing counts, if it is given as many arguments as the second upvalue
+/// says.
 int bounded(lua_State* L) {
     const int arguments = lua_gettop(L);
     const int type = lua_type(L, 1);

@@ -19,9 +19,8 @@ struct Search {
     PatternMatcher matcher;
 
     Search(lua_State* L, std::string_view a_subject, std::string_view a_pattern, bool may_anchor)
-        : subject(a_subject), pattern(a_pattern),
-          anchored(may_anchor && pattern.starts_with('^')), steps(left(L)),
-          matcher(subject, anchored ? pattern.substr(1) : pattern, steps) {}
+        : subject(a_subject), pattern(a_pattern), anchored(may_anchor && pattern.starts_with('^')),
+          steps(left(L)), matcher(subject, anchored ? pattern.substr(1) : pattern, steps) {}
 
     static std::uint64_t left(lua_State* L) {
         auto& machine = RuleMachine::of(L);
@@ -96,8 +95,8 @@ int find(lua_State* L) {
     }
     if (lua_toboolean(L, 4) || is_plain(pattern)) {
         charge_octets(L, subject.size() - from + pattern.size());
-        const auto* found = static_cast<const char*>(::memmem(
-            subject.data() + from, subject.size() - from, pattern.data(), pattern.size()));
+        const auto* found = static_cast<const char*>(
+            ::memmem(subject.data() + from, subject.size() - from, pattern.data(), pattern.size()));
         if (!found) {
             lua_pushnil(L);
             return 1;
@@ -253,8 +252,8 @@ int gsub(lua_State* L) {
 } // namespace
 
 void bound_string_functions(lua_State* L) {
-    constexpr luaL_Reg functions[] = {{"find", find},     {"match", match}, {"gmatch", gmatch},
-                                      {"gsub", gsub},     {nullptr, nullptr}};
+    constexpr luaL_Reg functions[] = {
+        {"find", find}, {"match", match}, {"gmatch", gmatch}, {"gsub", gsub}, {nullptr, nullptr}};
     luaL_setfuncs(L, functions, 0);
 }
 

@@ -308,7 +308,9 @@ std::string_view text_at(lua_State* L, int index) {
     return {text, octets};
 }
 
-void push_text(lua_State* L, std::string_view text) { lua_pushlstring(L, text.data(), text.size()); }
+void push_text(lua_State* L, std::string_view text) {
+    lua_pushlstring(L, text.data(), text.size());
+}
 
 void push_texts(lua_State* L, const std::vector<std::string>& texts) {
     lua_createtable(L, static_cast<int>(texts.size()), 0);
@@ -342,7 +344,9 @@ int answered(lua_State* L, int, lua_KContext) {
         answer.text = {};
         return 1;
     case Answer::Kind::Texts: push_texts(L, answer.texts); return 1;
-    case Answer::Kind::Number: lua_pushinteger(L, static_cast<lua_Integer>(answer.number)); return 1;
+    case Answer::Kind::Number:
+        lua_pushinteger(L, static_cast<lua_Integer>(answer.number));
+        return 1;
     case Answer::Kind::Flag: lua_pushboolean(L, answer.flag ? 1 : 0); return 1;
     case Answer::Kind::Entries: {
         const auto archive = static_cast<std::uint32_t>(answer.number);
@@ -381,11 +385,10 @@ void say(lua_State* L, std::string_view text) {
     lua_Debug frame{};
     if (!lua_getstack(L, 1, &frame)) return;
     lua_getinfo(L, "Sl", &frame);
-    MAILCORE_LOG(machine.ports.log, Info, "rule.said",
-                 {{"rule", std::string_view(frame.short_src)},
-                  {"line", frame.currentline},
-                  {"text", text}},
-                 call ? call->context.trace : TraceId{});
+    MAILCORE_LOG(
+        machine.ports.log, Info, "rule.said",
+        {{"rule", std::string_view(frame.short_src)}, {"line", frame.currentline}, {"text", text}},
+        call ? call->context.trace : TraceId{});
 }
 
 } // namespace mailcore::filter::detail

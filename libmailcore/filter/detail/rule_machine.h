@@ -1,7 +1,7 @@
 // One Lua state with its sandbox and budgets, and one judgement under way in it.
 //
-// Lua is C and leaves functions by longjmp: no function that it calls holds an object with a destructor
-// while it calls Lua. What such a function needs to keep lies in the Call.
+// Lua is C and leaves functions by longjmp: no function that it calls holds an object with a
+// destructor while it calls Lua. What such a function needs to keep lies in the Call.
 #pragma once
 
 #include "libmailcore/filter/detail/lua.h"
