@@ -49,9 +49,9 @@ def deliver_octets(server, sender, recipient, octets):
 @story("a program inside a zip archive is refused before it is taken; what is harmless arrives",
        servers=OWN)
 def programs(scene):
-    server = scene.server(start=False)
+    server = scene.server()
     install(server, "10-block-programs.lua")
-    server.start()
+    server.restart()
     bob = server.accounts["bob"]
     code, text = deliver_octets(server, "x@far.test", bob.address, with_zip("x@far.test", bob.address, "a/virus.exe"))
     assert code == 550 and "virus.exe" in text, (code, text)
@@ -64,10 +64,10 @@ def programs(scene):
 @story("mail from outside is tagged, mail of our users is not, and a disclaimer goes below theirs",
        servers=OWN)
 def tags(scene):
-    server = scene.server(start=False)
+    server = scene.server()
     install(server, "20-tag-external.lua", lambda text: text.replace('"127.0.0.0/8", ', ""))
     install(server, "70-disclaimer.lua", lambda text: text.replace('["example.org"] = true', ""))
-    server.start()
+    server.restart()
     alice, bob = server.accounts["alice"], server.accounts["bob"]
     assert deliver_octets(server, "x@far.test", bob.address,
                           b"From: x@far.test\r\nSubject: hello\r\n\r\nbody\r\n")[0] == 250
@@ -81,9 +81,9 @@ def tags(scene):
 
 @story("a user who writes to too many people in an hour is told to wait, over a restart too", servers=OWN)
 def rate(scene):
-    server = scene.server(start=False)
+    server = scene.server()
     install(server, "40-rate-limit.lua", lambda text: text.replace("local limit = 200", "local limit = 3"))
-    server.start()
+    server.restart()
     alice, bob = server.accounts["alice"], server.accounts["bob"]
     for _ in range(3):
         clients.submit(server, alice, Letter(alice.address, bob.address))
@@ -100,12 +100,12 @@ def rate(scene):
 
 @story("a changed rule is used within seconds; a broken one is named and the old ones stay", servers=OWN)
 def changes(scene):
-    server = scene.server(Settings(extra={("rules", "watch_time"): 1}), start=False)
+    server = scene.server(Settings(extra={("rules", "watch_time"): 1}))
     os.makedirs(server.file("rules"), exist_ok=True)
     path = server.file("rules", "10-no.lua")
     rule = 'mail.on("mail", function(ctx) if ctx.account == "" then return mail.reject("%s") end end)\n'
     write_file(path, rule % "one")
-    server.start()
+    server.restart()
     bob = server.accounts["bob"]
 
     def said():
