@@ -24,7 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     limits.call_memory_max = 1024 * 1024;
     filter::RuleSource source;
     source.rules.push_back({"fuzz.lua", std::string(reinterpret_cast<const char*>(data), size)});
-    source.lists.push_back({"words.txt", "a\nb\n"});
+    for (const auto* name : {"blocked-words.txt", "careful-group.txt"})
+        source.lists.push_back({name, "a\nb*\n"});
     auto rules = filter::LuaRules::load(source, limits, {scheduler, nullptr, &store, {}});
     if (!rules) {
         MAILCORE_ASSERT(rules.error().detail.starts_with("fuzz.lua"));
@@ -48,6 +49,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 }
 
 extern "C" const char* const* fuzz_seeds() {
-    static const char* const seeds[] = {"hosts/mdserver/rules", nullptr};
+    static const char* const seeds[] = {MAILCORE_SOURCE_DIR "/hosts/mdserver/rules", nullptr};
     return seeds;
 }

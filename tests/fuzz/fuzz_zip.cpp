@@ -18,6 +18,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 }
 
 extern "C" const char* const* fuzz_seeds() {
-    static const char* const seeds[] = {"tests/fuzz/seeds/zip", nullptr};
+    static const char* const seeds[] = {MAILCORE_SOURCE_DIR "/tests/fuzz/seeds/zip", nullptr};
     return seeds;
 }
