@@ -3,8 +3,10 @@
 import io
 import json
 import os
+import random
 import smtplib
 import zipfile
+from email.message import EmailMessage
 
 import clients
 import processes
@@ -23,12 +25,12 @@ def install(server, name, change=lambda text: text):
     write_file(server.file("rules", name), text)
 
 
-def with_zip(sender, recipient, member):
-    """A message with a zip archive that holds one file of this name."""
+def with_zip(sender, recipient, member, size=1000):
+    """A message with a zip archive that holds a file of this name and `size` octets besides."""
     octets = io.BytesIO()
     with zipfile.ZipFile(octets, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(member, "MZ" * 1000)
-    from email.message import EmailMessage
+        archive.writestr("filler", random.Random(1).randbytes(size))
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = sender, recipient, "a gift"
     message.set_content("look inside\n")
@@ -53,8 +55,10 @@ def programs(scene):
     install(server, "10-block-programs.lua")
     server.restart()
     bob = server.accounts["bob"]
-    code, text = deliver_octets(server, "x@far.test", bob.address, with_zip("x@far.test", bob.address, "a/virus.exe"))
-    assert code == 550 and "virus.exe" in text, (code, text)
+    for size in (1000, 700_000):  # a large body lies on disk already
+        octets = with_zip("x@far.test", bob.address, "a/virus.exe", size)
+        code, text = deliver_octets(server, "x@far.test", bob.address, octets)
+        assert code == 550 and "virus.exe" in text, (size, code, text)
     code, text = deliver_octets(server, "x@far.test", bob.address, with_zip("x@far.test", bob.address, "a/letter.txt"))
     assert code == 250, (code, text)
     clients.wait_messages(server, bob, 1)
