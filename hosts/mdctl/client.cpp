@@ -26,7 +26,8 @@ namespace {
 std::optional<Json> ask_offline(const std::string& folder, const Json& request) {
     const auto method = request.value("method", "");
     if (!method.starts_with("account.") && !method.starts_with("alias.") &&
-        !method.starts_with("domain.") && !method.starts_with("queue."))
+        !method.starts_with("domain.") && !method.starts_with("queue.") &&
+        !method.starts_with("rule."))
         return std::nullopt;
     mailcore::base::PosixFileSystem files;
     const auto path = folder + "/mdserver.toml";

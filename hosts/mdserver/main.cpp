@@ -4,6 +4,7 @@
 #include "libmailcore/server/log_file.h"
 #include "libmailcore/server/server.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -91,6 +92,26 @@ Result<void> drop_privileges(const server::Config& config) {
     return {};
 }
 
+/// Names, sizes and times of the files of rules: another text says that something has changed.
+std::string rules_state(const server::Config& config) {
+    if (config.rules_folder.empty()) return {};
+    const auto folder = config.rules_folder.starts_with('/')
+                            ? config.rules_folder
+                            : config.data + "/" + config.rules_folder;
+    std::vector<std::string> found;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+        const auto name = entry.path().filename().string();
+        if (!name.ends_with(".lua") && !name.ends_with(".txt")) continue;
+        std::error_code gone;
+        const auto size = entry.file_size(gone);
+        const auto time = entry.last_write_time(gone).time_since_epoch().count();
+        found.push_back(fmt::format("{} {} {}\n", name, size, time));
+    }
+    std::ranges::sort(found);
+    return fmt::format("{}", fmt::join(found, ""));
+}
+
 int run(const std::string& folder) {
     const auto config = read_config(folder);
     if (!config) {
@@ -153,12 +174,24 @@ int run(const std::string& folder) {
     say("ready");
     notify("READY=1");
 
+    auto current = *config;
+    auto rules_seen = rules_state(current);
     while (true) {
         int signal = 0;
-        sigwait(&signals, &signal);
-        if (signal != SIGHUP) break;
+        if (current.rules_watch_time.count() > 0) {
+            const timespec rest{current.rules_watch_time.count(), 0};
+            signal = sigtimedwait(&signals, nullptr, &rest);
+        } else {
+            sigwait(&signals, &signal);
+        }
+        if (signal < 0 && errno == EINTR) continue;
+        const auto rules_now = rules_state(current);
+        if (signal < 0 && rules_now == rules_seen) continue;
+        if (signal > 0 && signal != SIGHUP) break;
+        rules_seen = rules_now;
         notify("RELOADING=1");
-        auto next = read_config(folder);
+        auto next = signal < 0 ? Result<server::Config>(current) : read_config(folder);
+        if (next) current = *next;
         if (!next) {
             say("reload refused, the old settings stay in force: " + next.error().detail);
         } else if (auto reloaded = server.reload(std::move(*next)); !reloaded) {
@@ -187,6 +220,9 @@ int main(int argc, char** argv) {
             say(config.error().detail);
             return 2;
         }
+        const auto problems = server::check_rule_folder(*config);
+        for (const auto& problem : problems) say(problem.detail);
+        if (!problems.empty()) return 2;
         fmt::print("{}/mdserver.toml is in order\n", argv[2]);
         return 0;
     }

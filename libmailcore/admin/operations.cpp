@@ -42,6 +42,9 @@ std::span<const Operation> operations() {
          detail::queue_remove},
         {"queue.retry", Change, "id or all", "Tries now, whatever the wait.", detail::queue_retry},
         {"queue.show", Look, "id", "One message with all its recipients.", detail::queue_show},
+        {"rule.replay", Look, "name, rule, list_names?, list_texts?, seconds?, limit?",
+         "What a rule would have done to the mail of the last days; nothing is changed.",
+         detail::rule_replay},
     };
     return table;
 }

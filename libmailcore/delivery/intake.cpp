@@ -11,6 +11,7 @@ namespace {
 store::TxnTask<Result<queue::Message>> take(store::WriteTransaction& txn, queue::Message message,
                                             store::NewBlobRef blob, std::string trace_header,
                                             std::string edited_header, std::uint64_t header_octets,
+                                            std::string trailer,
                                             std::vector<queue::Recipient> recipients) {
     const auto id = txn.add_blob(*blob);
     message.arrived = txn.now();
@@ -22,6 +23,7 @@ store::TxnTask<Result<queue::Message>> take(store::WriteTransaction& txn, queue:
     else
         header_octets = 0;
     message.pieces.push_back(store::Piece::of(id, header_octets, blob->size() - header_octets));
+    if (!trailer.empty()) message.pieces.push_back(store::Piece::of(std::move(trailer)));
     message.size = 0;
     for (const auto& piece : message.pieces) message.size += piece.length;
     for (auto& recipient : recipients) recipient.next_try = message.arrived;
@@ -54,8 +56,9 @@ Task<Result<queue::QueueId>> Intake::accept(Incoming incoming) {
         store_.write([message = std::move(incoming.message), blob = incoming.blob,
                       above = std::move(incoming.trace_header),
                       header = std::move(incoming.edited_header), octets = incoming.header_octets,
+                      trailer = std::move(incoming.trailer),
                       recipients = incoming.recipients](store::WriteTransaction& txn) {
-            return take(txn, message, blob, above, header, octets, recipients);
+            return take(txn, message, blob, above, header, octets, trailer, recipients);
         }));
     if (!message) co_return std::unexpected(std::move(message).error());
     const auto id = message->id;

@@ -23,6 +23,7 @@ struct Incoming {
     /// `header_octets` octets (fields and empty line). Empty: nothing was.
     std::string edited_header;
     std::uint64_t header_octets = 0;
+    std::string trailer; ///< behind the body; only with an edited header
     std::shared_ptr<const mime::Structure>
         structure; ///< of the blob; absent: it will be parsed when filed
     std::vector<queue::Recipient> recipients;

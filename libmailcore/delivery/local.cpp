@@ -52,20 +52,32 @@ TxnTask<Result<Done>> file(WriteTransaction& txn, queue::QueueId id, queue::Reci
     co_return done;
 }
 
-/// A queued message as filters of the deliver stage read it.
+/// A queued message as filters of the deliver stage read it: without what we added on top, as its
+/// structure describes it.
 class PieceOctets final : public filter::MessageOctets {
   public:
-    PieceOctets(store::Store& store, const queue::Message& message)
-        : store_(store), message_(message) {}
-    std::uint64_t size() const override { return message_.size; }
+    PieceOctets(store::Store& store, const queue::Message& message, std::uint64_t added)
+        : store_(store), message_(message), added_(added) {}
+    std::uint64_t size() const override { return message_.size - added_; }
     Task<Result<std::string>> read(std::uint64_t offset, std::size_t octets) override {
-        return store::read_octets(store_, message_.pieces, offset, octets);
+        return store::read_octets(store_, message_.pieces, added_ + offset, octets);
     }
 
   private:
     store::Store& store_;
     const queue::Message& message_; // outlives the judgement
+    std::uint64_t added_;
 };
+
+/// The header of a queued message, with what we added on top, without its empty line.
+Task<Result<std::string>> read_header(store::Store& store, const queue::Message& message,
+                                      std::uint64_t octets) {
+    constexpr std::uint64_t octets_max = 1024 * 1024;
+    auto block = co_await store::read_octets(
+        store, message.pieces, 0, static_cast<std::size_t>(std::min(octets, octets_max)));
+    if (block && block->ends_with("\r\n\r\n")) block->resize(block->size() - 2);
+    co_return block;
+}
 
 std::string return_path(const queue::Message& message) {
     // RFC 5321 §4.4: what MAIL FROM said, on top of everything.
@@ -114,8 +126,20 @@ Task<Outcome> LocalDelivery::deliver(queue::Message message, queue::Recipient re
                                      std::shared_ptr<const Analysis> analysis,
                                      std::shared_ptr<const filter::Pipeline> pipeline) {
     if (pipeline && pipeline->wants(filter::Stage::Deliver)) {
-        PieceOctets octets(store_, message);
+        if (!analysis) {
+            auto read = co_await read_and_analyse(message);
+            if (!read) co_return Outcome::deferred("4.3.0", read.error().detail);
+            analysis = std::move(*read);
+        }
+        const auto structure = mime::Structure::decode_in_place(analysis->structure);
+        if (!structure) co_return Outcome::deferred("4.3.0", structure.error().detail);
+        auto header = co_await read_header(store_, message,
+                                           analysis->offset + structure->message().body_begin);
+        if (!header) co_return Outcome::deferred("4.3.0", header.error().detail);
+        PieceOctets octets(store_, message, analysis->offset);
         filter::Context context;
+        context.header = std::move(*header);
+        context.structure = &*structure;
         context.trace = message.trace;
         context.sender = message.sender;
         context.account = message.account;

@@ -2,6 +2,8 @@
 
 #include "libmailcore/base/overloaded.h"
 #include "libmailcore/codec/ascii.h"
+#include "libmailcore/codec/quoted_printable.h"
+#include "libmailcore/codec/utf8.h"
 
 #include <algorithm>
 #include <span>
@@ -101,6 +103,34 @@ std::string apply_edits(std::string_view header, const std::vector<HeaderEdit>& 
     std::string out;
     for (const auto& field : fields) out += field;
     return out;
+}
+
+Wrapping wrap_with_text(std::string_view header, std::string_view text, std::string_view boundary) {
+    Wrapping wrapping;
+    std::string inner;
+    bool versioned = false;
+    for (std::size_t at = 0; at < header.size();) {
+        const auto end = field_end(header, at);
+        const auto field = header.substr(at, end - at);
+        at = end;
+        versioned = versioned || is_named(field, "MIME-Version");
+        auto& into = codec::starts_with_ignoring_case(field, "Content-") ? inner : wrapping.header;
+        into += field;
+        if (!field.ends_with("\r\n")) into += "\r\n";
+    }
+    const std::string delimiter = "--" + std::string(boundary);
+    if (!versioned) wrapping.header += "MIME-Version: 1.0\r\n";
+    wrapping.header += "Content-Type: multipart/mixed; boundary=\"" + std::string(boundary) +
+                       "\"\r\n\r\n" + delimiter + "\r\n" + inner + "\r\n";
+    wrapping.trailer =
+        "\r\n" + delimiter +
+        "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Disposition: inline\r\n"
+        "Content-Transfer-Encoding: quoted-printable\r\n\r\n";
+    codec::QuotedPrintableEncoder encoder;
+    encoder.encode(codec::sanitised_utf8(text), wrapping.trailer);
+    encoder.finish(wrapping.trailer);
+    wrapping.trailer += "\r\n" + delimiter + "--\r\n";
+    return wrapping;
 }
 
 } // namespace mailcore::filter

@@ -41,4 +41,17 @@ inline constexpr std::size_t header_value_octets_max = 16 * 1024;
 [[nodiscard]] std::string apply_edits(std::string_view header,
                                       const std::vector<HeaderEdit>& edits);
 
+/// What stands before and behind a message's body so that it becomes the first part of a
+/// multipart/mixed whose second part is `text` (UTF-8).
+struct Wrapping {
+    std::string header;  ///< takes the header's place, empty line and first delimiter included
+    std::string trailer; ///< behind the body
+};
+/// Puts a text below a message without touching an octet of its body: charset, encoding and
+/// signatures inside (multipart/signed) stay as they are, which inserting lines would not do.
+/// `header`: fields with their CRLFs, without the empty line; its Content- fields go to the first
+/// part. `boundary` does not occur in the body.
+[[nodiscard]] Wrapping wrap_with_text(std::string_view header, std::string_view text,
+                                      std::string_view boundary);
+
 } // namespace mailcore::filter

@@ -88,11 +88,17 @@ struct Context {
     std::vector<HeaderEdit> header_edits;
     std::vector<std::string> added_recipients;
     std::vector<std::string> removed_recipients;
+    /// Message: where recipients of a foreign domain go instead of where the DNS says,
+    /// "[host]:port"; domain "*": those of all.
+    std::map<std::string, std::string, std::less<>> routes;
+    std::string appended_text;         ///< Message: UTF-8 that is put below; see `wrap_with_text`
     std::optional<std::string> folder; ///< Deliver: file into this mailbox
     double score = 0;
 };
 inline constexpr std::size_t notes_max = 64;
 inline constexpr std::size_t added_recipients_max = 100;
+inline constexpr std::size_t routes_max = 100;
+inline constexpr std::size_t appended_text_octets_max = 4 * 1024;
 
 /// Judges mail. One object serves all connections of one loop: it keeps nothing of one of them.
 /// Loop thread only.

@@ -39,14 +39,16 @@ namespace {
 
 /// What a filter may have changed, so that it can be undone.
 struct Edits {
-    std::size_t header_edits, added, removed, tags;
+    std::size_t header_edits, added, removed, tags, text;
+    std::map<std::string, std::string, std::less<>> routes;
     std::optional<std::string> folder;
     double score;
 
     explicit Edits(const Context& context)
         : header_edits(context.header_edits.size()), added(context.added_recipients.size()),
           removed(context.removed_recipients.size()), tags(context.tags.size()),
-          folder(context.folder), score(context.score) {}
+          text(context.appended_text.size()), routes(context.routes), folder(context.folder),
+          score(context.score) {}
 
     void restore(Context& context) const {
         const auto cut = [](auto& list, std::size_t size) {
@@ -57,6 +59,8 @@ struct Edits {
         cut(context.added_recipients, added);
         cut(context.removed_recipients, removed);
         cut(context.tags, tags);
+        context.appended_text.resize(std::min(text, context.appended_text.size()));
+        context.routes = routes;
         context.folder = folder;
         context.score = score;
     }
@@ -78,18 +82,28 @@ Verdict checked(Verdict verdict, std::string_view filter) {
 
 } // namespace
 
-Pipeline::Pipeline(std::vector<PipelineEntry> entries, Log log)
-    : entries_(std::move(entries)), log_(log) {}
+Pipeline::Pipeline(std::vector<PipelineEntry> entries, Log log) : log_(log) {
+    auto by_stage = std::make_shared<ByStage>();
+    for (const auto& entry : entries)
+        for (std::size_t stage = 0; stage < stages; ++stage)
+            if (entry.filter->stages().has(static_cast<Stage>(stage)))
+                (*by_stage)[stage].push_back(entry);
+    by_stage_ = std::move(by_stage);
+}
 
 bool Pipeline::wants(Stage stage) const {
-    return std::ranges::any_of(
-        entries_, [&](const auto& entry) { return entry.filter->stages().has(stage); });
+    return by_stage_ && !(*by_stage_)[static_cast<std::size_t>(stage)].empty();
 }
 
 Task<Verdict> Pipeline::judge(Stage stage, Context& context) const {
+    return ask(by_stage_, log_, stage, context);
+}
+
+Task<Verdict> Pipeline::ask(std::shared_ptr<const ByStage> by_stage, Log log, Stage stage,
+                            Context& context) {
+    if (!by_stage) co_return Verdict::go_on();
     auto& scheduler = co_await base::current_scheduler();
-    for (const auto& entry : entries_) {
-        if (!entry.filter->stages().has(stage)) continue;
+    for (const auto& entry : (*by_stage)[static_cast<std::size_t>(stage)]) {
         const Edits before(context);
         const auto began = scheduler.now();
         MAILCORE_CO_AWAIT(auto answer, base::with_deadline(entry.filter->judge(stage, context),
@@ -97,7 +111,7 @@ Task<Verdict> Pipeline::judge(Stage stage, Context& context) const {
         if (answer && *answer) {
             auto verdict = checked(std::move(**answer), entry.filter->name());
             if (verdict.kind == Verdict::Kind::Continue) continue;
-            MAILCORE_LOG(log_, Info, "filter.verdict",
+            MAILCORE_LOG(log, Info, "filter.verdict",
                          {{"filter", entry.filter->name()},
                           {"stage", to_string(stage)},
                           {"verdict", to_string(verdict.kind)},
@@ -106,7 +120,7 @@ Task<Verdict> Pipeline::judge(Stage stage, Context& context) const {
             co_return verdict;
         }
         before.restore(context);
-        MAILCORE_LOG(log_, Warning, "filter.failed",
+        MAILCORE_LOG(log, Warning, "filter.failed",
                      {{"filter", entry.filter->name()},
                       {"stage", to_string(stage)},
                       {"error", answer ? answer->error().detail : std::string("out of time")}},

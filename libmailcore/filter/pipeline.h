@@ -4,7 +4,9 @@
 #include "libmailcore/base/clock.h"
 #include "libmailcore/filter/filter.h"
 
+#include <array>
 #include <chrono>
+#include <memory>
 #include <vector>
 
 namespace mailcore::filter {
@@ -16,7 +18,8 @@ struct PipelineEntry {
 };
 
 /// Asks the filters of a stage one after the other. Immutable: a reload makes a new one and swaps
-/// the pointer; who is under way keeps the old. Loop thread only, as its filters.
+/// the pointer; a judgement that is under way keeps the filters that it began with, even if the
+/// pipeline goes. Loop thread only, as its filters.
 class Pipeline {
   public:
     Pipeline() = default;
@@ -30,7 +33,10 @@ class Pipeline {
     Task<Verdict> judge(Stage stage, Context& context) const;
 
   private:
-    std::vector<PipelineEntry> entries_;
+    using ByStage = std::array<std::vector<PipelineEntry>, stages>;
+    static Task<Verdict> ask(std::shared_ptr<const ByStage> by_stage, Log log, Stage stage,
+                             Context& context);
+    std::shared_ptr<const ByStage> by_stage_; // absent: no filters
     Log log_;
 };
 

@@ -105,6 +105,13 @@ struct Config {
     std::chrono::seconds backoff_first{60};
     bool over_quota_fails = false;
 
+    std::string rules_folder = "rules";
+    std::string rules_on_failure = "open";
+    std::uint64_t rules_instructions_max = 2'000'000;
+    std::uint64_t rules_memory_max = 64 * 1024 * 1024;
+    std::chrono::milliseconds rules_time_max{10'000};
+    std::chrono::seconds rules_watch_time{5};
+
     std::vector<std::string> dns_servers;
     std::string dns_trust_ad = "loopback";
     std::chrono::milliseconds dns_timeout{2000};

@@ -232,6 +232,24 @@ const std::vector<Key>& keys() {
         key("delivery", "over_quota_fails", &Config::over_quota_fails,
             "Mail for a full mailbox is returned at once instead of waiting."),
 
+        key("rules", "folder", &Config::rules_folder,
+            "Folder of rules in Lua (*.lua, in the order of their names) and of their lists "
+            "(*.txt), relative to the data folder. Empty: no rules."),
+        key("rules", "on_failure", &Config::rules_on_failure,
+            "What becomes of mail when a rule fails. open: as if the rule were not there. defer: "
+            "the sender is told to come later. A rule may say it itself.",
+            {"open", "defer"}),
+        key("rules", "instructions_max", &Config::rules_instructions_max,
+            "Instructions that a rule may take to judge one message; at least 10000."),
+        key("rules", "memory_max", &Config::rules_memory_max,
+            "Octets of values of all rules of one loop, at least 4194304. One judgement may take a "
+            "quarter of it."),
+        key("rules", "time_max", &Config::rules_time_max,
+            "How long a rule may take to judge one message, with waiting for the DNS."),
+        key("rules", "watch_time", &Config::rules_watch_time,
+            "How often the folder is looked at; what has changed in it is used from then on. 0: "
+            "only at a reload."),
+
         key("dns", "servers", &Config::dns_servers,
             "Recursive name servers, \"address\" or \"address:port\" (IPv6 in brackets). Empty: "
             "those of /etc/resolv.conf."),
@@ -404,6 +422,12 @@ std::optional<ConfigError> check(const Config& config, const toml::table& table)
         return wrong("server", "memory_max", "expected 0, or 67108864 or more");
     if (config.recipients_max < 100)
         return wrong("smtp", "recipients_max", "expected 100 or more (RFC 5321)");
+    if (config.rules_instructions_max < 10'000)
+        return wrong("rules", "instructions_max", "expected 10000 or more");
+    if (config.rules_memory_max < 4 * 1024 * 1024)
+        return wrong("rules", "memory_max", "expected 4194304 or more");
+    if (config.rules_time_max < Milliseconds{1})
+        return wrong("rules", "time_max", "expected 1 or more");
     if (config.imap_idle_time < Seconds{1800})
         return wrong("imap", "idle_time", "expected 1800 or more (RFC 9051)");
     if (config.pop3_idle_time < Seconds{600})

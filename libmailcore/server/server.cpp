@@ -4,6 +4,9 @@
 #include "libmailcore/base/file.h"
 #include "libmailcore/codec/ascii.h"
 #include "libmailcore/codec/number.h"
+#include "libmailcore/delivery/rule_names.h"
+#include "libmailcore/delivery/rule_rows.h"
+#include "libmailcore/filter/rule_folder.h"
 #include "libmailcore/net/acceptor.h"
 #include "libmailcore/net/loops.h"
 #include "libmailcore/net/tls_server.h"
@@ -156,6 +159,29 @@ bool is_implicit(ServiceKind kind) {
            kind == ServiceKind::Submissions;
 }
 
+/// What rules of one loop may ask of the world.
+struct LoopRulePorts {
+    LoopRulePorts(dns::Resolver& resolver, store::Store& a_store)
+        : names(resolver), rows(a_store) {}
+    delivery::ResolverNames names;
+    delivery::RuleRows rows;
+};
+
+/// Rids the store of counters and sets that have expired, now and then.
+Task<void> sweep_rules(store::Store& store) {
+    auto& scheduler = co_await base::current_scheduler();
+    constexpr auto rest = std::chrono::minutes{10};
+    while (true) {
+        co_await base::sleep_until(scheduler.now() + rest);
+        std::string from;
+        do {
+            auto next = co_await delivery::sweep_rule_rows(store, from);
+            if (!next) break; // the store says why, and is asked again later
+            from = std::move(*next);
+        } while (!from.empty());
+    }
+}
+
 tls::Alpn alpn(ServiceKind kind) {
     // RFC 7301 names as IANA has them: a client that says another protocol is not served (ALPACA).
     switch (kind) {
@@ -189,7 +215,11 @@ struct Server::Impl final : ControlTarget {
     Result<void> start();
     void stop();
     void start_courier();
-    void set_pipelines();
+    /// A set of rules for each loop; all of them or none.
+    Result<std::vector<filter::LuaRules>> load_rules(const Config& from);
+    [[nodiscard]] std::shared_ptr<const filter::Pipeline>
+    make_pipeline(LoopParts& loop, const std::vector<filter::LuaRules>& rules, std::size_t index);
+    void set_pipelines(const std::vector<filter::LuaRules>& rules);
     Result<std::vector<std::string>> reload(Config next);
     /// Runs `work` on the first loop and waits for it; never on a loop.
     void on_first_loop(std::function<void()> work);
@@ -233,6 +263,8 @@ struct Server::Impl final : ControlTarget {
     Secret fake_salt_key;
     std::shared_ptr<net::TlsServer> tls_server; // absent: no certificate
     std::vector<std::unique_ptr<LoopParts>> loop_parts;
+    std::vector<std::unique_ptr<LoopRulePorts>> rule_ports;
+    std::unique_ptr<Scope> chores; // of the first loop
     PartsByLoop parts_by_loop;
     CurrentOptions current;
     std::shared_ptr<tls::ClientContext> client_tls;
@@ -340,9 +372,12 @@ Result<void> Server::Impl::start() {
             *loop, *the_store, *the_directory, maildrops, fake_salt_key, config.hostname, local,
             report, std::move(resolver), std::move(to_courier), memory, random, log));
         parts_by_loop[loop] = loop_parts.back().get();
+        rule_ports.push_back(
+            std::make_unique<LoopRulePorts>(*loop_parts.back()->resolver, *the_store));
     }
     current.set(service_options(config, loop_parts.front()->services, tls_server != nullptr));
-    set_pipelines();
+    MAILCORE_TRY(const auto rules, load_rules(config));
+    set_pipelines(rules);
 
     const auto ca_file = config.ca_file;
     tls::ClientOptions client;
@@ -395,7 +430,11 @@ Result<void> Server::Impl::start() {
     }
     loops->start();
     running = true;
-    first.loop.post([this] { courier->start(); });
+    first.loop.post([this] {
+        courier->start();
+        chores = std::make_unique<Scope>(loop_parts.front()->loop);
+        chores->spawn(sweep_rules(*the_store));
+    });
     for (const auto& warning : warnings())
         MAILCORE_LOG(log, Warning, "tls.certificate", {{"what", warning}});
     MAILCORE_LOG(log, Info, "server.started",
@@ -403,13 +442,39 @@ Result<void> Server::Impl::start() {
     return {};
 }
 
-void Server::Impl::set_pipelines() {
-    for (const auto& each : loop_parts) {
-        auto entries =
-            parts.filters ? parts.filters(each->loop) : std::vector<filter::PipelineEntry>{};
-        auto pipeline = std::make_shared<const filter::Pipeline>(std::move(entries), log);
-        each->services.pipeline = pipeline;
-        each->intake.set_pipeline(pipeline);
+Result<std::vector<filter::LuaRules>> Server::Impl::load_rules(const Config& from) {
+    std::vector<filter::LuaRules> rules;
+    if (from.rules_folder.empty()) return rules;
+    MAILCORE_TRY(const auto source,
+                 filter::read_rule_folder(files, below(from.data, from.rules_folder)));
+    if (source.rules.empty()) return rules;
+    for (const auto& ports : rule_ports) {
+        MAILCORE_TRY(auto loaded,
+                     filter::LuaRules::load(source, rule_limits(from),
+                                            {clock, &ports->names, &ports->rows, log}));
+        rules.push_back(std::move(loaded));
+    }
+    MAILCORE_LOG(log, Info, "rules.loaded",
+                 {{"files", source.rules.size()}, {"octets", rules.front().memory()}});
+    return rules;
+}
+
+/// Filters of the embedder stand before rules.
+std::shared_ptr<const filter::Pipeline>
+Server::Impl::make_pipeline(LoopParts& loop, const std::vector<filter::LuaRules>& rules,
+                            std::size_t index) {
+    auto entries = parts.filters ? parts.filters(loop.loop) : std::vector<filter::PipelineEntry>{};
+    if (index < rules.size())
+        for (auto& entry : rules[index].entries()) entries.push_back(std::move(entry));
+    return std::make_shared<const filter::Pipeline>(std::move(entries), log);
+}
+
+void Server::Impl::set_pipelines(const std::vector<filter::LuaRules>& rules) {
+    for (std::size_t i = 0; i < loop_parts.size(); ++i) {
+        auto& each = *loop_parts[i];
+        const auto pipeline = make_pipeline(each, rules, i);
+        each.services.pipeline = pipeline;
+        each.intake.set_pipeline(pipeline);
     }
 }
 
@@ -427,7 +492,10 @@ void Server::Impl::stop() {
     if (!running) return;
     running = false;
     MAILCORE_LOG(log, Info, "server.stopping", {{"connections", acceptor->connections()}});
-    on_first_loop([this] { courier->stop(); });
+    on_first_loop([this] {
+        courier->stop();
+        chores.reset();
+    });
     std::promise<void> drained;
     auto finished = drained.get_future();
     acceptor->drain(config.drain_time, [&] { drained.set_value(); });
@@ -440,6 +508,7 @@ void Server::Impl::stop() {
     connector.reset();
     parts_by_loop.clear();
     loop_parts.clear();
+    rule_ports.clear();
     the_directory.reset();
     the_store.reset();
     loops.reset();
@@ -461,6 +530,7 @@ Result<std::vector<std::string>> Server::Impl::reload(Config next) {
         MAILCORE_TRY(credentials, load_certificates(next));
     }
     MAILCORE_TRY(auto remote, remote_options(files, next));
+    MAILCORE_TRY(auto rules, load_rules(next));
     std::vector<std::string> unchanged;
     const auto keep = [&](auto Config::*field, std::string_view name) {
         if (config.*field != next.*field) {
@@ -486,15 +556,18 @@ Result<std::vector<std::string>> Server::Impl::reload(Config next) {
     config = std::move(next);
     current.set(service_options(config, loop_parts.front()->services, tls_server != nullptr));
     on_first_loop([this, &remote] { transport->set_options(std::move(remote)); });
-    for (const auto& each : loop_parts) {
+    for (std::size_t i = 0; i < loop_parts.size(); ++i) {
+        auto& each = *loop_parts[i];
         std::promise<void> done;
         auto finished = done.get_future();
-        each->loop.post([&] {
-            auto entries =
-                parts.filters ? parts.filters(each->loop) : std::vector<filter::PipelineEntry>{};
-            auto pipeline = std::make_shared<const filter::Pipeline>(std::move(entries), log);
-            each->services.pipeline = pipeline;
-            each->intake.set_pipeline(pipeline);
+        each.loop.post([&] {
+            auto pipeline = make_pipeline(each, rules, i);
+            // The last hold on the loop's old rules, and this one on its new ones, end here.
+            if (i < rules.size()) {
+                auto handed_over = std::move(rules[i]);
+            }
+            each.services.pipeline = pipeline;
+            each.intake.set_pipeline(std::move(pipeline));
             done.set_value();
         });
         finished.wait();
@@ -570,6 +643,26 @@ std::vector<Metric> Server::Impl::metrics() {
     gauge("memory_resident_octets", "Resident memory of the process, mapped files included.",
           static_cast<double>(process.resident));
     return out;
+}
+
+filter::RuleLimits rule_limits(const Config& config) {
+    filter::RuleLimits limits;
+    limits.instructions_max = config.rules_instructions_max;
+    limits.memory_max = static_cast<std::size_t>(config.rules_memory_max);
+    limits.call_memory_max = limits.memory_max / 4;
+    limits.time_max = config.rules_time_max;
+    limits.on_failure = config.rules_on_failure == "defer" ? filter::OnFailure::Defer
+                                                           : filter::OnFailure::Open;
+    return limits;
+}
+
+std::vector<Error> check_rule_folder(const Config& config) {
+    if (config.rules_folder.empty()) return {};
+    base::PosixFileSystem files;
+    const auto source = filter::read_rule_folder(files, below(config.data, config.rules_folder));
+    if (!source) return {source.error()};
+    const base::SystemClock clock;
+    return filter::check_rules(*source, rule_limits(config), clock);
 }
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -4,7 +4,7 @@
 #include "libmailcore/base/log.h"
 #include "libmailcore/base/peer.h"
 #include "libmailcore/base/result.h"
-#include "libmailcore/filter/pipeline.h"
+#include "libmailcore/filter/lua_rules.h"
 #include "libmailcore/server/config.h"
 #include "libmailcore/store/store.h"
 
@@ -28,6 +28,12 @@ struct BoundEndpoint {
 
 /// Makes filters for one loop: called once for each, and again for each reload.
 using FilterFactory = std::function<std::vector<filter::PipelineEntry>(Scheduler& scheduler)>;
+
+/// What rules may cost, as the configuration says.
+[[nodiscard]] filter::RuleLimits rule_limits(const Config& config);
+/// Reads the folder of rules and loads each file for itself; all that is wrong, with file and line.
+/// What `mdserver check` and `mdctl reload` tell before anything changes.
+[[nodiscard]] std::vector<Error> check_rule_folder(const Config& config);
 
 /// A number for people and for Prometheus.
 struct Metric {
@@ -67,7 +73,7 @@ class Server {
 
     /// Applies another configuration to new connections. What cannot change while running (data
     /// folder, loops, endpoints) is named in the answer. Fails, with the old one in force, if
-    /// certificates or password files cannot be read. Blocks shortly.
+    /// certificates, password files or rules cannot be read. Blocks shortly.
     Result<std::vector<std::string>> reload(Config config);
 
     [[nodiscard]] std::vector<BoundEndpoint> endpoints() const;

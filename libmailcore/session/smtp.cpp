@@ -419,6 +419,34 @@ Task<void> SmtpSession::body_end(smtp::BodyEnd event) {
     for (std::size_t i = 0; i < each; ++i) engine_.reply(event.id, answer);
 }
 
+namespace {
+
+/// A message that has been taken, as filters read it.
+class NewBlobOctets final : public filter::MessageOctets {
+  public:
+    NewBlobOctets(store::Store& store, store::NewBlobRef blob)
+        : store_(store), blob_(std::move(blob)) {}
+    std::uint64_t size() const override { return blob_->size(); }
+    Task<Result<std::string>> read(std::uint64_t offset, std::size_t octets) override {
+        return store_.read_new_blob(blob_, offset, octets);
+    }
+
+  private:
+    store::Store& store_;
+    store::NewBlobRef blob_;
+};
+
+/// Where a filter wants mail for the domain of `recipient` to go; absent: nowhere else.
+const std::string* route_of(const filter::Context& context, std::string_view recipient) {
+    const auto at = recipient.rfind('@');
+    if (context.routes.empty() || at == std::string_view::npos) return nullptr;
+    auto found = context.routes.find(codec::lower(recipient.substr(at + 1)));
+    if (found == context.routes.end()) found = context.routes.find("*");
+    return found == context.routes.end() ? nullptr : &found->second;
+}
+
+} // namespace
+
 Task<smtp::Reply> SmtpSession::deliver(const smtp::BodyEnd& event) {
     auto& transaction = *transaction_;
     auto& context = transaction.context;
@@ -434,6 +462,8 @@ Task<smtp::Reply> SmtpSession::deliver(const smtp::BodyEnd& event) {
     delivery::Incoming incoming;
     context.size = event.octets;
     context.structure = structure.get();
+    NewBlobOctets octets(services_.store, *blob);
+    context.octets = &octets;
     if (services_.pipeline->wants(Stage::Message)) {
         const auto verdict = co_await services_.pipeline->judge(Stage::Message, context);
         switch (verdict.kind) {
@@ -462,6 +492,10 @@ Task<smtp::Reply> SmtpSession::deliver(const smtp::BodyEnd& event) {
             add_recipient(incoming.recipients, std::move(recipient));
     }
     if (incoming.recipients.empty()) co_return reply(250, "2.0.0", "accepted");
+    for (auto& recipient : incoming.recipients)
+        if (const auto* route = route_of(context, recipient.address);
+            route && recipient.route == queue::Route::Remote)
+            recipient.destination = *route;
 
     incoming.message.trace = context.trace;
     incoming.message.sender = context.sender;
@@ -485,6 +519,14 @@ Task<smtp::Reply> SmtpSession::deliver(const smtp::BodyEnd& event) {
     }
     if (!edits.empty()) {
         incoming.edited_header = filter::apply_edits(context.header, edits) + "\r\n";
+        incoming.header_octets = transaction.header_octets;
+    }
+    if (!context.appended_text.empty()) {
+        auto wrapping =
+            filter::wrap_with_text(filter::apply_edits(context.header, edits),
+                                   context.appended_text, "=_" + services_.random.hex(16));
+        incoming.edited_header = std::move(wrapping.header);
+        incoming.trailer = std::move(wrapping.trailer);
         incoming.header_octets = transaction.header_octets;
     }
     incoming.blob = std::move(*blob);

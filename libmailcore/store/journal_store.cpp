@@ -523,6 +523,29 @@ Task<Result<std::string>> JournalStore::read_blob(BlobId blob, std::uint64_t off
     co_return std::move(**from_disk);
 }
 
+Task<Result<std::string>> JournalStore::read_new_blob(NewBlobRef blob, std::uint64_t offset,
+                                                      std::size_t octets) {
+    MAILCORE_ASSERT(octets <= blob_read_octets_max);
+    const auto body = std::static_pointer_cast<const detail::JournalBody>(std::move(blob));
+    MAILCORE_ASSERT(body->maker == this);
+    if (offset >= body->size()) co_return std::string();
+    if (!body->place) {
+        std::string whole;
+        auto decoded = state_->journal->chunks().decode(body->chunk, whole);
+        if (!decoded) co_return std::unexpected(std::move(decoded).error());
+        co_return whole.substr(static_cast<std::size_t>(offset), octets);
+    }
+    auto read = [state = state_, body, offset, octets]() -> Result<std::string> {
+        MAILCORE_TRY(const auto file, state->journal->segment_file(body->place->segment));
+        MAILCORE_TRY(auto piece,
+                     journal::read_body(*file, *body->place, state->journal->chunks(), offset,
+                                        octets, journal::ReadFrom::Disk));
+        return std::move(*piece);
+    };
+    auto from_disk = co_await base::offload(std::move(read));
+    co_return std::move(from_disk);
+}
+
 std::unique_ptr<Subscription>
 JournalStore::subscribe(Scheduler& scheduler, AccountId account,
                         std::move_only_function<void(const Change&)> told) {

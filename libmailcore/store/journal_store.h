@@ -78,6 +78,8 @@ class JournalStore final : public Store {
     std::unique_ptr<BlobWriter> new_blob(Scheduler& scheduler, std::uint64_t size_hint) override;
     Task<Result<std::string>> read_blob(BlobId blob, std::uint64_t offset,
                                         std::size_t octets) override;
+    Task<Result<std::string>> read_new_blob(NewBlobRef blob, std::uint64_t offset,
+                                            std::size_t octets) override;
     [[nodiscard]] std::unique_ptr<Subscription>
     subscribe(Scheduler& scheduler, AccountId account,
               std::move_only_function<void(const Change&)> told) override;

@@ -167,6 +167,15 @@ Task<Result<std::string>> MemoryStore::read_blob(BlobId blob, std::uint64_t offs
     co_return body->octets().substr(static_cast<std::size_t>(offset), octets);
 }
 
+Task<Result<std::string>> MemoryStore::read_new_blob(NewBlobRef blob, std::uint64_t offset,
+                                                     std::size_t octets) {
+    MAILCORE_ASSERT(octets <= blob_read_octets_max);
+    const auto& body = static_cast<const MemoryBody&>(*blob);
+    MAILCORE_ASSERT(body.maker == this);
+    if (offset >= body.octets().size()) co_return std::string();
+    co_return body.octets().substr(static_cast<std::size_t>(offset), octets);
+}
+
 std::unique_ptr<Subscription>
 MemoryStore::subscribe(Scheduler& scheduler, AccountId account,
                        std::move_only_function<void(const Change&)> told) {

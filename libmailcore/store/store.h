@@ -123,6 +123,10 @@ class Store {
     virtual Task<Result<std::string>> read_blob(BlobId blob, std::uint64_t offset,
                                                 std::size_t octets) = 0;
 
+    /// The same of a body that was handed in here and that no transaction needs to have named.
+    virtual Task<Result<std::string>> read_new_blob(NewBlobRef blob, std::uint64_t offset,
+                                                    std::size_t octets) = 0;
+
     /// Calls `told` on `scheduler` after each commit that announced a change of `account` (0: of
     /// any).
     [[nodiscard]] virtual std::unique_ptr<Subscription>

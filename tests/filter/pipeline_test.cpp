@@ -118,6 +118,14 @@ TEST_CASE("a judgement that is cancelled leaves nothing running") {
     CHECK_FALSE(verdict);
 }
 
+TEST_CASE("a text goes below a message whose body stays as it is") {
+    const auto wrapped = filter::wrap_with_text("Subject: x\r\nContent-Type: text/html;\r\n charset=x\r\nTo: a\r\n", "Gru\xC3\x9F\n", "B");
+    CHECK(wrapped.header == "Subject: x\r\nTo: a\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"B\"\r\n\r\n"
+                            "--B\r\nContent-Type: text/html;\r\n charset=x\r\n\r\n");
+    CHECK(wrapped.trailer == "\r\n--B\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Disposition: inline\r\n"
+                             "Content-Transfer-Encoding: quoted-printable\r\n\r\nGru=C3=9F\r\n\r\n--B--\r\n");
+}
+
 TEST_CASE("header edits become octets and touch nothing else") {
     const std::string_view header = "A: 1\r\nSubject: x\r\n y\r\na : 2\r\nB: 3\r\n";
     using filter::AddHeader;

@@ -336,6 +336,23 @@ void check_blobs(Bench& bench) {
             }
         }
     }
+    SECTION("a body that is handed in is read before anything names it") {
+        for (const std::size_t octets : {0, 1, 100'000, 131'073, 262'145, 700'001}) {
+            INFO(octets);
+            const auto body = body_of(octets, static_cast<unsigned>(octets));
+            const auto handed = run(bench.scheduler, hand_in(*bench.store, bench.scheduler, body));
+            REQUIRE(handed);
+            for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{octets / 2},
+                                               std::uint64_t{octets}, std::uint64_t{octets + 5}}) {
+                const auto part =
+                    run(bench.scheduler, bench.store->read_new_blob(*handed, offset, 300'000));
+                REQUIRE(part);
+                CHECK((*part == (offset < octets
+                                     ? body.substr(static_cast<std::size_t>(offset), 300'000)
+                                     : "")));
+            }
+        }
+    }
     SECTION("compressible bodies come back as they were") {
         std::string body;
         for (int i = 0; i < 40'000; ++i)

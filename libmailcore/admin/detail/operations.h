@@ -33,5 +33,6 @@ Answer queue_retry(Context& context, std::string request);
 Answer queue_hold(Context& context, std::string request);
 Answer queue_release(Context& context, std::string request);
 Answer queue_remove(Context& context, std::string request);
+Answer rule_replay(Context& context, std::string request);
 
 } // namespace mailcore::admin::detail
