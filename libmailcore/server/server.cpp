@@ -618,7 +618,8 @@ std::vector<Metric> Server::Impl::metrics() {
                 {"memory_max", connections.ended_memory}});
     counter("messages_refused_total", "Messages not begun for want of memory.",
             static_cast<double>(memory.refused(Admission::Message)));
-    counter("messages_broken_off_total", "Times a message on its way in was refused for want of memory.",
+    counter("messages_broken_off_total",
+            "Times a message on its way in was refused for want of memory.",
             static_cast<double>(memory.refused(Admission::Octets)));
     gauge("store_writable", "1 as long as the store takes writes.", status.writable ? 1 : 0);
     gauge("store_free_octets", "Free octets of the disk below the store.",
@@ -651,8 +652,8 @@ filter::RuleLimits rule_limits(const Config& config) {
     limits.memory_max = static_cast<std::size_t>(config.rules_memory_max);
     limits.call_memory_max = limits.memory_max / 4;
     limits.time_max = config.rules_time_max;
-    limits.on_failure = config.rules_on_failure == "defer" ? filter::OnFailure::Defer
-                                                           : filter::OnFailure::Open;
+    limits.on_failure =
+        config.rules_on_failure == "defer" ? filter::OnFailure::Defer : filter::OnFailure::Open;
     return limits;
 }
 

@@ -537,9 +537,8 @@ Task<Result<std::string>> JournalStore::read_new_blob(NewBlobRef blob, std::uint
     }
     auto read = [state = state_, body, offset, octets]() -> Result<std::string> {
         MAILCORE_TRY(const auto file, state->journal->segment_file(body->place->segment));
-        MAILCORE_TRY(auto piece,
-                     journal::read_body(*file, *body->place, state->journal->chunks(), offset,
-                                        octets, journal::ReadFrom::Disk));
+        MAILCORE_TRY(auto piece, journal::read_body(*file, *body->place, state->journal->chunks(),
+                                                    offset, octets, journal::ReadFrom::Disk));
         return std::move(*piece);
     };
     auto from_disk = co_await base::offload(std::move(read));
