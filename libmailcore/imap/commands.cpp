@@ -5,6 +5,7 @@
 #include "libmailcore/base/overloaded.h"
 #include "libmailcore/codec/ascii.h"
 #include "libmailcore/codec/base64.h"
+#include "libmailcore/sasl/mechanism.h"
 
 #include <algorithm>
 
@@ -16,8 +17,6 @@ namespace {
 constexpr std::uint64_t small_literal_octets_max = 4096; // RFC 7888 §5, RFC 9051 §4.3
 constexpr std::size_t fetch_octets_expected = 1'000;     // of one message with its ENVELOPE
 
-// Mechanisms whose messages are as good as the password or token in them.
-constexpr std::string_view plaintext_mechanisms[] = {"PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2"};
 
 // The tag of what could not be read as a command; empty: there is none to answer to.
 std::string tag_of(std::string_view head) {
@@ -229,10 +228,8 @@ bool ServerEngine::plaintext_allowed() const {
 }
 
 bool ServerEngine::offers(std::string_view mechanism) const {
-    if (!plaintext_allowed() && std::ranges::find(plaintext_mechanisms, mechanism) !=
-                                    std::ranges::end(plaintext_mechanisms))
-        return false;
-    return std::ranges::find(options_.mechanisms, mechanism) != options_.mechanisms.end();
+    return sasl::is_offerable(mechanism, peer_, plaintext_allowed()) &&
+           std::ranges::find(options_.mechanisms, mechanism) != options_.mechanisms.end();
 }
 
 std::optional<Reply> ServerEngine::refusal(const command::Authenticate& authenticate) const {

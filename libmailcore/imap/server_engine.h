@@ -105,6 +105,8 @@ class ServerEngine final : public base::Engine {
     void bye(std::string_view text, Code code = Code::None);
 
     [[nodiscard]] State state() const { return state_; }
+    /// As it is since TLS started, if it did.
+    [[nodiscard]] const PeerInfo& peer() const { return peer_; }
     [[nodiscard]] const Enabled& enabled() const { return enabled_; }
     /// What CAPABILITY would say now, separated by spaces.
     [[nodiscard]] std::string capabilities() const;

@@ -143,7 +143,7 @@ void ImapSession::respond(Id id, imap::ResponseCode code, std::string text) {
 // Login
 
 Task<void> ImapSession::run(Id id, imap::command::Authenticate command) {
-    authentication_ = std::make_shared<Authentication>(services_, "imap", peer_);
+    authentication_ = std::make_shared<Authentication>(services_, "imap", engine_.peer(), options_.login);
     const auto authentication = authentication_;
     MAILCORE_CO_AWAIT(
         log_in(id, authentication,
@@ -151,7 +151,7 @@ Task<void> ImapSession::run(Id id, imap::command::Authenticate command) {
 }
 
 Task<void> ImapSession::run(Id id, imap::command::Login command) {
-    authentication_ = std::make_shared<Authentication>(services_, "imap", peer_);
+    authentication_ = std::make_shared<Authentication>(services_, "imap", engine_.peer(), options_.login);
     const auto authentication = authentication_;
     MAILCORE_CO_AWAIT(
         log_in(id, authentication,

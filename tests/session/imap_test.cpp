@@ -2,6 +2,7 @@
 
 #include "libmailcore/codec/ascii.h"
 #include "libmailcore/codec/base64.h"
+#include "libmailcore/sasl/client.h"
 #include "tests/catch.h"
 #include "tests/session/imap_fixture.h"
 
@@ -88,6 +89,67 @@ TEST_CASE("a SASL exchange logs in, and plain passwords need what the options sa
     ImapClient client(world);
     CHECK(has(client("CAPABILITY"), "LOGINDISABLED"));
     CHECK(has(client("LOGIN jo secret"), "a NO [PRIVACYREQUIRED]"));
+}
+
+TEST_CASE(
+    "SCRAM is bound to the TLS session, and a list that was shortened on the way is noticed") {
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    world.options.login.mechanisms = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"};
+    base::SystemRandom random;
+    const TlsFacts tls{.version = "TLSv1.3", .exporter_binding = std::string(32, 'b')};
+    const TlsFacts old_tls{.version = "TLSv1.2"};
+    {
+        ImapClient client(world, tls);
+        CHECK(has(client("CAPABILITY"), "AUTH=SCRAM-SHA-256-PLUS AUTH=SCRAM-SHA-256"));
+        ImapClient unbound(world, old_tls);
+        const auto offered = unbound("CAPABILITY");
+        CHECK_FALSE(has(offered, "-PLUS"));
+        CHECK(has(offered, "AUTH=SCRAM-SHA-256"));
+        CHECK(has(unbound("AUTHENTICATE SCRAM-SHA-256-PLUS"), "a NO "));
+    }
+    struct Case {
+        const char* name;
+        TlsFacts server;
+        char binding; ///< the client's; 0: none
+        bool plus_offered;
+        const char* answer;
+    };
+    const Case cases[] = {
+        {"the same channel", tls, 'b', true, "a OK [CAPABILITY"},
+        {"another channel", tls, 'c', true, "a NO [AUTHENTICATIONFAILED]"},
+        {"a client that cannot bind", tls, 0, false, "a OK [CAPABILITY"},
+        {"the list was shortened", tls, 'b', false, "a NO [AUTHENTICATIONFAILED]"},
+        {"there was no -PLUS to offer", old_tls, 'b', false, "a OK [CAPABILITY"},
+    };
+    for (const auto& c : cases) {
+        INFO(c.name);
+        sasl::ClientOptions options;
+        if (c.binding != 0)
+            options.binding = sasl::ChannelBinding{"tls-exporter", std::string(32, c.binding)};
+        options.plus_offered = c.plus_offered;
+        options.iterations_min = 1;
+        const auto mechanism =
+            c.plus_offered ? sasl::Mechanism::ScramSha256Plus : sasl::Mechanism::ScramSha256;
+        auto exchange =
+            *sasl::ClientExchange::create(mechanism, {"", "jo", Secret("secret")}, options, random);
+        ImapClient client(world, c.server);
+        client.send("a AUTHENTICATE " + std::string(sasl::to_string(mechanism)) + " " +
+                    codec::base64_encode(exchange->initial_response()->reveal()) + "\r\n");
+        std::string heard;
+        for (int turn = 0; turn < 3 && !has(heard, "a "); ++turn) {
+            for (int wait = 0; wait < 400 && (heard = client.take()).empty(); ++wait)
+                world.pass(std::chrono::seconds(1));
+            if (!heard.starts_with("+ ")) break;
+            const auto challenge =
+                codec::base64_decode(std::string_view(heard).substr(2, heard.size() - 4));
+            const auto response = exchange->respond(challenge.value());
+            REQUIRE(response);
+            client.send(codec::base64_encode(response->reveal()) + "\r\n");
+        }
+        CHECK(has(heard, c.answer));
+    }
 }
 
 TEST_CASE("sections, their decoding and their sizes come from what was computed at delivery") {
