@@ -183,6 +183,52 @@ TEST_CASE("sections, their decoding and their sizes come from what was computed 
     }
 }
 
+TEST_CASE("several messages are appended at once or not at all, and shown with their previews") {
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    world.options.append_messages_max = 3;
+    world.options.append_octets_max = 5'000;
+    ImapClient client(world);
+    CHECK(has(client("LOGIN jo secret"), " APPENDLIMIT=5000 "));
+    const auto literal = [](const std::string& octets, const char* mark = "") {
+        return std::string(mark) + "{" + std::to_string(octets.size()) + "+}\r\n" + octets;
+    };
+    client.send("a APPEND INBOX (\\Seen) " + literal(hello) + " ($Work) " +
+                literal(multipart, "~") + " " + literal(hello) + "\r\n");
+    CHECK(has(client.await_tag(), " 1:3] APPEND completed"));
+    client("SELECT INBOX");
+    const auto fetched = client("FETCH 1:3 (FLAGS PREVIEW)");
+    CHECK(has(fetched, "* 1 FETCH (FLAGS (\\Seen"));
+    CHECK(has(fetched, "PREVIEW \"Hello there\""));
+    CHECK(has(fetched, "$Work"));
+    CHECK(has(client("FETCH 2 BODY.PEEK[]"), multipart));
+    CHECK(has(client("STATUS INBOX (APPENDLIMIT)"), "(APPENDLIMIT 5000)"));
+
+    std::string four = "a APPEND INBOX";
+    for (int n = 0; n < 4; ++n) four += " " + literal(hello);
+    client.send(four + "\r\n");
+    CHECK(has(client.await_tag(), "a NO [LIMIT] Too many messages at once"));
+    client.send("a APPEND INBOX " + literal(hello) + " {5001}\r\n");
+    CHECK(has(client.await_tag(), "a NO [TOOBIG]"));
+    client.send("a APPEND INBOX " + literal(hello) + " " + literal(std::string("a\0b", 3), "~") +
+                "\r\n");
+    CHECK(has(client.await_tag(), "a NO [UNKNOWN-CTE]"));
+    CHECK(has(client("STATUS INBOX (MESSAGES)"), "(MESSAGES 3)"));
+
+    // RFC 6855: UTF-8 in quoted strings, both ways.
+    CHECK(has(client("CREATE Gr&APwA3w-e"), "a OK"));
+    client("UNSELECT");
+    CHECK(has(client("ENABLE UTF8=ACCEPT"), "* ENABLED UTF8=ACCEPT"));
+    CHECK(has(client("LIST \"\" Gr*"), "\"Gr\u00fc\u00dfe\""));
+    client.send("a APPEND \"Gr\u00fc\u00dfe\" UTF8 (" +
+                literal("Subject: \u00fcber\r\nFrom: a@b.test\r\n\r\nx\r\n", "~") + ")\r\n");
+    CHECK(has(client.await_tag(), "a OK [APPENDUID"));
+    client("SELECT \"Gr\u00fc\u00dfe\"");
+    CHECK(has(client("FETCH 1 ENVELOPE"), "\"\u00fcber\""));
+    CHECK(has(client("SEARCH SUBJECT \"\u00fcber\""), "* SEARCH 1\r\n"));
+}
+
 TEST_CASE("fields added at delivery belong to the header, and nothing behind them moves") {
     const bool durable = GENERATE(false, true);
     sim::Disk disk;
