@@ -225,13 +225,16 @@ Task<std::optional<Outcome>> log_in(ClientDialogue& dialogue, base::Connection& 
     std::vector<sasl::Mechanism> offered;
     for (const auto& name : client.capabilities().mechanisms)
         if (const auto mechanism = sasl::parse_mechanism(name)) offered.push_back(*mechanism);
-    const auto mechanism = sasl::choose_mechanism(offered, private_channel, false);
+    auto binding = sasl::channel_binding(client.peer());
+    const auto mechanism = sasl::choose_mechanism(offered, private_channel, binding.has_value());
     if (!mechanism)
         co_return Outcome::deferred("4.7.0", "no way to log in that both sides know", host);
     sasl::Credentials credentials;
     credentials.authcid = std::move(user);
     credentials.password = std::move(password);
     sasl::ClientOptions options;
+    options.binding = std::move(binding);
+    options.plus_offered = sasl::binds_channel(*mechanism);
     auto exchange = sasl::ClientExchange::create(*mechanism, std::move(credentials),
                                                  std::move(options), random);
     if (!exchange) co_return Outcome::deferred("4.7.0", exchange.error().detail, host);

@@ -11,9 +11,10 @@ Extensions Extensions::all() {
 std::span<const Extension> all_extensions() {
     using enum Extension;
     static constexpr Extension extensions[] = {
-        Imap4rev2, Idle,       Namespace,    Children,   Unselect,   UidPlus,
-        ESearch,   SearchRes,  ListExtended, ListStatus, SpecialUse, CreateSpecialUse,
-        Move,      StatusSize, CondStore,    QResync,    ObjectId,
+        Imap4rev2,   Idle,        Namespace,    Children,   Unselect,   UidPlus,
+        ESearch,     SearchRes,   ListExtended, ListStatus, SpecialUse, CreateSpecialUse,
+        Move,        StatusSize,  CondStore,    QResync,    ObjectId,   Binary,
+        MultiAppend, AppendLimit, Utf8Accept,   Preview,
     };
     return extensions;
 }
@@ -37,6 +38,11 @@ std::string_view to_string(Extension extension) {
     case Extension::CondStore: return "CONDSTORE";
     case Extension::QResync: return "QRESYNC";
     case Extension::ObjectId: return "OBJECTID";
+    case Extension::Binary: return "BINARY";
+    case Extension::MultiAppend: return "MULTIAPPEND";
+    case Extension::AppendLimit: return "APPENDLIMIT";
+    case Extension::Utf8Accept: return "UTF8=ACCEPT";
+    case Extension::Preview: return "PREVIEW";
     }
     return {};
 }

@@ -11,7 +11,6 @@ namespace mailcore::imap {
 
 /// What the engine's owner implements. What the engine does alone is not here: LITERAL+ or
 /// LITERAL-, SASL-IR, ENABLE, ID, STARTTLS.
-// MULTIAPPEND, APPENDLIMIT, BINARY (of APPEND), UTF8=ACCEPT, PREVIEW have their place here.
 enum class Extension : std::uint8_t {
     Imap4rev2,        ///< RFC 9051; needs all that its appendix E folds in (see `rev2_needs`)
     Idle,             ///< RFC 2177
@@ -30,6 +29,11 @@ enum class Extension : std::uint8_t {
     CondStore,        ///< RFC 7162
     QResync,          ///< RFC 7162; needs CondStore
     ObjectId,         ///< RFC 8474
+    Binary,           ///< RFC 3516; its FETCH items are there with Imap4rev2 too
+    MultiAppend,      ///< RFC 3502
+    AppendLimit,      ///< RFC 7889: one limit for all mailboxes, `Options::append_octets_max`
+    Utf8Accept,       ///< RFC 6855
+    Preview,          ///< RFC 8970
 };
 
 /// A set of them. A value.
@@ -74,6 +78,9 @@ struct Enabled {
     bool rev2 = false;      ///< UTF-8 names and strings, ESEARCH instead of SEARCH, no RECENT
     bool condstore = false; ///< MODSEQ in every FETCH response about flags (RFC 7162 §3.1)
     bool qresync = false;   ///< VANISHED instead of EXPUNGE (RFC 7162 §3.2.3); implies condstore
+    bool utf8 = false;      ///< UTF-8 names and strings (RFC 6855 §3); what rev2 implies of it
+    /// Names and quoted strings are in UTF-8, both ways.
+    [[nodiscard]] bool wide() const { return rev2 || utf8; }
     friend bool operator==(const Enabled&, const Enabled&) = default;
 };
 

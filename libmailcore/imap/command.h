@@ -112,12 +112,23 @@ struct Status {
     MailboxName mailbox;
     std::vector<StatusItem> items;
 };
-/// Without the message, which follows as BodyChunk events once it is accepted.
-struct Append {
-    MailboxName mailbox;
+/// One message of an APPEND, without its octets: they follow as BodyChunk events once it is
+/// accepted.
+struct AppendedMessage {
+    enum class Form : std::uint8_t {
+        Literal,
+        Literal8, ///< may hold NUL (RFC 3516 §4.4)
+        Utf8,     ///< the same, and its header may be UTF-8 (RFC 6855 §4)
+    };
     FlagSet flags;
     std::optional<mime::DateTime> date;
     std::uint64_t octets = 0;
+    Form form = Form::Literal;
+};
+/// With the first message; others follow as AppendNext events (RFC 3502).
+struct Append {
+    MailboxName mailbox;
+    AppendedMessage message;
 };
 struct Idle {};
 

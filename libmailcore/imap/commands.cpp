@@ -5,6 +5,7 @@
 #include "libmailcore/base/overloaded.h"
 #include "libmailcore/codec/ascii.h"
 #include "libmailcore/codec/base64.h"
+#include "libmailcore/sasl/mechanism.h"
 
 #include <algorithm>
 
@@ -15,9 +16,6 @@ namespace {
 
 constexpr std::uint64_t small_literal_octets_max = 4096; // RFC 7888 §5, RFC 9051 §4.3
 constexpr std::size_t fetch_octets_expected = 1'000;     // of one message with its ENVELOPE
-
-// Mechanisms whose messages are as good as the password or token in them.
-constexpr std::string_view plaintext_mechanisms[] = {"PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2"};
 
 // The tag of what could not be read as a command; empty: there is none to answer to.
 std::string tag_of(std::string_view head) {
@@ -42,7 +40,7 @@ inline constexpr bool answered_here =
 
 Grammar ServerEngine::grammar() const {
     Grammar grammar;
-    grammar.names = enabled_.rev2 ? NameEncoding::Utf8 : NameEncoding::ModifiedUtf7;
+    grammar.names = enabled_.wide() ? NameEncoding::Utf8 : NameEncoding::ModifiedUtf7;
     grammar.enabled = enabled_;
     grammar.extensions = options_.extensions;
     return grammar;
@@ -123,6 +121,8 @@ void ServerEngine::dispatch(std::string tag, const CommandRow& row, Command comm
 // Literals
 
 void ServerEngine::on_literal() {
+    if (reading_ == Reading::MessageEnd && options_.extensions.has(Extension::MultiAppend))
+        return on_next_message();
     if (reading_ != Reading::Command) {
         // No line that is wanted here ends with one, so the line says all that is to be said about
         // it.
@@ -189,12 +189,49 @@ void ServerEngine::begin_append(std::string tag, const CommandRow& row, command:
     if (literal.octets > options_.append_octets_max)
         return refuse_literal(std::move(tag), no("The message is too large", Code::TooBig));
     framer_.hand_over_literal();
+    const auto message = append.message;
     dispatch(std::move(tag), row, std::move(append));
-    open_->message_left = literal.octets;
+    begin_message(message, literal);
+}
+
+/// Of the open APPEND: its owner has been told.
+void ServerEngine::begin_message(const command::AppendedMessage& message,
+                                 Framer::Announcement literal) {
     open_->is_append = true;
+    open_->accepted = false;
+    open_->form = message.form;
+    open_->message_left = literal.octets;
+    open_->synchronising = literal.mode == Framer::Announcement::Mode::Synchronising;
     message_due_ = last_command_ + options_.progress_time +
                    std::chrono::seconds(literal.octets / options_.message_octets_per_second_min);
-    open_->synchronising = literal.mode == Framer::Announcement::Mode::Synchronising;
+    reading_ = Reading::Command;
+}
+
+/// The line behind a message announces another one (RFC 3502 §6.3.11).
+void ServerEngine::on_next_message() {
+    const auto literal = framer_.literal();
+    const auto rules = grammar();
+    WireReader in(framer_.command(), rules);
+    if (open_->form == command::AppendedMessage::Form::Utf8) in.close();
+    in.sp();
+    command::AppendedMessage message;
+    parse_appended_message(in, message);
+    std::optional<Reply> wrong;
+    if (!in.ok())
+        wrong = to_reply(in.error());
+    else if (literal.octets > options_.append_octets_max)
+        wrong = no("The message is too large", Code::TooBig);
+    else if (literal.mode == Framer::Announcement::Mode::NonSynchronising &&
+             !options_.large_non_synchronising_literals &&
+             literal.octets > small_literal_octets_max)
+        wrong = bad("A non-synchronising literal has at most 4096 octets", Code::TooBig);
+    if (wrong) {
+        abort_open(*wrong);
+        return discard_literal();
+    }
+    framer_.hand_over_literal();
+    begin_message(message, literal);
+    events_.emplace_back(AppendNext{open_->id, std::move(message)});
 }
 
 void ServerEngine::accept(CommandId id) {
@@ -212,12 +249,15 @@ void ServerEngine::body_taken(CommandId id) {
     chunk_untaken_ = false;
 }
 
-/// The line behind the message, which is empty. MULTIAPPEND will find its next message here.
+/// The line behind the last message: empty, or what closes UTF8's parenthesis.
 void ServerEngine::on_message_end(std::string_view line) {
     if (reading_ == Reading::FailedMessageEnd) {
         return finish(*std::exchange(open_->failure, std::nullopt));
     }
-    if (!line.empty()) return abort_open(bad("Expected CRLF behind the message"));
+    const bool closes = open_->form == command::AppendedMessage::Form::Utf8;
+    if (line != (closes ? ")" : ""))
+        return abort_open(bad(closes ? "Expected \")\" and CRLF behind the message"
+                                     : "Expected CRLF behind the message"));
     reading_ = Reading::Command;
     events_.emplace_back(BodyEnd{open_->id});
 }
@@ -229,10 +269,8 @@ bool ServerEngine::plaintext_allowed() const {
 }
 
 bool ServerEngine::offers(std::string_view mechanism) const {
-    if (!plaintext_allowed() && std::ranges::find(plaintext_mechanisms, mechanism) !=
-                                    std::ranges::end(plaintext_mechanisms))
-        return false;
-    return std::ranges::find(options_.mechanisms, mechanism) != options_.mechanisms.end();
+    return sasl::is_offerable(mechanism, peer_, plaintext_allowed()) &&
+           std::ranges::find(options_.mechanisms, mechanism) != options_.mechanisms.end();
 }
 
 std::optional<Reply> ServerEngine::refusal(const command::Authenticate& authenticate) const {
@@ -277,7 +315,7 @@ ServerEngine::Open* ServerEngine::open(CommandId id) {
 void ServerEngine::answer(std::string_view tag, const Reply& reply) {
     std::string line(tag.empty() ? "*" : tag);
     line += ' ';
-    write_condition(reply.condition, reply.code, reply.text, enabled_.rev2, line);
+    write_condition(reply.condition, reply.code, reply.text, enabled_.wide(), line);
     say(line);
     if (reply.condition != Condition::Bad) {
         bad_commands_ = 0;
@@ -362,7 +400,7 @@ void ServerEngine::announce(const Response& response) {
 void ServerEngine::write_fetch(const response::Fetch& fetch) {
     std::string text;
     text.reserve(fetch_octets_expected);
-    ResponseWriter out(text, enabled_.rev2);
+    ResponseWriter out(text, enabled_.wide());
     out.raw("* ").number(fetch.number).raw(" FETCH (");
     const char* separator = "";
     for (const auto& fetched : fetch.items) {
@@ -416,7 +454,7 @@ void ServerEngine::run_here(std::string_view tag, const command::Logout&) {
 // id_response ::= "ID" SPACE id_params_list (RFC 2971 §4)
 void ServerEngine::run_here(std::string_view tag, command::Id& id) {
     std::string text;
-    ResponseWriter out(text, enabled_.rev2);
+    ResponseWriter out(text, enabled_.wide());
     out.raw("* ID ");
     const char* separator = "(";
     for (const auto& [field, value] : options_.id) {
@@ -452,6 +490,7 @@ void ServerEngine::run_here(std::string_view tag, const command::Enable& enable)
     switch_on(Extension::Imap4rev2, &Enabled::rev2);
     switch_on(Extension::CondStore, &Enabled::condstore);
     switch_on(Extension::QResync, &Enabled::qresync);
+    switch_on(Extension::Utf8Accept, &Enabled::utf8);
     enabled_.condstore |= enabled_.qresync; // RFC 7162 §3.2.3
     say(line + "\r\n");
     answer(tag, ok("ENABLE completed"));
@@ -474,7 +513,9 @@ std::string ServerEngine::capabilities() const {
         return text;
     }
     for (const auto extension : all_extensions())
-        if (extension != Extension::Imap4rev2 && options_.extensions.has(extension))
+        if (extension == Extension::AppendLimit && options_.extensions.has(extension))
+            add(fmt::format("APPENDLIMIT={}", options_.append_octets_max));
+        else if (extension != Extension::Imap4rev2 && options_.extensions.has(extension))
             add(to_string(extension));
     return text;
 }

@@ -32,7 +32,13 @@ struct BodyChunk {
     CommandId id;
     std::string octets; ///< 1 to 64 KiB
 };
-/// The message is complete and its command well-formed. Owed: the `reply`.
+/// The message before it is complete, and the APPEND goes on with another (RFC 3502). Owed: as for
+/// the first, `accept` or the `reply` that refuses all of them.
+struct AppendNext {
+    CommandId id;
+    command::AppendedMessage message;
+};
+/// The last message is complete and its command well-formed. Owed: the `reply`.
 struct BodyEnd {
     CommandId id;
 };
@@ -75,7 +81,7 @@ struct ClientId {
     IdFields fields;
 };
 
-using Event = std::variant<CommandReceived, BodyChunk, BodyEnd, SaslResponse, IdleDone, Aborted,
-                           NeedBody, Room, ClientId>;
+using Event = std::variant<CommandReceived, BodyChunk, AppendNext, BodyEnd, SaslResponse, IdleDone,
+                           Aborted, NeedBody, Room, ClientId>;
 
 } // namespace mailcore::imap

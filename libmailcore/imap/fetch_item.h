@@ -1,5 +1,6 @@
 // What a FETCH asks for.
-// Source: RFC 9051 §6.4.5; RFC 3501 §6.4.5 (RFC822 items); RFC 7162 §3.1.4.2; RFC 8474 §5.
+// Source: RFC 9051 §6.4.5; RFC 3501 §6.4.5 (RFC822 items); RFC 7162 §3.1.4.2; RFC 8474 §5; RFC 8970
+// §3.
 #pragma once
 
 #include "libmailcore/imap/section.h"
@@ -11,7 +12,7 @@
 namespace mailcore::imap {
 
 struct FetchItem {
-    // PREVIEW (RFC 8970) and SAVEDATE have their place here.
+    // SAVEDATE has its place here.
     enum class Kind : std::uint8_t {
         Envelope,
         Flags,
@@ -29,6 +30,7 @@ struct FetchItem {
         ModSeq,
         EmailId,
         ThreadId,
+        Preview, ///< RFC 8970; LAZY or not, it is at hand
     };
     enum class Peek : std::uint8_t { No, Yes };
 

@@ -108,7 +108,7 @@ struct Nil {};
 /// number: Rfc822Size, Uid, BinarySize, ModSeq · FlagSet: Flags · mime::DateTime: InternalDate ·
 /// Structure: Envelope, Body, BodyStructure; need only live until `respond` returns ·
 /// string, Pulled, Nil: BodySection, Binary, Rfc822 and its kin (octets); EmailId, ThreadId (an id
-/// or Nil).
+/// or Nil) · string or Nil: Preview.
 struct FetchValue {
     FetchItem item;
     std::variant<Nil, std::uint64_t, FlagSet, mime::DateTime, std::string, Pulled,

@@ -61,6 +61,7 @@ class CodeWriter {
     void operator()(const AppendUid& code) {
         numbered("APPENDUID ", code.uid_validity);
         numbered(" ", code.uid);
+        if (code.last > code.uid) numbered(":", code.last);
     }
     void operator()(const CopyUid& code) {
         numbered("COPYUID ", code.uid_validity);

@@ -67,7 +67,8 @@ struct UnseenCode {
 };
 struct AppendUid {
     std::uint32_t uid_validity = 0;
-    std::uint32_t uid = 0; ///< MULTIAPPEND will make a set of it
+    std::uint32_t uid = 0;
+    std::uint32_t last = 0; ///< MULTIAPPEND: of `uid` to `last`, in the order sent; 0: only one
 };
 /// `source` in the mailbox copied from became `destination`, pairwise in ascending order. If
 /// `source` is empty, nothing was copied and no code is written.

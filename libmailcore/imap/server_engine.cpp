@@ -62,10 +62,13 @@ std::size_t ServerEngine::receive_message(std::string_view octets) {
         0, static_cast<std::size_t>(std::min<std::uint64_t>(append.message_left, octets.size())));
     if (wanted) piece = piece.substr(0, chunk_octets_max);
     append.message_left -= piece.size();
-    // literal = ... *CHAR8, which is any octet but NUL. literal8 will be the way for those.
+    // literal = ... *CHAR8, which is any octet but NUL. In a literal8 it may stand, but BODY[]
+    // could not give it back.
     if (wanted && piece.find('\0') != std::string_view::npos) {
         tell_aborted();
-        append.failure = bad("NUL in the message");
+        append.failure = append.form == command::AppendedMessage::Form::Literal
+                             ? bad("NUL in the message")
+                             : no("No mailbox here holds NUL", Code::UnknownCte);
         reading_ = Reading::FailedMessage;
     } else if (wanted) {
         events_.emplace_back(BodyChunk{append.id, std::string(piece)});
@@ -284,7 +287,7 @@ void ServerEngine::say_bye(std::string_view text, Code code) {
     reading_ = Reading::Command;
     std::string line = "* BYE ";
     append_response_code(code, line);
-    ResponseWriter(line, enabled_.rev2).text(text).crlf();
+    ResponseWriter(line, enabled_.wide()).text(text).crlf();
     say(line);
     framer_.wipe();
     closing_ = true;

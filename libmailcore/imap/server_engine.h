@@ -105,6 +105,8 @@ class ServerEngine final : public base::Engine {
     void bye(std::string_view text, Code code = Code::None);
 
     [[nodiscard]] State state() const { return state_; }
+    /// As it is since TLS started, if it did.
+    [[nodiscard]] const PeerInfo& peer() const { return peer_; }
     [[nodiscard]] const Enabled& enabled() const { return enabled_; }
     /// What CAPABILITY would say now, separated by spaces.
     [[nodiscard]] std::string capabilities() const;
@@ -141,9 +143,10 @@ class ServerEngine final : public base::Engine {
         Addressing addressing = Addressing::Numbers;
         bool names_numbers = false; ///< UID SEARCH with message numbers among its criteria
         bool is_append = false;
-        bool accepted = false;      ///< APPEND's message is coming or has come
-        bool synchronising = false; ///< APPEND's literal
-        bool idle_spoilt = false;   ///< IDLE ended with something else than DONE
+        command::AppendedMessage::Form form{}; ///< of APPEND's message
+        bool accepted = false;                 ///< APPEND's message is coming or has come
+        bool synchronising = false;            ///< APPEND's literal
+        bool idle_spoilt = false;              ///< IDLE ended with something else than DONE
         bool idle_done = false;
         std::uint64_t message_left = 0;
         std::optional<Reply> failure; ///< to be sent when the message is swallowed
@@ -181,6 +184,8 @@ class ServerEngine final : public base::Engine {
     [[nodiscard]] Result<const CommandRow*, Reply> admit(WireReader& in, std::string& tag) const;
     void refuse_literal(std::string tag, Reply why);
     void discard_literal();
+    void begin_message(const command::AppendedMessage& message, Framer::Announcement literal);
+    void on_next_message();
     void begin_append(std::string tag, const CommandRow& row, command::Append append,
                       Framer::Announcement literal);
     void dispatch(std::string tag, const CommandRow& row, Command command);

@@ -14,7 +14,7 @@ constexpr Named items[] = {
     {StatusItem::UidNext, "UIDNEXT"},     {StatusItem::UidValidity, "UIDVALIDITY"},
     {StatusItem::Unseen, "UNSEEN"},       {StatusItem::Deleted, "DELETED"},
     {StatusItem::Size, "SIZE"},           {StatusItem::HighestModSeq, "HIGHESTMODSEQ"},
-    {StatusItem::MailboxId, "MAILBOXID"},
+    {StatusItem::MailboxId, "MAILBOXID"}, {StatusItem::AppendLimit, "APPENDLIMIT"},
 };
 
 } // namespace

@@ -9,7 +9,7 @@
 
 namespace mailcore::imap {
 
-// APPENDLIMIT and DELETED-STORAGE have their place here.
+// DELETED-STORAGE has its place here.
 enum class StatusItem : std::uint8_t {
     Messages,
     Recent,
@@ -20,6 +20,7 @@ enum class StatusItem : std::uint8_t {
     Size,
     HighestModSeq,
     MailboxId,
+    AppendLimit, ///< RFC 7889 §2
 };
 
 [[nodiscard]] std::string_view to_string(StatusItem item);

@@ -68,6 +68,12 @@ bool WireReader::take_word(std::string_view name) {
     return true;
 }
 
+bool WireReader::take_sequence(std::string_view octets) {
+    if (!ok() || !codec::starts_with_ignoring_case(text_.substr(at_), octets)) return false;
+    at_ += octets.size();
+    return true;
+}
+
 bool WireReader::expect(char c, std::string_view name) { return take(c) || fail(name); }
 
 bool WireReader::end() {
@@ -134,7 +140,9 @@ std::string WireReader::quoted() {
     for (; at_ < text_.size(); ++at_) {
         char c = text_[at_];
         if (c == '"') {
-            if (wide && !(grammar_.extensions.has(Extension::Imap4rev2) && codec::is_utf8(value))) {
+            const bool may_be_wide =
+                grammar_.enabled.wide() || grammar_.extensions.has(Extension::Imap4rev2);
+            if (wide && !(may_be_wide && codec::is_utf8(value))) {
                 fail("UTF-8 in the quoted string");
                 return {};
             }

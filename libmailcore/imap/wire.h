@@ -72,6 +72,8 @@ class WireReader {
     /// Takes `name`, whatever its case, if it is the next atom and a space follows; leaves the
     /// space.
     bool take_word(std::string_view name);
+    /// Takes `octets` if they are next, letters in any case.
+    bool take_sequence(std::string_view octets);
     /// Takes `c` or fails.
     bool expect(char c, std::string_view name);
     bool sp() { return expect(' ', "a space"); }

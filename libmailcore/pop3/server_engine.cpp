@@ -3,6 +3,7 @@
 #include "libmailcore/base/assert.h"
 #include "libmailcore/codec/ascii.h"
 #include "libmailcore/codec/number.h"
+#include "libmailcore/sasl/mechanism.h"
 
 #include <algorithm>
 
@@ -300,8 +301,8 @@ bool ServerEngine::plaintext_allowed() const {
 }
 
 bool ServerEngine::offers(std::string_view mechanism) const {
-    if ((mechanism == "PLAIN" || mechanism == "LOGIN") && !plaintext_allowed()) return false;
-    return std::ranges::find(options_.mechanisms, mechanism) != options_.mechanisms.end();
+    return sasl::is_offerable(mechanism, peer_, plaintext_allowed()) &&
+           std::ranges::find(options_.mechanisms, mechanism) != options_.mechanisms.end();
 }
 
 std::optional<std::size_t> ServerEngine::message_index(std::string_view word) {

@@ -54,6 +54,9 @@ class ServerEngine final : public base::Engine {
     /// All was deleted that could be; false: something is left (RFC 1939 §6).
     void committed(CommandId id, bool all);
 
+    /// The peer, as it is since TLS started, if it did.
+    [[nodiscard]] const PeerInfo& peer() const { return peer_; }
+
     std::size_t receive(std::string_view octets, Instant now) override;
     void receive_end(Instant now) override;
     [[nodiscard]] bool wants_input() const override;

@@ -34,4 +34,13 @@ std::optional<Mechanism> parse_mechanism(std::string_view name) {
     return std::nullopt;
 }
 
+bool is_offerable(std::string_view name, const PeerInfo& peer, bool plaintext_allowed) {
+    const auto mechanism = parse_mechanism(name);
+    // Not spoken here, but an owner may: their messages are as good as the token in them.
+    if (!mechanism) return plaintext_allowed || (name != "OAUTHBEARER" && name != "XOAUTH2");
+    if (shows_password(*mechanism)) return plaintext_allowed;
+    if (binds_channel(*mechanism)) return peer.tls && !peer.tls->exporter_binding.empty();
+    return *mechanism != Mechanism::External || (peer.tls && peer.tls->peer_verified);
+}
+
 } // namespace mailcore::sasl

@@ -1,6 +1,8 @@
 // The SASL mechanisms that are spoken here, by name (RFC 4422 §3.1).
 #pragma once
 
+#include "libmailcore/base/peer.h"
+
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -33,6 +35,12 @@ enum class Mechanism : std::uint8_t {
 [[nodiscard]] constexpr bool is_scram(Mechanism mechanism) {
     return mechanism >= Mechanism::ScramSha1 && mechanism <= Mechanism::ScramSha256Plus;
 }
+
+/// Whether a service that is configured for `name` (upper case) may offer it to this peer now: what
+/// shows a password or a token only if `plaintext_allowed`, -PLUS only where the TLS session has a
+/// channel binding, EXTERNAL only to who has shown a good certificate.
+[[nodiscard]] bool is_offerable(std::string_view name, const PeerInfo& peer,
+                                bool plaintext_allowed);
 
 /// Octets of one message of an exchange, decoded; engines bound the encoded line by their own
 /// limits.

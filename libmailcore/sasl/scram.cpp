@@ -185,6 +185,11 @@ Result<ScramKeys> make_scram_keys(ScramHash hash, const Secret& password, Random
     return derive(hash, prepared->reveal(), std::move(salt), iterations);
 }
 
+std::optional<ChannelBinding> channel_binding(const PeerInfo& peer) {
+    if (!peer.tls || peer.tls->exporter_binding.empty()) return std::nullopt;
+    return ChannelBinding{"tls-exporter", peer.tls->exporter_binding}; // RFC 9266 §2
+}
+
 bool is_scram_password(const ScramKeys& keys, const Secret& password) {
     const auto prepared = prepare_password(password);
     if (!prepared || prepared->empty()) return false;

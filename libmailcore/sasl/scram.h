@@ -7,6 +7,7 @@
 #include "libmailcore/sasl/mechanism.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -56,5 +57,7 @@ struct ChannelBinding {
     std::string type; ///< "tls-exporter" (RFC 9266)
     std::string data; ///< `base::TlsFacts::exporter_binding`
 };
+/// Of the TLS session with this peer; nothing: there is none, or it has no binding.
+[[nodiscard]] std::optional<ChannelBinding> channel_binding(const PeerInfo& peer);
 
 } // namespace mailcore::sasl

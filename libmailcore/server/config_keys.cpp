@@ -118,12 +118,15 @@ Key key(std::string section, std::string name, T Config::*field, std::string mea
     row.read_into = [field, choices = row.choices](const toml::node& node,
                                                    Config& config) -> std::optional<std::string> {
         if (auto expected = read(node, config.*field)) return expected;
+        const auto is_choice = [&](const std::string& text) {
+            return choices.empty() || std::ranges::find(choices, text) != choices.end();
+        };
+        std::string list;
+        for (const auto& choice : choices) list += (list.empty() ? "" : ", ") + choice;
         if constexpr (std::is_same_v<T, std::string>)
-            if (!choices.empty() && std::ranges::find(choices, config.*field) == choices.end()) {
-                std::string list;
-                for (const auto& choice : choices) list += (list.empty() ? "" : ", ") + choice;
-                return "one of " + list;
-            }
+            if (!is_choice(config.*field)) return "one of " + list;
+        if constexpr (std::is_same_v<T, std::vector<std::string>>)
+            if (!std::ranges::all_of(config.*field, is_choice)) return "a list out of " + list;
         return std::nullopt;
     };
     row.write = [field](const Config& config) { return written(config.*field); };
@@ -181,7 +184,10 @@ const std::vector<Key>& keys() {
         key("tls", "ca_file", &Config::ca_file,
             "Certification authorities for hops that must be verified; read when first needed."),
 
-        key("login", "mechanisms", &Config::mechanisms, "SASL mechanisms that are offered."),
+        key("login", "mechanisms", &Config::mechanisms,
+            "SASL mechanisms that are offered; SCRAM-SHA-256-PLUS is bound to the TLS session and "
+            "shown over TLS 1.3 only.",
+            {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"}),
         key("login", "plaintext_from_loopback", &Config::plaintext_from_loopback,
             "Passwords may cross the line without TLS from peers on this machine."),
         key("login", "plaintext_from_anywhere", &Config::plaintext_from_anywhere,

@@ -1,5 +1,7 @@
 #include "libmailcore/session/authentication.h"
 
+#include <algorithm>
+
 namespace mailcore::session {
 
 namespace {
@@ -18,7 +20,20 @@ bool acts_for_himself(std::string_view authzid, std::string_view authcid) {
     return authzid.empty() || authzid == authcid;
 }
 
+bool offers_binding(const LoginOptions& login) {
+    return std::ranges::any_of(login.mechanisms, [](const std::string& name) {
+        const auto mechanism = sasl::parse_mechanism(name);
+        return mechanism && sasl::binds_channel(*mechanism);
+    });
+}
+
 } // namespace
+
+Authentication::Authentication(Services& services, std::string service, const PeerInfo& peer,
+                               const LoginOptions& login)
+    : services_(services), service_(std::move(service)), peer_(peer) {
+    if (offers_binding(login)) binding_ = sasl::channel_binding(peer);
+}
 
 Task<LoginStep> Authentication::by_password(std::string user, Secret password) {
     accounts::Login login{std::move(user), std::move(password), service_, peer_.address};
@@ -33,10 +48,17 @@ Task<LoginStep> Authentication::by_password(std::string user, Secret password) {
 
 Task<LoginStep> Authentication::begin(std::string name, std::optional<Secret> initial) {
     const auto mechanism = sasl::parse_mechanism(name);
-    if (!mechanism || sasl::binds_channel(*mechanism) || *mechanism == sasl::Mechanism::External)
+    // Accounts have neither client certificates nor keys of SHA-1.
+    const auto is_possible = [&](sasl::Mechanism wanted) {
+        if (sasl::binds_channel(wanted) && !binding_) return false;
+        if (sasl::is_scram(wanted)) return sasl::scram_hash(wanted) == sasl::ScramHash::Sha256;
+        return wanted != sasl::Mechanism::External;
+    };
+    if (!mechanism || !is_possible(*mechanism))
         co_return LoginRefused{LoginRefused::Why::Malformed};
     sasl::ServerOptions options;
     options.fake_salt_key = services_.fake_salt_key;
+    options.binding = binding_;
     exchange_ = sasl::ServerExchange::create(*mechanism, std::move(options), services_.random);
     std::optional<std::string_view> response;
     if (initial) response = initial->reveal();

@@ -35,8 +35,8 @@ using LoginStep = std::variant<sasl::Challenge, LoggedIn, LoginRefused>;
 class Authentication {
   public:
     /// `service` is for logs and limits: "imap", "pop3", "smtp".
-    Authentication(Services& services, std::string service, const PeerInfo& peer)
-        : services_(services), service_(std::move(service)), peer_(peer) {}
+    Authentication(Services& services, std::string service, const PeerInfo& peer,
+                   const LoginOptions& login);
 
     Task<LoginStep> by_password(std::string user, Secret password);
     /// `mechanism`: one that was offered. `initial`: absent if the client sent none.
@@ -49,6 +49,8 @@ class Authentication {
     Services& services_;
     std::string service_;
     PeerInfo peer_;
+    /// If a -PLUS mechanism is offered: then a client that says it saw none is not believed.
+    std::optional<sasl::ChannelBinding> binding_;
     std::unique_ptr<sasl::ServerExchange> exchange_;
     std::optional<accounts::ScramLogin>
         scram_; // keys were given and the end is owed to the directory

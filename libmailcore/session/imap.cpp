@@ -77,6 +77,8 @@ void ImapSession::handle(imap::Event event) {
         scope_.spawn(answer(std::move(*received)));
     } else if (auto* chunk = std::get_if<imap::BodyChunk>(&event)) {
         if (appending_) scope_.spawn(take_chunk(appending_, std::move(*chunk)));
+    } else if (auto* next = std::get_if<imap::AppendNext>(&event)) {
+        if (appending_) scope_.spawn(take_next(appending_, std::move(next->message)));
     } else if (std::holds_alternative<imap::BodyEnd>(event)) {
         if (appending_) scope_.spawn(file_appended(std::exchange(appending_, nullptr)));
     } else if (auto* response = std::get_if<imap::SaslResponse>(&event)) {
@@ -143,7 +145,8 @@ void ImapSession::respond(Id id, imap::ResponseCode code, std::string text) {
 // Login
 
 Task<void> ImapSession::run(Id id, imap::command::Authenticate command) {
-    authentication_ = std::make_shared<Authentication>(services_, "imap", peer_);
+    authentication_ =
+        std::make_shared<Authentication>(services_, "imap", engine_.peer(), options_.login);
     const auto authentication = authentication_;
     MAILCORE_CO_AWAIT(
         log_in(id, authentication,
@@ -151,7 +154,8 @@ Task<void> ImapSession::run(Id id, imap::command::Authenticate command) {
 }
 
 Task<void> ImapSession::run(Id id, imap::command::Login command) {
-    authentication_ = std::make_shared<Authentication>(services_, "imap", peer_);
+    authentication_ =
+        std::make_shared<Authentication>(services_, "imap", engine_.peer(), options_.login);
     const auto authentication = authentication_;
     MAILCORE_CO_AWAIT(
         log_in(id, authentication,

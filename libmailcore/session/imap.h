@@ -23,6 +23,7 @@ struct ImapOptions {
     bool starttls = false;
     std::chrono::seconds idle_time{1800}; ///< between commands and within IDLE; 30 minutes at least
     std::uint64_t append_octets_max = 50 * 1024 * 1024; ///< of a message that APPEND brings
+    std::size_t append_messages_max = 500;              ///< of one APPEND (RFC 3502)
     /// How often a long session is asked about: whether its login still counts.
     std::chrono::seconds login_check_time{300};
 };
@@ -46,13 +47,22 @@ class ImapSession final : public base::Dialogue {
 
   private:
     using Id = imap::CommandId;
-    /// A message on its way in.
+    /// A message that has come.
+    struct Appended {
+        store::NewBlobRef blob;
+        store::NewEmail email;
+        store::Filing filing;
+    };
+    /// Messages on their way in.
     struct Appending {
         Id id;
-        imap::command::Append command;
         store::MailboxRef mailbox;
+        imap::command::AppendedMessage message;
         std::unique_ptr<store::BlobWriter> writer;
         mime::Parser parser;
+        /// MULTIAPPEND's that have come already; at most `append_messages_max`.
+        std::vector<Appended> complete;
+        std::uint64_t octets = 0; ///< of them all
     };
     /// The values of one FETCH response that the engine pulls, by token.
     using Pulls = std::vector<std::shared_ptr<SectionReader>>;
@@ -123,6 +133,10 @@ class ImapSession final : public base::Dialogue {
     Task<Result<imap::response::MailboxStatus>> status_of(std::string path, store::Mailbox mailbox,
                                                           std::vector<imap::StatusItem> items);
     Task<void> take_chunk(std::shared_ptr<Appending> appending, imap::BodyChunk chunk);
+    [[nodiscard]] std::optional<imap::Reply> no_room_for(std::uint64_t octets) const;
+    Task<Result<void>> complete_message(Appending& appending);
+    Task<void> take_next(std::shared_ptr<Appending> appending,
+                         imap::command::AppendedMessage message);
     Task<void> file_appended(std::shared_ptr<Appending> appending);
     Task<Result<bool>> expunge_deleted(store::UidSet uids);
     Task<Result<store::UidSet>> changed_of(Id id, const imap::command::Fetch& command,

@@ -75,11 +75,13 @@ void Pop3Session::closed() {
 
 Task<void> Pop3Session::answer(pop3::Event event) {
     if (auto* login = std::get_if<pop3::Login>(&event)) {
-        authentication_ = std::make_unique<Authentication>(services_, "pop3", peer_);
+        authentication_ =
+            std::make_unique<Authentication>(services_, "pop3", engine_.peer(), options_.login);
         MAILCORE_CO_AWAIT(log_in(
             login->id, authentication_->by_password(login->user, std::move(login->password))));
     } else if (auto* begin = std::get_if<pop3::AuthBegin>(&event)) {
-        authentication_ = std::make_unique<Authentication>(services_, "pop3", peer_);
+        authentication_ =
+            std::make_unique<Authentication>(services_, "pop3", engine_.peer(), options_.login);
         MAILCORE_CO_AWAIT(
             log_in(begin->id, authentication_->begin(begin->mechanism, std::move(begin->initial))));
     } else if (auto* data = std::get_if<pop3::AuthData>(&event)) {

@@ -73,7 +73,8 @@ struct Services {
 
 /// How a service lets people log in. Immutable.
 struct LoginOptions {
-    std::vector<std::string> mechanisms{"SCRAM-SHA-256", "PLAIN", "LOGIN"}; ///< SASL, as offered
+    std::vector<std::string> mechanisms{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN",
+                                        "LOGIN"}; ///< SASL, as offered
     /// Passwords may cross the line without TLS from peers on this machine.
     bool plaintext_from_loopback = true;
     /// ... from anywhere. Names its risk: everybody on the way reads the password.

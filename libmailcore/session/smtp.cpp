@@ -133,7 +133,8 @@ Task<void> SmtpSession::handle(smtp::ServerEvent event) {
     } else if (auto* end = std::get_if<smtp::BodyEnd>(&event)) {
         co_await body_end(*end);
     } else if (auto* begin = std::get_if<smtp::AuthBegin>(&event)) {
-        authentication_ = std::make_unique<Authentication>(services_, "smtp", peer_);
+        authentication_ =
+            std::make_unique<Authentication>(services_, "smtp", peer_, options_->login);
         MAILCORE_CO_AWAIT(authenticate(
             begin->id, authentication_->begin(begin->mechanism, std::move(begin->initial))));
     } else if (auto* data = std::get_if<smtp::AuthData>(&event)) {

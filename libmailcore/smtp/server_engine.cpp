@@ -1,5 +1,7 @@
 #include "libmailcore/smtp/server_engine.h"
 
+#include "libmailcore/sasl/mechanism.h"
+
 #include "libmailcore/base/assert.h"
 #include "libmailcore/codec/ascii.h"
 
@@ -373,6 +375,11 @@ bool ServerEngine::auth_allowed() const {
     return false;
 }
 
+bool ServerEngine::offers(std::string_view mechanism) const {
+    return auth_allowed() && sasl::is_offerable(mechanism, peer_, true) &&
+           std::ranges::find(options_->mechanisms, mechanism) != options_->mechanisms.end();
+}
+
 Capabilities ServerEngine::capabilities() const {
     Capabilities offered;
     offered.pipelining = offered.eight_bit_mime = offered.chunking = offered.enhanced_status_codes =
@@ -385,7 +392,8 @@ Capabilities ServerEngine::capabilities() const {
     offered.mt_priority = options_->mt_priority;
     offered.size = options_->message_octets_max;
     offered.auth = !options_->mechanisms.empty();
-    if (auth_allowed()) offered.mechanisms = options_->mechanisms;
+    for (const auto& mechanism : options_->mechanisms)
+        if (offers(mechanism)) offered.mechanisms.push_back(mechanism);
     offered.limits = Limits{options_->messages_max, options_->recipients_max};
     offered.future_release = options_->future_release;
     return offered;

@@ -192,6 +192,7 @@ class ServerEngine final : public base::Engine {
     void reset_transaction();
     [[nodiscard]] bool lmtp() const { return options_->dialect == Dialect::Lmtp; }
     [[nodiscard]] bool auth_allowed() const;
+    [[nodiscard]] bool offers(std::string_view mechanism) const;
     [[nodiscard]] bool in_body() const {
         return doing_ == Doing::Body || doing_ == Doing::Headers || doing_ == Doing::Swallow;
     }

@@ -139,6 +139,12 @@ TEST_CASE("what no command is, is told where it stops being one") {
         {"fetch with an endless part", "a FETCH 1 BODY[4294967296]", 15},
         {"fetch with a negative partial", "a FETCH 1 BODY[]<-1.5>", 17},
         {"fetch of a partial's half", "a FETCH 1 BODY[]<5>", 18},
+        {"append without a message", "a APPEND INBOX", 14},
+        {"append of a doubled tilde", "a APPEND INBOX ~~{1}", 16},
+        {"append of a size without end", "a APPEND INBOX ~{1", 18},
+        {"append with two dates", "a APPEND INBOX \" 7-Feb-1994 21:52:25 -0800\" \"", 44},
+        {"preview with an unknown modifier", "a FETCH 1 PREVIEW (FAST)", 23},
+        {"preview with open list", "a FETCH 1 PREVIEW (LAZY", 23},
         {"select with an unknown parameter", "a SELECT INBOX (FOO)", 19},
     };
     const Grammar grammar;
@@ -164,6 +170,7 @@ TEST_CASE("what has the right form but cannot be is answered NO with its code") 
     CHECK(code_of("a SELECT &-&-&") == "[CANNOT] ");
     CHECK(code_of("a CREATE x (USE (\\Foo))") == "[USEATTR] ");
     CHECK(code_of("a SEARCH CHARSET x-none ALL") == "[BADCHARSET (US-ASCII UTF-8)] ");
+    CHECK(code_of("a APPEND INBOX UTF8 (~{1}") == "[CANNOT] ");
     std::string flags = "a STORE 1 FLAGS (";
     for (int i = 0; i < 257; ++i) flags += fmt::format("k{} ", i);
     flags.back() = ')';

@@ -82,8 +82,9 @@ void MemoryAccount::tell(const MemoryDialogue* except) {
 MemoryDialogue::MemoryDialogue(MemoryAccounts& accounts, Options options, const PeerInfo& peer,
                                base::Waker& waker, base::Scheduler& scheduler, Pace pace,
                                std::vector<std::string>* log)
-    : accounts_(accounts), engine_(std::move(options), peer, scheduler.now()), waker_(waker),
-      scheduler_(scheduler), pace_(pace), log_(log) {}
+    : accounts_(accounts), append_octets_max_(options.append_octets_max),
+      engine_(std::move(options), peer, scheduler.now()), waker_(waker), scheduler_(scheduler),
+      pace_(pace), log_(log) {}
 
 MemoryDialogue::~MemoryDialogue() {
     *alive_ = false;
@@ -140,13 +141,24 @@ void MemoryDialogue::handle(Event& event) {
                 appended_ += chunk.octets;
                 engine_.body_taken(chunk.id);
             },
+            [&](AppendNext& next) {
+                record(fmt::format("append next {}", next.message.octets));
+                complete_.emplace_back(std::move(append_->message), std::exchange(appended_, {}));
+                append_->message = std::move(next.message);
+                engine_.accept(next.id);
+            },
             [&](BodyEnd& end) {
+                complete_.emplace_back(std::move(append_->message), std::exchange(appended_, {}));
                 auto& mailbox = account_->mailboxes[append_->mailbox.utf8];
-                const auto& message =
-                    account_->add(mailbox, append_->flags,
-                                  append_->date.value_or(mime::DateTime{scheduler_.wall_now()}),
-                                  std::make_shared<std::string>(std::exchange(appended_, {})));
-                const AppendUid code{mailbox.uid_validity, message.uid};
+                AppendUid code{mailbox.uid_validity, mailbox.uid_next};
+                for (auto& [message, octets] : complete_)
+                    code.last =
+                        account_
+                            ->add(mailbox, message.flags,
+                                  message.date.value_or(mime::DateTime{scheduler_.wall_now()}),
+                                  std::make_shared<std::string>(std::move(octets)))
+                            .uid;
+                complete_.clear();
                 account_->tell(this);
                 finish(end.id, ok("APPEND completed", code));
             },
@@ -155,6 +167,7 @@ void MemoryDialogue::handle(Event& event) {
             [&](Aborted&) {
                 record("aborted");
                 appended_.clear();
+                complete_.clear();
                 fetching_.reset();
             },
             [&](NeedBody& need) {
@@ -453,6 +466,7 @@ response::MailboxStatus MemoryDialogue::status_of(const std::string& name,
         case StatusItem::HighestModSeq:
             status.items.emplace_back(item, highest_modseq(mailbox));
             break;
+        case StatusItem::AppendLimit: status.items.emplace_back(item, append_octets_max_); break;
         case StatusItem::MailboxId:
             status.items.emplace_back(item, fmt::format("M{}", mailbox.id));
             break;
@@ -531,11 +545,12 @@ void MemoryDialogue::run(CommandId id, command::Lsub& lsub) {
 }
 
 void MemoryDialogue::run(CommandId id, command::Append& append) {
-    record(fmt::format("append {} {}", append.mailbox.utf8, append.octets));
+    record(fmt::format("append {} {}", append.mailbox.utf8, append.message.octets));
     if (!account_->mailboxes.contains(append.mailbox.utf8))
         return engine_.reply(id, no("No such mailbox", Code::TryCreate));
     append_ = std::move(append);
     appended_.clear();
+    complete_.clear();
     engine_.accept(id);
 }
 
@@ -688,6 +703,7 @@ response::FetchValue MemoryDialogue::fetched(const FetchItem& item, const Memory
     case Kind::ModSeq: return {item, message.modseq};
     case Kind::EmailId: return {item, fmt::format("E{}", message.email)};
     case Kind::ThreadId: return {item, fmt::format("T{}", message.email)};
+    case Kind::Preview: return {item, std::string(mime::parse(*message.octets).preview)};
     case Kind::BodySection:
     case Kind::Binary:
     case Kind::BinarySize: return octets_of(item.section);

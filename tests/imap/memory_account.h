@@ -147,6 +147,7 @@ class MemoryDialogue final : public base::Dialogue {
                                  std::uint64_t token);
 
     MemoryAccounts& accounts_;
+    std::uint64_t append_octets_max_;
     ServerEngine engine_;
     base::Waker& waker_;
     base::Scheduler& scheduler_;
@@ -160,6 +161,7 @@ class MemoryDialogue final : public base::Dialogue {
     std::optional<Fetching> fetching_;
     std::optional<command::Append> append_;
     std::string appended_;
+    std::vector<std::pair<command::AppendedMessage, std::string>> complete_; // MULTIAPPEND's
     bool posted_ = false;
     bool closed_ = false;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -150,7 +150,8 @@ namespace inbox {{
         clients.wait_messages(server, bob, 31 + turn)
 
 
-@story("ESEARCH, LIST-STATUS, STATUS=SIZE, SPECIAL-USE, OBJECTID, CONDSTORE, QRESYNC as imaplib sends them",
+@story("ESEARCH, LIST-STATUS, STATUS=SIZE, SPECIAL-USE, OBJECTID, CONDSTORE, QRESYNC, MULTIAPPEND, BINARY,"
+       " APPENDLIMIT, PREVIEW, UTF8=ACCEPT as imaplib sends them",
        servers=OWN)
 def by_imaplib(scene):
     server = scene.server()
@@ -177,8 +178,100 @@ def by_imaplib(scene):
         assert len([row for row in told if b"Flagged" in row]) == 1, told
         session.store("2", "+FLAGS", r"(\Deleted)")
         session.expunge()
+        # A literal may come without waiting for the server (LITERAL+), so imaplib sends it as text.
+        told = raw(session, "APPEND", "INBOX", "{5+}\r\nfirst", "~{6+}\r\nsecond")
+        assert session.status("INBOX", "(MESSAGES APPENDLIMIT)")[1][0].startswith(b"INBOX (MESSAGES 7 APPENDLIMIT ")
+        told = raw(session, "FETCH", "1", "(PREVIEW (LAZY) BINARY.SIZE[1] BINARY.PEEK[1]<0.5>)")["FETCH"]
+        assert "PREVIEW" in str(told) and "BINARY.SIZE[1] " in str(told) and "BINARY[1]<0> {5}" in str(told), told
+    with clients.imaplib_session(server, bob) as session:
+        assert session.enable("UTF8=ACCEPT")[0] == "OK"
+        name = '"Gr\u00fc\u00dfe"'.encode()
+        assert session.create(name)[0] == "OK"
+        # imaplib's own append puts "UTF8 (" into the message: not used.
+        message = "Subject: \u00fcber\r\n\r\nx\r\n"
+        raw(session, "APPEND", name.decode(), f"UTF8 (~{{{len(message.encode())}+}}\r\n{message})")
+        assert session.select(name)[0] == "OK"
+        assert "\u00fcber".encode() in session.fetch("1", "(ENVELOPE)")[1][0]
+        assert raw(session, "SEARCH", "SUBJECT", '"\u00fcber"')["SEARCH"][0] == b"1"
     with clients.imaplib_session(server, bob) as session:
         raw(session, "ENABLE", "QRESYNC")
         told = raw(session, "SELECT", "INBOX", f"(QRESYNC ({validity.decode()} {modseq}))")
         assert told["VANISHED"][0].split()[-1] == uids[1], told
         assert any(b"Flagged" in row for row in told["FETCH"]), told
+
+
+@story("SEARCHRES keeps what a model keeps (RFC 5182 §2.1)", servers=OWN)
+def searchres_model(scene):
+    import random
+    chance = random.Random(5182)
+    server = scene.server()
+    bob, letters = filled(server, 12)
+    with clients.imaplib_session(server, bob, folder="INBOX") as session:
+        uids = [int(uid) for uid in session.uid("SEARCH", "ALL")[1][0].split()]
+        saved = []
+
+        def fetched():
+            rows = raw(session, "UID", "FETCH", "$", "(UID)").get("FETCH", [])
+            return sorted(int(re.search(rb"UID (\d+)", row)[1]) for row in rows)
+
+        for _ in range(60):
+            some = sorted(chance.sample(uids, chance.randint(1, len(uids))))
+            text = ",".join(map(str, some))
+            if chance.random() < .3 and saved:
+                some, text = [uid for uid in some if uid in saved], f"{text} UID $"
+            returns = chance.choice(["SAVE", "SAVE ALL", "SAVE COUNT", "SAVE MIN", "SAVE MAX",
+                                     "SAVE MIN MAX", "SAVE MIN COUNT"])
+            raw(session, "UID", "SEARCH", f"RETURN ({returns})", "UID", text)
+            ends = {"SAVE MIN": some[:1], "SAVE MAX": some[-1:], "SAVE MIN MAX": some[:1] + some[-1:]}
+            saved = sorted(set(ends.get(returns, some)))
+            if chance.random() < .1 and len(uids) > 4:  # what is expunged leaves "$" too
+                gone = chance.choice(uids)
+                session.uid("STORE", str(gone), "+FLAGS.SILENT", r"(\Deleted)")
+                session.expunge()
+                uids.remove(gone)
+                saved = [uid for uid in saved if uid != gone]
+            assert fetched() == saved, (returns, text, saved)
+        session.select("INBOX")
+        assert fetched() == []
+
+
+@story("LIST-EXTENDED lists what a model lists (RFC 5258 §3)", servers=OWN)
+def list_extended_model(scene):
+    import random
+    chance = random.Random(5258)
+    server = scene.server()
+    bob = server.accounts["bob"]
+    names = ["m", "m/a", "m/b", "m/b/c", "m/b/d", "n", "n/e", "o"]
+    with clients.imaplib_session(server, bob) as session:
+        for name in names:
+            session.create(name)
+        for _ in range(25):
+            subscribed = {name for name in names if chance.random() < .4}
+            for name in names:
+                (session.subscribe if name in subscribed else session.unsubscribe)(name)
+            for pattern, matches in (("m*", lambda name: name[0] == "m"),
+                                     ("%", lambda name: "/" not in name),
+                                     ("m/%", lambda name: name[:2] == "m/" and name.count("/") == 1)):
+                below = {name for name in names
+                         if any(other.startswith(name + "/") for other in subscribed)}
+                told = raw(session, "LIST", "(SUBSCRIBED RECURSIVEMATCH)", '""', f'"{pattern}"')
+                rows = {}
+                for row in told.get("LIST", []):
+                    name = re.search(rb'"/" (\S+)', row)[1].decode()
+                    if name in names:
+                        rows[name] = (rb"\Subscribed" in row, b"CHILDINFO" in row)
+                wanted = {}
+                for name in names:
+                    # Only where the pattern does not match what is below itself (§3.5).
+                    hidden = any(other.startswith(name + "/") and not matches(other)
+                                 for other in subscribed)
+                    if matches(name) and (name in subscribed or hidden):
+                        wanted[name] = (name in subscribed, name in below)
+                extra = {name for name in rows if name not in wanted}
+                assert all(name in below for name in extra), (pattern, subscribed, rows)
+                for name, (own, _) in wanted.items():
+                    assert rows[name][0] == own, (pattern, subscribed, rows)
+                    assert not rows[name][1] or name in below, (pattern, subscribed, rows)
+                    assert rows[name][1] or not any(
+                        other.startswith(name + "/") and not matches(other)
+                        for other in subscribed), (pattern, subscribed, rows)

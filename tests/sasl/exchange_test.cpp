@@ -373,6 +373,37 @@ TEST_CASE("a name that does not exist looks as if it did") {
     CHECK(server_first("0123456789abcdef", "x", Mechanism::ScramSha1).ends_with(",i=10000"));
 }
 
+TEST_CASE("what may be offered follows from the line") {
+    PeerInfo open, tls12, tls13, known;
+    tls12.tls.emplace();
+    tls13.tls = TlsFacts{.exporter_binding = std::string(32, 'x')};
+    known.tls = TlsFacts{.peer_verified = true};
+    struct Case {
+        const char* name;
+        bool open, tls12, tls13, known;
+    };
+    const Case cases[] = {
+        {"PLAIN", false, true, true, true},
+        {"LOGIN", false, true, true, true},
+        {"XOAUTH2", false, true, true, true},
+        {"SCRAM-SHA-1", true, true, true, true},
+        {"SCRAM-SHA-256", true, true, true, true},
+        {"SCRAM-SHA-1-PLUS", false, false, true, false},
+        {"SCRAM-SHA-256-PLUS", false, false, true, false},
+        {"EXTERNAL", false, false, false, true},
+    };
+    for (const auto& c : cases) {
+        INFO(c.name);
+        CHECK(is_offerable(c.name, open, false) == c.open);
+        CHECK(is_offerable(c.name, tls12, true) == c.tls12);
+        CHECK(is_offerable(c.name, tls13, true) == c.tls13);
+        CHECK(is_offerable(c.name, known, true) == c.known);
+    }
+    CHECK_FALSE(channel_binding(open));
+    CHECK_FALSE(channel_binding(tls12));
+    CHECK(channel_binding(tls13)->type == "tls-exporter");
+}
+
 TEST_CASE("channel binding is demanded, checked, and its removal noticed") {
     const auto attempt = [](Mechanism mechanism, std::string_view message) {
         Rig rig;

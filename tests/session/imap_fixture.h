@@ -25,8 +25,10 @@ class ImapWorld : public MailWorld {
 /// One connection. Reads what comes until its command is answered.
 class ImapClient {
   public:
-    explicit ImapClient(ImapWorld& world) : world_(world), driver_(world.people.scheduler()) {
+    explicit ImapClient(ImapWorld& world, std::optional<TlsFacts> tls = {})
+        : world_(world), driver_(world.people.scheduler()) {
         PeerInfo peer;
+        peer.tls = std::move(tls);
         peer.address = IpAddress::parse("192.0.2.7").value();
         auto session =
             std::make_unique<session::ImapSession>(world.services, world.options, peer, driver_);

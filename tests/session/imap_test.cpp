@@ -2,6 +2,7 @@
 
 #include "libmailcore/codec/ascii.h"
 #include "libmailcore/codec/base64.h"
+#include "libmailcore/sasl/client.h"
 #include "tests/catch.h"
 #include "tests/session/imap_fixture.h"
 
@@ -90,6 +91,67 @@ TEST_CASE("a SASL exchange logs in, and plain passwords need what the options sa
     CHECK(has(client("LOGIN jo secret"), "a NO [PRIVACYREQUIRED]"));
 }
 
+TEST_CASE(
+    "SCRAM is bound to the TLS session, and a list that was shortened on the way is noticed") {
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    world.options.login.mechanisms = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"};
+    base::SystemRandom random;
+    const TlsFacts tls{.version = "TLSv1.3", .exporter_binding = std::string(32, 'b')};
+    const TlsFacts old_tls{.version = "TLSv1.2"};
+    {
+        ImapClient client(world, tls);
+        CHECK(has(client("CAPABILITY"), "AUTH=SCRAM-SHA-256-PLUS AUTH=SCRAM-SHA-256"));
+        ImapClient unbound(world, old_tls);
+        const auto offered = unbound("CAPABILITY");
+        CHECK_FALSE(has(offered, "-PLUS"));
+        CHECK(has(offered, "AUTH=SCRAM-SHA-256"));
+        CHECK(has(unbound("AUTHENTICATE SCRAM-SHA-256-PLUS"), "a NO "));
+    }
+    struct Case {
+        const char* name;
+        TlsFacts server;
+        char binding; ///< the client's; 0: none
+        bool plus_offered;
+        const char* answer;
+    };
+    const Case cases[] = {
+        {"the same channel", tls, 'b', true, "a OK [CAPABILITY"},
+        {"another channel", tls, 'c', true, "a NO [AUTHENTICATIONFAILED]"},
+        {"a client that cannot bind", tls, 0, false, "a OK [CAPABILITY"},
+        {"the list was shortened", tls, 'b', false, "a NO [AUTHENTICATIONFAILED]"},
+        {"there was no -PLUS to offer", old_tls, 'b', false, "a OK [CAPABILITY"},
+    };
+    for (const auto& c : cases) {
+        INFO(c.name);
+        sasl::ClientOptions options;
+        if (c.binding != 0)
+            options.binding = sasl::ChannelBinding{"tls-exporter", std::string(32, c.binding)};
+        options.plus_offered = c.plus_offered;
+        options.iterations_min = 1;
+        const auto mechanism =
+            c.plus_offered ? sasl::Mechanism::ScramSha256Plus : sasl::Mechanism::ScramSha256;
+        auto exchange =
+            *sasl::ClientExchange::create(mechanism, {"", "jo", Secret("secret")}, options, random);
+        ImapClient client(world, c.server);
+        client.send("a AUTHENTICATE " + std::string(sasl::to_string(mechanism)) + " " +
+                    codec::base64_encode(exchange->initial_response()->reveal()) + "\r\n");
+        std::string heard;
+        for (int turn = 0; turn < 3 && !has(heard, "a "); ++turn) {
+            for (int wait = 0; wait < 400 && (heard = client.take()).empty(); ++wait)
+                world.pass(std::chrono::seconds(1));
+            if (!heard.starts_with("+ ")) break;
+            const auto challenge =
+                codec::base64_decode(std::string_view(heard).substr(2, heard.size() - 4));
+            const auto response = exchange->respond(challenge.value());
+            REQUIRE(response);
+            client.send(codec::base64_encode(response->reveal()) + "\r\n");
+        }
+        CHECK(has(heard, c.answer));
+    }
+}
+
 TEST_CASE("sections, their decoding and their sizes come from what was computed at delivery") {
     const bool durable = GENERATE(false, true);
     sim::Disk disk;
@@ -119,6 +181,52 @@ TEST_CASE("sections, their decoding and their sizes come from what was computed 
         CHECK((has(answer, c.answer) ||
                codec::find_ignoring_case(answer, c.answer) != std::string::npos));
     }
+}
+
+TEST_CASE("several messages are appended at once or not at all, and shown with their previews") {
+    const bool durable = GENERATE(false, true);
+    sim::Disk disk;
+    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    world.options.append_messages_max = 3;
+    world.options.append_octets_max = 5'000;
+    ImapClient client(world);
+    CHECK(has(client("LOGIN jo secret"), " APPENDLIMIT=5000 "));
+    const auto literal = [](const std::string& octets, const char* mark = "") {
+        return std::string(mark) + "{" + std::to_string(octets.size()) + "+}\r\n" + octets;
+    };
+    client.send("a APPEND INBOX (\\Seen) " + literal(hello) + " ($Work) " +
+                literal(multipart, "~") + " " + literal(hello) + "\r\n");
+    CHECK(has(client.await_tag(), " 1:3] APPEND completed"));
+    client("SELECT INBOX");
+    const auto fetched = client("FETCH 1:3 (FLAGS PREVIEW)");
+    CHECK(has(fetched, "* 1 FETCH (FLAGS (\\Seen"));
+    CHECK(has(fetched, "PREVIEW \"Hello there\""));
+    CHECK(has(fetched, "$Work"));
+    CHECK(has(client("FETCH 2 BODY.PEEK[]"), multipart));
+    CHECK(has(client("STATUS INBOX (APPENDLIMIT)"), "(APPENDLIMIT 5000)"));
+
+    std::string four = "a APPEND INBOX";
+    for (int n = 0; n < 4; ++n) four += " " + literal(hello);
+    client.send(four + "\r\n");
+    CHECK(has(client.await_tag(), "a NO [LIMIT] Too many messages at once"));
+    client.send("a APPEND INBOX " + literal(hello) + " {5001}\r\n");
+    CHECK(has(client.await_tag(), "a NO [TOOBIG]"));
+    client.send("a APPEND INBOX " + literal(hello) + " " + literal(std::string("a\0b", 3), "~") +
+                "\r\n");
+    CHECK(has(client.await_tag(), "a NO [UNKNOWN-CTE]"));
+    CHECK(has(client("STATUS INBOX (MESSAGES)"), "(MESSAGES 3)"));
+
+    // RFC 6855: UTF-8 in quoted strings, both ways.
+    CHECK(has(client("CREATE Gr&APwA3w-e"), "a OK"));
+    client("UNSELECT");
+    CHECK(has(client("ENABLE UTF8=ACCEPT"), "* ENABLED UTF8=ACCEPT"));
+    CHECK(has(client("LIST \"\" Gr*"), "\"Gr\u00fc\u00dfe\""));
+    client.send("a APPEND \"Gr\u00fc\u00dfe\" UTF8 (" +
+                literal("Subject: \u00fcber\r\nFrom: a@b.test\r\n\r\nx\r\n", "~") + ")\r\n");
+    CHECK(has(client.await_tag(), "a OK [APPENDUID"));
+    client("SELECT \"Gr\u00fc\u00dfe\"");
+    CHECK(has(client("FETCH 1 ENVELOPE"), "\"\u00fcber\""));
+    CHECK(has(client("SEARCH SUBJECT \"\u00fcber\""), "* SEARCH 1\r\n"));
 }
 
 TEST_CASE("fields added at delivery belong to the header, and nothing behind them moves") {

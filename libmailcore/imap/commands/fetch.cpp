@@ -31,6 +31,7 @@ constexpr Plain plain_items[] = {
     {"MODSEQ", Kind::ModSeq, Extension::CondStore},
     {"EMAILID", Kind::EmailId, Extension::ObjectId},
     {"THREADID", Kind::ThreadId, Extension::ObjectId},
+    {"PREVIEW", Kind::Preview, Extension::Preview},
 };
 
 // Data items with one. BINARY: RFC 9051 appendix B.
@@ -121,7 +122,9 @@ void parse_sectioned_item(WireReader& in, std::string_view name, command::Fetch&
     for (const auto& known : sectioned_items) {
         if (!equal_ignoring_case(known.name, name)) continue;
         const bool binary = known.kind != Kind::BodySection;
-        if (binary && !in.grammar().extensions.has(Extension::Imap4rev2)) break;
+        if (binary && !in.grammar().extensions.has(Extension::Imap4rev2) &&
+            !in.grammar().extensions.has(Extension::Binary))
+            break;
         FetchItem item{known.kind, parse_section(in), std::nullopt, known.peek};
         // section-binary = "[" [section-part] "]"
         if (binary && item.section.text != Text::All) in.fail("a part number only");
@@ -130,6 +133,14 @@ void parse_sectioned_item(WireReader& in, std::string_view name, command::Fetch&
         return;
     }
     in.fail("a data item of FETCH");
+}
+
+// capability-preview-mod = "(" "LAZY" ")" behind "PREVIEW" SP (RFC 8970 §6). LAZY asks for what
+// costs little; a preview that was computed at delivery does. What follows otherwise is a modifier
+// of FETCH.
+void skip_preview_modifiers(WireReader& in) {
+    if (!in.take_sequence(" (LAZY")) return;
+    in.close();
 }
 
 void parse_item(WireReader& in, std::string_view name, command::Fetch& fetch) {
@@ -141,6 +152,7 @@ void parse_item(WireReader& in, std::string_view name, command::Fetch& fetch) {
         if (equal_ignoring_case(known.name, name) &&
             (!known.needs || in.grammar().extensions.has(*known.needs))) {
             add(fetch.items, {known.kind});
+            if (known.kind == Kind::Preview) skip_preview_modifiers(in);
             return;
         }
     in.fail("a data item of FETCH");

@@ -10,7 +10,8 @@ namespace mailcore::imap {
 /// A parser returns what it read; the value counts only if the reader is still `ok()`.
 using Parser = Command (*)(WireReader&);
 
-Command parse_append(WireReader& in); ///< up to the announcement of the message's literal
+Command parse_append(WireReader& in);
+void parse_appended_message(WireReader& in, command::AppendedMessage& message);
 Command parse_authenticate(WireReader& in);
 Command parse_copy(WireReader& in);
 Command parse_create(WireReader& in);

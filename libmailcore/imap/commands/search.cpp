@@ -84,6 +84,8 @@ class SearchParser {
         all.kind = Kind::And;
         auto word = key_word();
         if (word && equal_ignoring_case(*word, "CHARSET")) {
+            // RFC 6855 §3: all strings are UTF-8 already.
+            if (in_.grammar().enabled.utf8) in_.fail("no CHARSET once UTF8=ACCEPT is enabled");
             in_.sp();
             set_charset(in_.astring());
             in_.sp();

@@ -11,6 +11,7 @@ bool is_offered(StatusItem item, Extensions extensions) {
     case StatusItem::Size: return extensions.has(Extension::StatusSize);
     case StatusItem::HighestModSeq: return extensions.has(Extension::CondStore);
     case StatusItem::MailboxId: return extensions.has(Extension::ObjectId);
+    case StatusItem::AppendLimit: return extensions.has(Extension::AppendLimit);
     default: return true;
     }
 }

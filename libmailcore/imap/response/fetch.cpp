@@ -26,6 +26,7 @@ std::string_view name_of(Kind kind) {
     case Kind::ModSeq: return "MODSEQ";
     case Kind::EmailId: return "EMAILID";
     case Kind::ThreadId: return "THREADID";
+    case Kind::Preview: return "PREVIEW";
     }
     return "";
 }
@@ -67,6 +68,8 @@ void write_fetch_value(const response::FetchValue& fetched, ResponseWriter& out)
             [&](const std::string& octets) {
                 if (kind == Kind::EmailId || kind == Kind::ThreadId)
                     out.raw("(").raw(octets).raw(")");
+                else if (kind == Kind::Preview)
+                    out.string(octets);
                 else if (kind == Kind::Binary && octets.find('\0') != std::string::npos)
                     out.literal8(octets);
                 else

@@ -11,7 +11,7 @@ namespace {
 class Untagged {
   public:
     Untagged(const ResponseContext& context, std::string& into)
-        : context_(context), out_(into, context.enabled.rev2) {}
+        : context_(context), out_(into, context.enabled.wide()) {}
 
     // resp-cond-state = ("OK" / "NO" / "BAD") SP resp-text
     void operator()(const response::Status& status) {

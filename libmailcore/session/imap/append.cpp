@@ -1,4 +1,4 @@
-// APPEND (RFC 9051 §6.3.12; RFC 4315 §3).
+// APPEND (RFC 9051 §6.3.12; RFC 3502; RFC 4315 §3).
 #include "libmailcore/session/imap.h"
 #include "libmailcore/session/imap_replies.h"
 #include "libmailcore/store/account.h"
@@ -29,17 +29,6 @@ TxnTask<Result<Target>> find_target(ReadTransaction& txn, store::Access access, 
     co_return target;
 }
 
-TxnTask<Result<store::Filed>> file(WriteTransaction& txn, store::Access access,
-                                   store::MailboxRef ref, store::NewBlobRef blob,
-                                   store::NewEmail email, store::Filing filing) {
-    email.pieces.push_back(store::Piece::of(txn.add_blob(*blob), 0, blob->size()));
-    store::AccountEdit edit(txn, access, ref.owner);
-    MAILCORE_CO_TRY(edit.begin());
-    MAILCORE_CO_TRY(auto filed, store::file_email(edit, std::move(email), std::move(filing)));
-    MAILCORE_CO_TRY(edit.save());
-    co_return filed;
-}
-
 } // namespace
 
 std::size_t ImapSession::memory() const {
@@ -58,26 +47,29 @@ Task<void> ImapSession::run(Id id, imap::command::Append command) {
         MAILCORE_CO_AWAIT(finish(id, reply_to(target.error(), Doing::Filing)));
         co_return;
     }
-    if (!target->quota.has_room(command.octets)) {
+    if (!target->quota.has_room(command.message.octets)) {
         MAILCORE_CO_AWAIT(
             finish(id, imap::no("The message is beyond the quota", imap::Code::OverQuota)));
         co_return;
     }
-    if (const auto room = services_.store.room_for(command.octets); !room) {
-        MAILCORE_CO_AWAIT(finish(id, reply_to(room.error(), Doing::Filing)));
-        co_return;
-    }
-    if (!services_.has_memory_for(base::MemoryGate::Admission::Message)) {
-        MAILCORE_CO_AWAIT(
-            finish(id, imap::no("Short of memory; try again later", imap::Code::Limit)));
+    if (auto refusal = no_room_for(command.message.octets)) {
+        MAILCORE_CO_AWAIT(finish(id, std::move(*refusal)));
         co_return;
     }
     appending_ = std::make_shared<Appending>();
     appending_->id = id;
     appending_->mailbox = ref(target->mailbox.id);
-    appending_->writer = services_.store.new_blob(services_.scheduler, command.octets);
-    appending_->command = std::move(command);
+    appending_->writer = services_.store.new_blob(services_.scheduler, command.message.octets);
+    appending_->message = std::move(command.message);
     engine_.accept(id);
+}
+
+std::optional<imap::Reply> ImapSession::no_room_for(std::uint64_t octets) const {
+    if (const auto room = services_.store.room_for(octets); !room)
+        return reply_to(room.error(), Doing::Filing);
+    if (!services_.has_memory_for(base::MemoryGate::Admission::Message))
+        return imap::no("Short of memory; try again later", imap::Code::Limit);
+    return std::nullopt;
 }
 
 Task<void> ImapSession::take_chunk(std::shared_ptr<Appending> appending, imap::BodyChunk chunk) {
@@ -99,39 +91,88 @@ Task<void> ImapSession::take_chunk(std::shared_ptr<Appending> appending, imap::B
     MAILCORE_CO_AWAIT(finish(chunk.id, reply_to(taken.error(), Doing::Filing)));
 }
 
-Task<void> ImapSession::file_appended(std::shared_ptr<Appending> appending) {
-    const auto id = appending->id;
-    auto blob = co_await appending->writer->finish();
+/// What has come is a message; it waits for the others.
+Task<Result<void>> ImapSession::complete_message(Appending& appending) {
+    auto blob = co_await appending.writer->finish();
     if (!blob) {
         MAILCORE_LOG(services_.log, Error, "imap.body_unwritable",
                      {{"error", blob.error().detail}});
-        MAILCORE_CO_AWAIT(finish(id, reply_to(blob.error(), Doing::Filing)));
+        co_return std::unexpected(blob.error());
+    }
+    Appended done;
+    done.blob = std::move(*blob);
+    appending.octets += done.blob->size();
+    const auto structure = appending.parser.finish();
+    done.email.describe(structure, 0);
+    done.filing.mailbox = appending.mailbox.mailbox;
+    done.filing.flags = to_named(appending.message.flags);
+    done.filing.received.at = services_.scheduler.wall_now();
+    if (const auto& date = appending.message.date) {
+        done.filing.received.at = date->time;
+        done.filing.received.zone_minutes = date->zone_minutes;
+    }
+    appending.complete.push_back(std::move(done));
+    co_return Result<void>{};
+}
+
+Task<void> ImapSession::take_next(std::shared_ptr<Appending> appending,
+                                  imap::command::AppendedMessage message) {
+    const auto id = appending->id;
+    std::optional<imap::Reply> refusal;
+    const auto completed = co_await complete_message(*appending);
+    if (!completed)
+        refusal = reply_to(completed.error(), Doing::Filing);
+    else if (appending->complete.size() >= options_.append_messages_max)
+        refusal = imap::no("Too many messages at once", imap::Code::Limit);
+    else
+        refusal = no_room_for(appending->octets + message.octets);
+    if (id == aborted_) co_return;
+    if (refusal) {
+        if (appending_ == appending) appending_.reset();
+        MAILCORE_CO_AWAIT(finish(id, std::move(*refusal)));
         co_return;
     }
-    store::NewEmail email;
-    const auto structure = appending->parser.finish();
-    email.describe(structure, 0);
-    store::Filing filing;
-    filing.mailbox = appending->mailbox.mailbox;
-    filing.flags = to_named(appending->command.flags);
-    filing.received.at = services_.scheduler.wall_now();
-    if (const auto& date = appending->command.date) {
-        filing.received.at = date->time;
-        filing.received.zone_minutes = date->zone_minutes;
+    appending->writer = services_.store.new_blob(services_.scheduler, message.octets);
+    appending->parser = mime::Parser();
+    appending->message = std::move(message);
+    engine_.accept(id);
+    waker_.wake();
+}
+
+/// All in one transaction: RFC 3502 wants all or none.
+Task<void> ImapSession::file_appended(std::shared_ptr<Appending> appending) {
+    const auto id = appending->id;
+    const auto completed = co_await complete_message(*appending);
+    if (!completed) {
+        MAILCORE_CO_AWAIT(finish(id, reply_to(completed.error(), Doing::Filing)));
+        co_return;
     }
-    MAILCORE_CO_AWAIT(auto filed,
-                      services_.store.write([access = access(), mailbox = appending->mailbox,
-                                             blob = *blob, email = std::move(email),
-                                             filing = std::move(filing)](WriteTransaction& txn) {
-                          return file(txn, access, mailbox, blob, email, filing);
-                      }));
+    auto messages = std::make_shared<const std::vector<Appended>>(std::move(appending->complete));
+    MAILCORE_CO_AWAIT(
+        auto filed,
+        services_.store.write([access = access(), mailbox = appending->mailbox, messages](
+                                  WriteTransaction& txn) -> TxnTask<Result<imap::AppendUid>> {
+            store::AccountEdit edit(txn, access, mailbox.owner);
+            MAILCORE_CO_TRY(edit.begin());
+            imap::AppendUid uids;
+            for (const auto& message : *messages) {
+                auto email = message.email;
+                const auto octets = message.blob->size();
+                email.pieces.push_back(store::Piece::of(txn.add_blob(*message.blob), 0, octets));
+                MAILCORE_CO_TRY(const auto one,
+                                store::file_email(edit, std::move(email), message.filing));
+                uids.uid_validity = one.uidvalidity.value;
+                if (uids.uid == 0) uids.uid = one.uid.value;
+                uids.last = one.uid.value;
+            }
+            MAILCORE_CO_TRY(edit.save());
+            co_return uids;
+        }));
     if (!filed) {
         MAILCORE_CO_AWAIT(finish(id, reply_to(filed.error(), Doing::Filing)));
         co_return;
     }
-    MAILCORE_CO_AWAIT(
-        finish(id, imap::ok("APPEND completed",
-                            imap::AppendUid{filed->uidvalidity.value, filed->uid.value})));
+    MAILCORE_CO_AWAIT(finish(id, imap::ok("APPEND completed", *filed)));
 }
 
 } // namespace mailcore::session

@@ -365,6 +365,7 @@ Task<bool> ImapSession::fetch_messages(Id id, const imap::command::Fetch& comman
                 case Kind::InternalDate: value.value = internal_date(message.row.received); break;
                 case Kind::Rfc822Size: value.value = message.row.size; break;
                 case Kind::EmailId: value.value = object_id(message.row.email); break;
+                case Kind::Preview: value.value = std::string(structure.preview); break;
                 case Kind::ThreadId: value.value = object_id(message.email->thread); break;
                 case Kind::Envelope:
                 case Kind::Body:

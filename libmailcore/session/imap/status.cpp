@@ -69,6 +69,7 @@ ImapSession::status_of(std::string path, store::Mailbox mailbox, std::vector<Sta
         case StatusItem::Size: value = mailbox.octets; break;
         case StatusItem::HighestModSeq: value = shown(mailbox.highest_modseq); break;
         case StatusItem::MailboxId: value = object_id(mailbox.id); break;
+        case StatusItem::AppendLimit: value = options_.append_octets_max; break;
         }
         status.items.emplace_back(item, std::move(value));
     }

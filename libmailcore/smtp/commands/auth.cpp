@@ -20,7 +20,7 @@ void ServerEngine::auth(std::string_view arguments) {
     if (!auth_allowed())
         return bad_command(
             {538, EnhancedStatus{5, 7, 11}, "Encryption required for authentication"});
-    if (std::ranges::find(options_->mechanisms, mechanism) == options_->mechanisms.end())
+    if (!offers(mechanism))
         return bad_command({504, EnhancedStatus{5, 5, 4}, "Unrecognized authentication mechanism"});
     std::optional<Secret> initial;
     if (space != arguments.size()) {

@@ -1,0 +1,21 @@
+"""GNU SASL's own client, whose library msmtp and mpop use: SCRAM bound to the TLS session."""
+
+import clients
+from story import story
+
+
+@story("GNU SASL binds SCRAM to the TLS 1.3 session over SMTP and IMAP, and a shortened list is noticed",
+       needs=["gsasl"], servers=("mdserver",))
+def scram_plus(scene):
+    server = scene.server()
+    alice = server.accounts["alice"]
+    for service in ("submission", "imap"):
+        for mechanism in ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"):
+            done = clients.gsasl(server, alice, service, mechanism, check=False)
+            said = done.stdout + done.stderr
+            # Without -PLUS GNU SASL still says that it could bind ("y"): somebody took the
+            # stronger mechanism off the list, as far as the server can tell.
+            assert (done.returncode == 0) == (mechanism != "SCRAM-SHA-256"), (service, mechanism, said)
+        # Over TLS 1.2 there is no binding, and none is offered.
+        assert clients.gsasl(server, alice, service, "SCRAM-SHA-256-PLUS", tls13=False,
+                             check=False).returncode != 0
