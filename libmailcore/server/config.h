@@ -78,7 +78,7 @@ struct Config {
     std::string tls_ciphers = "modern";
     std::string ca_file = "/etc/ssl/certs/ca-certificates.crt";
 
-    std::vector<std::string> mechanisms{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"};
+    std::vector<std::string> mechanisms{"SCRAM-SHA-256", "PLAIN", "LOGIN"};
     bool plaintext_from_loopback = true;
     bool plaintext_from_anywhere = false;
 

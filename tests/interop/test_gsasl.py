@@ -1,13 +1,16 @@
 """GNU SASL's own client, whose library msmtp and mpop use: SCRAM bound to the TLS session."""
 
 import clients
-from story import story
+from story import Settings, story
 
 
 @story("GNU SASL binds SCRAM to the TLS 1.3 session over SMTP and IMAP, and a shortened list is noticed",
        needs=["gsasl"], servers=("mdserver",))
 def scram_plus(scene):
-    server = scene.server()
+    # Not offered as it comes: neomutt 2022 knows bindings, takes plain SCRAM all the same, and is
+    # then refused as if the list had been shortened on the way.
+    mechanisms = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"]
+    server = scene.server(Settings(extra={("login", "mechanisms"): mechanisms}))
     alice = server.accounts["alice"]
     for service in ("submission", "imap"):
         for mechanism in ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"):
