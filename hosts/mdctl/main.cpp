@@ -5,6 +5,7 @@
 #include "table.h"
 
 #include "libmailcore/base/file.h"
+#include "libmailcore/base/version.h"
 #include "libmailcore/codec/number.h"
 #include "libmailcore/server/config_keys.h"
 #include "libmailcore/server/server.h"
@@ -620,6 +621,10 @@ int main(int argc, char** argv) {
         for (std::size_t i = 1; i < rest.size(); ++i) only += (only.empty() ? "" : " ") + rest[i];
         print_help(rest.empty() && !help ? stderr : stdout, only);
         return rest.empty() && !help ? 2 : 0;
+    }
+    if (rest[0] == "version" || rest[0] == "--version") {
+        fmt::print("mdctl {}\n", mailcore::version());
+        return 0;
     }
     for (const auto& command : commands()) {
         std::vector<std::string> name;
