@@ -6,7 +6,6 @@ if(MAILCORE_SMALL)
     # Everything static, at addresses that change with each start like those of other programs.
     add_compile_options(-fPIE -ffunction-sections -fdata-sections)
     add_link_options(-static-pie -Wl,--gc-sections)
-    set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
     set(MAILCORE_SHARED OFF)
 else()
     # -fPIC everywhere (not -fPIE for programs), so that one precompiled header serves all.
@@ -29,7 +28,7 @@ if(MAILCORE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
         CCACHE_NOHASHDIR=1 ${MAILCORE_CCACHE})
 endif()
 find_program(MAILCORE_MOLD mold)
-if(MAILCORE_MOLD)
+if(MAILCORE_MOLD AND NOT MAILCORE_SMALL) # which leaves more of what nobody calls in a program
     add_link_options(-fuse-ld=mold)
 endif()
 
