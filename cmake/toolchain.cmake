@@ -28,7 +28,8 @@ if(MAILCORE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
         CCACHE_NOHASHDIR=1 ${MAILCORE_CCACHE})
 endif()
 find_program(MAILCORE_MOLD mold)
-if(MAILCORE_MOLD AND NOT MAILCORE_SMALL) # which leaves more of what nobody calls in a program
+# Small programs: ld leaves less in them. For other processors mold has no name that their compiler looks for.
+if(MAILCORE_MOLD AND NOT MAILCORE_SMALL AND NOT CMAKE_CROSSCOMPILING)
     add_link_options(-fuse-ld=mold)
 endif()
 
