@@ -78,6 +78,7 @@ struct Config {
     std::vector<CertificateConfig> certificates;
     std::string tls_ciphers = "modern";
     std::string ca_file = "/etc/ssl/certs/ca-certificates.crt";
+    std::string client_ca_file;
 
     std::vector<std::string> mechanisms = sasl::default_mechanisms();
     bool plaintext_from_loopback = true;

@@ -111,6 +111,16 @@ Result<net::ResolverOptions> resolver_options(const Config& config) {
     return options;
 }
 
+/// Keys for SCRAM-SHA-256 are always made, so that it can be switched on without anybody's doing.
+std::vector<sasl::ScramHash> scram_hashes(const Config& config) {
+    std::vector hashes{sasl::ScramHash::Sha256};
+    const auto wants_sha1 = std::ranges::any_of(config.mechanisms, [](const std::string& name) {
+        return name == "SCRAM-SHA-1" || name == "SCRAM-SHA-1-PLUS";
+    });
+    if (wants_sha1) hashes.push_back(sasl::ScramHash::Sha1);
+    return hashes;
+}
+
 session::LoginOptions login_options(const Config& config) {
     session::LoginOptions options;
     options.mechanisms = config.mechanisms;
@@ -344,6 +354,11 @@ Server::Impl::load_certificates(const Config& from) {
     options.ciphers =
         from.tls_ciphers == "compatible" ? tls::Ciphers::Compatible : tls::Ciphers::Modern;
     options.ticket_keys = ticket_keys;
+    if (!from.client_ca_file.empty()) {
+        constexpr std::uint64_t octets_max = 1024 * 1024;
+        MAILCORE_TRY(options.client_authorities_pem,
+                     base::read_file(files, below(from.data, from.client_ca_file), octets_max));
+    }
     return tls::ServerCredentials::create(std::move(options), random);
 }
 
@@ -352,6 +367,7 @@ Result<void> Server::Impl::start() {
     MAILCORE_TRY(open_store());
     accounts::StoreDirectoryOptions directory_options;
     directory_options.default_domain = config.default_domain;
+    directory_options.scram = scram_hashes(config);
     the_directory = std::make_unique<accounts::StoreDirectory>(*the_store, random,
                                                                std::move(directory_options), log);
     fake_salt_key = Secret{random.hex(16)};
@@ -410,7 +426,10 @@ Result<void> Server::Impl::start() {
         service->name = to_string(listen.service);
         service->factory = make_factory(listen.service, parts_by_loop, current);
         service->tls = tls_server;
-        service->alpn = alpn(listen.service);
+        service->tls_settings.alpn = alpn(listen.service);
+        // Other servers have no accounts here.
+        if (listen.service != ServiceKind::Smtp && listen.service != ServiceKind::Lmtp)
+            service->tls_settings.client_certificate = tls::ClientCertificate::Asked;
         service->implicit_tls = is_implicit(listen.service);
         service->proxy_header = listen.proxy_header;
         if (service->implicit_tls && !tls_server) {

@@ -147,6 +147,40 @@ TEST_CASE(
     }
 }
 
+/// Of P-256, signed by itself; its rfc822Names are jo@example.test and Both@example.test.
+constexpr std::string_view jos_certificate =
+    "MIIBozCCAUigAwIBAgIUXe18v7xv3s8Hfy/E22JzeAm6I0swCgYIKoZIzj0EAwIwDTELMAkGA1UEAwwCSm8w"
+    "IBcNMjYxMTIzMTUwNjI2WhgPMjA4MTA4MjYxNTA2MjZaMA0xCzAJBgNVBAMMAkpvMFkwEwYHKoZIzj0CAQYI"
+    "KoZIzj0DAQcDQgAEpyP62lMYUY3tv1VRi1GuY097EuGspuA473phnJ7znfB0QoX7TcZLYPpmwK4bapFRhpLZ"
+    "h2PUjz4XOJQS4vrQYaOBgzCBgDAdBgNVHQ4EFgQU8PwPBHQhCKHOXgt1+6LX37PGibIwHwYDVR0jBBgwFoAU"
+    "8PwPBHQhCKHOXgt1+6LX37PGibIwDwYDVR0TAQH/BAUwAwEB/zAtBgNVHREEJjAkgQ9qb0BleGFtcGxlLnRl"
+    "c3SBEUJvdGhAZXhhbXBsZS50ZXN0MAoGCCqGSM49BAMCA0kAMEYCIQDFETfPe5xF7hS0K0h2odmeiOAw/EoJ"
+    "zTYBQSJG1bqJFAIhANJzO2IdWGYRwYDE3NyV8trOmWkg2swuaTSu12AspiId";
+
+TEST_CASE("EXTERNAL takes the account that a good certificate names") {
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
+    world.options.login.mechanisms = {"EXTERNAL", "PLAIN"};
+    world.people.make_account("both@example.test", "secret");
+    TlsFacts tls{.version = "TLSv1.3"};
+    tls.peer_certificate = codec::base64_decode(jos_certificate).value();
+    const auto answer = [&](bool verified, const char* authzid) {
+        tls.peer_verified = verified;
+        ImapClient client(world, tls);
+        if (!verified) CHECK_FALSE(has(client("CAPABILITY"), "EXTERNAL"));
+        const auto initial = *authzid ? codec::base64_encode(authzid) : std::string("=");
+        client.send("a AUTHENTICATE EXTERNAL " + initial + "\r\n");
+        std::string heard;
+        for (int wait = 0; wait < 400 && (heard = client.take()).empty(); ++wait)
+            world.pass(std::chrono::seconds(1));
+        return heard;
+    };
+    CHECK(has(answer(true, "jo@example.test"), "a OK [CAPABILITY"));
+    CHECK(has(answer(true, "both@example.test"), "a OK [CAPABILITY"));
+    CHECK(has(answer(true, ""), "a NO [AUTHENTICATIONFAILED]")); // which of the two?
+    CHECK(has(answer(true, "ann@example.test"), "a NO [AUTHENTICATIONFAILED]"));
+    CHECK(has(answer(false, "jo@example.test"), "a NO "));
+}
+
 TEST_CASE("sections, their decoding and their sizes come from what was computed at delivery") {
     ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
