@@ -92,6 +92,7 @@ struct Config {
     bool reverse_lookup = true;
 
     std::chrono::seconds imap_idle_time{1800};
+    bool append_8bit_headers = false;
     std::chrono::seconds pop3_idle_time{600};
 
     std::uint16_t delivery_port = 25;

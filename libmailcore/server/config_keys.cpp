@@ -220,6 +220,9 @@ const std::vector<Key>& keys() {
 
         key("imap", "idle_time", &Config::imap_idle_time,
             "Silence before an IMAP connection is closed; at least 1800."),
+        key("imap", "append_8bit_headers", &Config::append_8bit_headers,
+            "Take messages with 8-bit header fields from clients that have not enabled "
+            "UTF8=ACCEPT, against RFC 6855: for moving old mail here over IMAP."),
         key("pop3", "idle_time", &Config::pop3_idle_time,
             "Silence before a POP3 connection is closed; at least 600."),
 

@@ -158,6 +158,7 @@ service_options(const Config& config, const session::Services& services, bool ha
     options->imap.starttls = has_tls;
     options->imap.idle_time = config.imap_idle_time;
     options->imap.append_octets_max = config.message_octets_max;
+    options->imap.append_8bit_headers = config.append_8bit_headers;
     options->pop3.login = login_options(config);
     options->pop3.starttls = has_tls;
     options->pop3.idle_time = config.pop3_idle_time;

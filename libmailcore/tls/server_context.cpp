@@ -120,8 +120,7 @@ Result<std::shared_ptr<const ServerCredentials>> ServerCredentials::create(Serve
     }
     if (!made->options_.client_authorities_pem.empty()) {
         const auto read = crypto::read_certificates(made->options_.client_authorities_pem);
-        if (!read)
-            return fail(read.error().kind, "authorities of clients: " + read.error().detail);
+        if (!read) return fail(read.error().kind, "authorities of clients: " + read.error().detail);
     }
     return made;
 }
@@ -217,13 +216,12 @@ const void* ServerContext::settings(const ServiceSettings& service, WallTime now
         if (known->alpn == service.alpn && known->asks_certificate == asks)
             return known->config.get();
 
-    auto made = detail::make_settings(
-        detail::Side::Server, {options.version_min, options.version_max}, options.ciphers,
-        service.alpn);
+    auto made =
+        detail::make_settings(detail::Side::Server, {options.version_min, options.version_max},
+                              options.ciphers, service.alpn);
     made->asks_certificate = asks;
     auto* config = made->config.get();
-    mbedtls_ssl_conf_authmode(config,
-                              asks ? MBEDTLS_SSL_VERIFY_OPTIONAL : MBEDTLS_SSL_VERIFY_NONE);
+    mbedtls_ssl_conf_authmode(config, asks ? MBEDTLS_SSL_VERIFY_OPTIONAL : MBEDTLS_SSL_VERIFY_NONE);
     if (asks) mbedtls_ssl_conf_ca_chain(config, state_->client_authorities.get(), nullptr);
     for (const auto number : state_->identities->select("", now)) {
         const int error = mbedtls_ssl_conf_own_cert(

@@ -168,17 +168,29 @@ TEST_CASE("EXTERNAL takes the account that a good certificate names") {
         ImapClient client(world, tls);
         if (!verified) CHECK_FALSE(has(client("CAPABILITY"), "EXTERNAL"));
         const auto initial = *authzid ? codec::base64_encode(authzid) : std::string("=");
-        client.send("a AUTHENTICATE EXTERNAL " + initial + "\r\n");
-        std::string heard;
-        for (int wait = 0; wait < 400 && (heard = client.take()).empty(); ++wait)
-            world.pass(std::chrono::seconds(1));
-        return heard;
+        return client("AUTHENTICATE EXTERNAL " + initial);
     };
     CHECK(has(answer(true, "jo@example.test"), "a OK [CAPABILITY"));
     CHECK(has(answer(true, "both@example.test"), "a OK [CAPABILITY"));
     CHECK(has(answer(true, ""), "a NO [AUTHENTICATIONFAILED]")); // which of the two?
     CHECK(has(answer(true, "ann@example.test"), "a NO [AUTHENTICATIONFAILED]"));
     CHECK(has(answer(false, "jo@example.test"), "a NO "));
+}
+
+TEST_CASE("8-bit header fields are appended by who has enabled UTF8=ACCEPT, or by option") {
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
+    const std::string letter = "Subject: Gr\u00fc\u00dfe\r\n\r\nbody\r\n";
+    {
+        ImapClient client(world);
+        client.log_in();
+        CHECK(has(client.append("INBOX", letter), "a NO [CANNOT]"));
+        client("ENABLE UTF8=ACCEPT");
+        CHECK(has(client.append("INBOX", letter), "a OK [APPENDUID"));
+    }
+    world.options.append_8bit_headers = true;
+    ImapClient client(world);
+    client.log_in();
+    CHECK(has(client.append("INBOX", letter), "a OK [APPENDUID"));
 }
 
 TEST_CASE("sections, their decoding and their sizes come from what was computed at delivery") {

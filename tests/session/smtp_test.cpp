@@ -125,6 +125,37 @@ TEST_CASE("who submits logs in, sends as himself, and gets the fields he left ou
     });
 }
 
+TEST_CASE("binary content is stored as lines, and refused where that cannot be") {
+    on_every_store([](MailWorld& world) {
+        SmtpClient client(world, SmtpOptions{}, "192.0.2.1");
+        CHECK(has(client("EHLO c.test"), "250-BINARYMIME"));
+        const auto submit = [&](const std::string& message) {
+            CHECK(has(client("MAIL FROM:<ann@example.test> BODY=BINARYMIME"), "250 2.1.0"));
+            CHECK(has(client("RCPT TO:<jo@example.test>"), "250 2.1.5"));
+            client.say("BDAT " + std::to_string(message.size()) + " LAST\r\n" + message);
+            return client.hear();
+        };
+        const std::string content("\0\r\n\n\xff.\r", 7);
+        const std::string mixed = "Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n"
+                                  "\r\n--b\r\n\r\nplain\r\n--b\r\nContent-Type: image/png\r\n"
+                                  "Content-Transfer-Encoding: binary\r\n\r\n" +
+                                  content + "\r\n--b--\r\n";
+        CHECK(has(submit(mixed), "250 2.0.0"));
+        auto mail = world.mail_of("jo");
+        REQUIRE(mail.size() == 1);
+        CHECK(has(mail[0], "Content-Transfer-Encoding: base64\r\n\r\n" +
+                               codec::base64_encode(content) + "\r\n"));
+        CHECK(has(mail[0], "\r\n\r\nplain\r\n--b\r\n"));
+        // What is mail in lines already stays as it is, 8-bit octets and all.
+        CHECK(has(submit("Subject: y\r\n\r\nGr\u00fc\u00dfe\r\n"), "250 2.0.0"));
+        mail = world.mail_of("jo");
+        REQUIRE(mail.size() == 2);
+        CHECK(mail[1].ends_with("Subject: y\r\n\r\nGr\u00fc\u00dfe\r\n"));
+        CHECK(has(submit("Subject: z\r\nX-Bad: a\0b\r\n\r\n" + content), "250 2.0.0") == false);
+        CHECK(world.mail_of("jo").size() == 2);
+    });
+}
+
 TEST_CASE("LMTP answers for each recipient, and knows no relaying") {
     on_every_store([](MailWorld& world) {
         world.people.make_account("kim@example.test", "secret");
