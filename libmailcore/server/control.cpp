@@ -19,7 +19,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t request_octets_max = 1024 * 1024;
 constexpr std::chrono::seconds idle_time{600};
 
 std::string text_of(const Json& json) {
@@ -29,7 +28,7 @@ std::string text_of(const Json& json) {
 /// Lines in, lines out; nothing is read while a request is unanswered.
 class ControlEngine final : public base::Engine {
   public:
-    explicit ControlEngine(Instant now) : reader_(request_octets_max), last_(now) {}
+    explicit ControlEngine(Instant now) : reader_(admin::request_octets_max), last_(now) {}
 
     std::optional<std::string> next_request() { return std::exchange(request_, std::nullopt); }
     void answer(std::string_view text) {
@@ -95,11 +94,14 @@ class ControlDialogue final : public base::Dialogue {
   public:
     ControlDialogue(ControlTarget& target, Scheduler& scheduler, base::Waker& waker, Log log)
         : target_(target), scheduler_(scheduler), waker_(waker), log_(log),
-          engine_(scheduler.now()), context_{target.store(), target.directory(),
+          engine_(scheduler.now()), context_{target.store(),
+                                             target.directory(),
                                              [&target](queue::QueueId id, bool now) {
                                                  target.queue_changed(id, now);
                                              },
-                                             "control", log},
+                                             "control",
+                                             log,
+                                             target.configuration().message_octets_max},
           scope_(scheduler) {}
 
     base::Engine& engine() override { return engine_; }
