@@ -10,7 +10,11 @@ if(EXISTS "${_mailcore_mbedtls}/stamp")
     file(READ "${_mailcore_mbedtls}/stamp" _mailcore_stamp)
     string(REGEX MATCH "3\\.6\\.[0-9]+" MailcoreMbedTLS_VERSION "${_mailcore_stamp}")
 endif()
-find_library(MAILCORE_SODIUM_LIBRARY sodium)
+if(MAILCORE_SMALL)
+    find_library(MAILCORE_SODIUM_LIBRARY libsodium.a)
+else()
+    find_library(MAILCORE_SODIUM_LIBRARY sodium)
+endif()
 
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(MailcoreMbedTLS

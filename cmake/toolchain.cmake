@@ -2,14 +2,24 @@
 set(CMAKE_CXX_STANDARD 23)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
-# -fPIC everywhere (not -fPIE for programs), so that one precompiled header serves all.
-add_compile_options(-fPIC)
+if(MAILCORE_SMALL)
+    # Everything static, at addresses that change with each start like those of other programs.
+    add_compile_options(-fPIE -ffunction-sections -fdata-sections)
+    add_link_options(-static-pie -Wl,--gc-sections)
+    set(MAILCORE_SHARED OFF)
+else()
+    # -fPIC everywhere (not -fPIE for programs), so that one precompiled header serves all.
+    add_compile_options(-fPIC)
+endif()
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 if(NOT CMAKE_BUILD_TYPE)
     set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
 endif()
 # -O2 with assertions of our own on; NDEBUG only silences libraries' asserts.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -DNDEBUG")
+if(MAILCORE_SMALL)
+    set(CMAKE_CXX_FLAGS_RELEASE "-Os -DNDEBUG")
+endif()
 
 find_program(MAILCORE_CCACHE ccache)
 if(MAILCORE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
@@ -18,7 +28,7 @@ if(MAILCORE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
         CCACHE_NOHASHDIR=1 ${MAILCORE_CCACHE})
 endif()
 find_program(MAILCORE_MOLD mold)
-if(MAILCORE_MOLD)
+if(MAILCORE_MOLD AND NOT MAILCORE_SMALL) # which leaves more of what nobody calls in a program
     add_link_options(-fuse-ld=mold)
 endif()
 

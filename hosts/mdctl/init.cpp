@@ -74,10 +74,14 @@ std::vector<DnsRecord> dns_records(const InitOptions& options) {
                        "\"v=DMARC1; p=quarantine; rua=mailto:postmaster@" + options.domain + "\""});
     records.push_back({"_submissions._tcp." + domain, "SRV", "0 1 " + port(465) + " " + host});
     records.push_back({"_submission._tcp." + domain, "SRV", "5 1 " + port(587) + " " + host});
-    records.push_back({"_imaps._tcp." + domain, "SRV", "0 1 " + port(993) + " " + host});
-    records.push_back({"_imap._tcp." + domain, "SRV", "5 1 " + port(143) + " " + host});
-    records.push_back({"_pop3s._tcp." + domain, "SRV", "10 1 " + port(995) + " " + host});
-    records.push_back({"_pop3._tcp." + domain, "SRV", "15 1 " + port(110) + " " + host});
+    if (server::built_in(server::ServiceKind::Imap)) {
+        records.push_back({"_imaps._tcp." + domain, "SRV", "0 1 " + port(993) + " " + host});
+        records.push_back({"_imap._tcp." + domain, "SRV", "5 1 " + port(143) + " " + host});
+    }
+    if (server::built_in(server::ServiceKind::Pop3)) {
+        records.push_back({"_pop3s._tcp." + domain, "SRV", "10 1 " + port(995) + " " + host});
+        records.push_back({"_pop3._tcp." + domain, "SRV", "15 1 " + port(110) + " " + host});
+    }
     return records;
 }
 
@@ -123,6 +127,7 @@ int init(const InitOptions& given) {
     for (const auto kind :
          {ServiceKind::Smtp, ServiceKind::Submission, ServiceKind::Submissions, ServiceKind::Imap,
           ServiceKind::Imaps, ServiceKind::Pop3, ServiceKind::Pop3s}) {
+        if (!server::built_in(kind)) continue;
         server::ListenConfig listen;
         listen.service = kind;
         listen.addresses = options.addresses;

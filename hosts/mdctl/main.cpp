@@ -1,6 +1,8 @@
 // mdctl: the command line of mdserver.
 #include "command.h"
 
+#include "libmailcore/base/version.h"
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -99,6 +101,10 @@ int main(int argc, char** argv) {
         for (std::size_t i = 1; i < rest.size(); ++i) only += (only.empty() ? "" : " ") + rest[i];
         print_help(rest.empty() && !help ? stderr : stdout, only);
         return rest.empty() && !help ? 2 : 0;
+    }
+    if (rest[0] == "version" || rest[0] == "--version") {
+        fmt::print("mdctl {}\n", mailcore::version());
+        return 0;
     }
     for (const auto& command : commands()) {
         std::vector<std::string> name;

@@ -1,5 +1,6 @@
 // mdserver: a complete mail server from a data folder.
 #include "libmailcore/base/file.h"
+#include "libmailcore/base/version.h"
 #include "libmailcore/server/config_keys.h"
 #include "libmailcore/server/log_file.h"
 #include "libmailcore/server/server.h"
@@ -28,6 +29,7 @@ constexpr const char* usage =
     R"(usage: mdserver run DIR        serve the data folder DIR until SIGTERM or Ctrl-C
        mdserver check DIR      read DIR/mdserver.toml and say what is wrong with it
        mdserver manual         print the reference of mdserver.toml (Markdown)
+       mdserver version        print which release this is
 
 Make a data folder with: mdctl init DIR --domain example.test --hostname mx.example.test
 SIGHUP reads mdserver.toml again without dropping a connection.
@@ -228,6 +230,10 @@ int main(int argc, char** argv) {
     }
     if (verb == "manual") {
         fmt::print("{}", server::config_manual());
+        return 0;
+    }
+    if (verb == "version" || verb == "--version") {
+        fmt::print("mdserver {}\n", version());
         return 0;
     }
     const bool help = verb == "help" || verb == "--help" || verb == "-h";

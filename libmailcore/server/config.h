@@ -25,6 +25,8 @@ enum class ServiceKind : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(ServiceKind kind);
 [[nodiscard]] std::uint16_t default_port(ServiceKind kind); ///< 24 for LMTP
+/// False: this build was made without the service (MAILCORE_IMAP=OFF, MAILCORE_POP3=OFF).
+[[nodiscard]] bool built_in(ServiceKind kind);
 
 /// One endpoint. Either `path` (a UNIX socket, relative to the data folder) or addresses and a
 /// port.

@@ -366,6 +366,8 @@ std::optional<ConfigError> read_listen(const toml::node& node, Config& config) {
         if (error) return error;
         for (const auto& [name, kind] : services)
             if (name == service) listen.service = kind;
+        if (!built_in(listen.service))
+            return error_at(each, "listen: this build has no " + service);
         listen.port =
             port == 65536 ? default_port(listen.service) : static_cast<std::uint16_t>(port);
         for (const auto& address : listen.addresses)

@@ -1,5 +1,7 @@
 #include "libmailcore/server/factories.h"
 
+#include "libmailcore/base/assert.h"
+
 namespace mailcore::server {
 
 LoopParts::LoopParts(net::Loop& a_loop, store::Store& store, accounts::Directory& directory,
@@ -40,11 +42,9 @@ class Factory final : public net::DialogueFactory {
             return smtp(options->submissions, options->submissions_engine);
         case ServiceKind::Lmtp: return smtp(options->lmtp, options->lmtp_engine);
         case ServiceKind::Imap:
-        case ServiceKind::Imaps:
-            return std::make_unique<session::ImapSession>(services, options->imap, peer, waker);
+        case ServiceKind::Imaps: return imap_dialogues()(services, *options, peer, waker);
         case ServiceKind::Pop3:
-        case ServiceKind::Pop3s:
-            return std::make_unique<session::Pop3Session>(services, options->pop3, peer, waker);
+        case ServiceKind::Pop3s: return pop3_dialogues()(services, *options, peer, waker);
         }
         return nullptr;
     }
@@ -67,8 +67,19 @@ class Factory final : public net::DialogueFactory {
 
 } // namespace
 
+bool built_in(ServiceKind kind) {
+    switch (kind) {
+    case ServiceKind::Imap:
+    case ServiceKind::Imaps: return imap_dialogues() != nullptr;
+    case ServiceKind::Pop3:
+    case ServiceKind::Pop3s: return pop3_dialogues() != nullptr;
+    default: return true;
+    }
+}
+
 std::shared_ptr<net::DialogueFactory> make_factory(ServiceKind kind, const PartsByLoop& parts,
                                                    const CurrentOptions& options) {
+    MAILCORE_ASSERT(built_in(kind));
     return std::make_shared<Factory>(kind, parts, options);
 }
 

@@ -66,7 +66,17 @@ class CurrentOptions {
 /// Which parts belong to a loop; filled before the loops run, then only read.
 using PartsByLoop = std::map<const base::Scheduler*, LoopParts*>;
 
-/// A factory for one kind of service.
+/// Makes the server's side of one connection.
+using DialogueMaker = std::unique_ptr<base::Dialogue> (*)(session::Services& services,
+                                                          const ServiceOptions& options,
+                                                          const PeerInfo& peer,
+                                                          base::Waker& waker);
+
+/// For services that a build may leave out (cmake/parts.cmake); nullptr where it has.
+[[nodiscard]] DialogueMaker imap_dialogues();
+[[nodiscard]] DialogueMaker pop3_dialogues();
+
+/// A factory for one kind of service, which must be `built_in`.
 [[nodiscard]] std::shared_ptr<net::DialogueFactory>
 make_factory(ServiceKind kind, const PartsByLoop& parts, const CurrentOptions& options);
 

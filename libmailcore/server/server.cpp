@@ -288,6 +288,9 @@ struct Server::Impl final : ControlTarget {
 
 Result<void> Server::Impl::bind() {
     for (const auto& listen : config.listen) {
+        if (!built_in(listen.service))
+            return fail(ErrorKind::Rejected,
+                        fmt::format("listen: this build has no {}", to_string(listen.service)));
         std::vector<net::Endpoint> endpoints;
         if (!listen.path.empty()) {
             endpoints.push_back(net::UnixEndpoint{below(config.data, listen.path), 0660});
