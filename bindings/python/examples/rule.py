@@ -4,7 +4,7 @@ import mailcore
 rule = mailcore.Rule("""
 mail.on("headers", function(ctx)
     if ctx:header("Subject"):lower():find("lottery", 1, true) then
-        return mail.reject("we did not take part", 550, "5.7.1")
+        return mail.reject("we did not take part")
     end
 end)
 """)

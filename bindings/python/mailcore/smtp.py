@@ -13,6 +13,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -182,7 +183,12 @@ class SmtpServer:
 
     async def stop_async(self) -> None:
         """The same while the loop goes on answering."""
-        await asyncio.to_thread(self.stop)
+        # A thread of its own: those of the loop's pool may all be waiting for this server.
+        own = ThreadPoolExecutor(1)
+        try:
+            await asyncio.get_running_loop().run_in_executor(own, self.stop)
+        finally:
+            own.shutdown(wait=False)
 
     def run(self) -> None:
         """Serves until Ctrl-C. For plain functions."""
