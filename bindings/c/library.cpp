@@ -12,9 +12,9 @@ uint32_t mailcore_abi_version(void) noexcept { return MAILCORE_ABI_VERSION; }
 mailcore_status mailcore_check_abi(uint32_t abi, char** why) noexcept {
     return c::guarded(why, [&]() -> Result<void> {
         if (abi == MAILCORE_ABI_VERSION) return {};
-        return fail(ErrorKind::Rejected,
-                    "the program was built for ABI " + std::to_string(abi) +
-                        ", this library has " + std::to_string(MAILCORE_ABI_VERSION));
+        return fail(ErrorKind::Rejected, "the program was built for ABI " + std::to_string(abi) +
+                                             ", this library has " +
+                                             std::to_string(MAILCORE_ABI_VERSION));
     });
 }
 

@@ -23,11 +23,10 @@ Json addresses_of(std::span<const mime::AddressView> list) {
     Json out = Json::array();
     for (const auto& each : list)
         if (each.kind == mime::Address::Kind::Mailbox)
-            out.push_back(Json{
-                {"name", mime::decode_encoded_words(each.name)},
-                {"address", each.domain.empty()
-                                ? std::string(each.local)
-                                : std::string(each.local) + "@" + std::string(each.domain)}});
+            out.push_back(Json{{"name", mime::decode_encoded_words(each.name)},
+                               {"address", each.domain.empty() ? std::string(each.local)
+                                                               : std::string(each.local) + "@" +
+                                                                     std::string(each.domain)}});
     return out;
 }
 
@@ -68,8 +67,8 @@ class Tree {
         while (const auto field = scanner.next()) {
             if (fields_left_ == 0) break;
             --fields_left_;
-            out.push_back(Json{{"name", field->name},
-                               {"value", mime::decode_encoded_words(field->value)}});
+            out.push_back(
+                Json{{"name", field->name}, {"value", mime::decode_encoded_words(field->value)}});
         }
         return out;
     }
@@ -132,8 +131,9 @@ extern "C" mailcore_status mailcore_mime_json(const char* octets, size_t octets_
     return c::guarded(why, [&]() -> Result<void> {
         MAILCORE_TRY(c::needed(answer, "answer"));
         MAILCORE_TRY(const auto message, c::take_octets(octets, octets_length));
-        c::hand_out(answer, json_of(message, text_octets_max)
-                                .dump(-1, ' ', false, Json::error_handler_t::replace));
+        c::hand_out(
+            answer,
+            json_of(message, text_octets_max).dump(-1, ' ', false, Json::error_handler_t::replace));
         return {};
     });
 }

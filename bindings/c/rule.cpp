@@ -18,8 +18,7 @@ class Request {
         MAILCORE_TRY(c::needed(text, "request"));
         MAILCORE_TRY(const auto copy, c::take_text(text, "request"));
         auto json = Json::parse(copy, nullptr, false);
-        if (!json.is_object())
-            return fail(ErrorKind::Rejected, "the request is no JSON object");
+        if (!json.is_object()) return fail(ErrorKind::Rejected, "the request is no JSON object");
         return Request(std::move(json));
     }
 

@@ -72,8 +72,7 @@ namespace {
 
 Result<server::Config> parse(const std::string& text, std::string_view name) {
     auto config = server::parse_config(text);
-    if (!config)
-        return fail(ErrorKind::Rejected, config.error().to_string(name));
+    if (!config) return fail(ErrorKind::Rejected, config.error().to_string(name));
     return std::move(*config);
 }
 
@@ -132,8 +131,8 @@ Result<std::unique_ptr<mailcore_server>> create(server::Config config,
 Result<void> start(mailcore_server& handle) {
     const std::scoped_lock lock(handle.mutex);
     if (handle.state != State::Bound)
-        return fail(ErrorKind::Rejected, handle.state == State::Running ? "it runs already"
-                                                                        : "it has stopped");
+        return fail(ErrorKind::Rejected,
+                    handle.state == State::Running ? "it runs already" : "it has stopped");
     const auto started = handle.server->start();
     handle.state = started ? State::Running : State::Stopped;
     return started;

@@ -18,7 +18,7 @@ struct mailcore_smtp_server {
     void* context = nullptr;
     std::uint16_t port = 0;
 
-    std::mutex open_mutex; // never held while a callback runs
+    std::mutex open_mutex;                   // never held while a callback runs
     std::map<std::uint64_t, Completer> open; // at most one a connection
     std::uint64_t last_token = 0;
 
@@ -55,12 +55,12 @@ class OpenMessage {
 };
 
 std::string envelope_of(const server::ReceivedMessage& message) {
-    return Json{{"sender", message.sender},
-                {"recipients", message.recipients},
-                {"helo", message.helo},
-                {"peer",
-                 {{"address", message.peer.address.to_string()}, {"port", message.peer.port}}},
-                {"size", message.octets.size()}}
+    return Json{
+        {"sender", message.sender},
+        {"recipients", message.recipients},
+        {"helo", message.helo},
+        {"peer", {{"address", message.peer.address.to_string()}, {"port", message.peer.port}}},
+        {"size", message.octets.size()}}
         .dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -87,8 +87,8 @@ Result<filter::Verdict> verdict_of(const mailcore_verdict& given) {
     const int least = rejects ? 500 : 400;
     const int code = given.code != 0 ? given.code : rejects ? 550 : temporary;
     if (code < least || code > least + 99)
-        return fail(ErrorKind::Rejected, "verdict.code: " + std::to_string(code) +
-                                             " does not belong to the action");
+        return fail(ErrorKind::Rejected,
+                    "verdict.code: " + std::to_string(code) + " does not belong to the action");
     std::string enhanced = given.enhanced ? given.enhanced : rejects ? "5.7.1" : "4.7.1";
     const auto status = smtp::parse_enhanced_status(enhanced);
     if (!status || status->status_class != code / 100)

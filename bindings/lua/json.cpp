@@ -135,8 +135,6 @@ std::expected<std::string, std::string> to_json(lua_State* L, int index) {
     }
 }
 
-void push_json(lua_State* L, std::string_view text) {
-    push(L, Json::parse(text, nullptr, false));
-}
+void push_json(lua_State* L, std::string_view text) { push(L, Json::parse(text, nullptr, false)); }
 
 } // namespace mailcore::lua

@@ -1,9 +1,9 @@
 // The module `mailcore` for Lua 5.4: the C library, with its callbacks run where the script polls.
 //
 // A Lua state belongs to one thread, the library's events come on others: they are queued, and
-// `poll` calls the script's functions. Lua's errors jump over C++ destructors: arguments are checked
-// before there is an object to destroy, and what goes wrong later is raised by `guarded` after all
-// of them have gone. (Only Lua's own lack of memory may leak.)
+// `poll` calls the script's functions. Lua's errors jump over C++ destructors: arguments are
+// checked before there is an object to destroy, and what goes wrong later is raised by `guarded`
+// after all of them have gone. (Only Lua's own lack of memory may leak.)
 #include "bindings/lua/event_queue.h"
 #include "bindings/lua/json.h"
 
@@ -155,8 +155,7 @@ lua_Integer number_field(lua_State* L, int table, const char* name, lua_Integer 
     int is_number = 0;
     const auto number = lua_isnil(L, -1) ? 0 : lua_tointegerx(L, -1, &is_number);
     if ((!lua_isnil(L, -1) && !is_number) || number < 0 || number > most)
-        luaL_error(L, "%s: expected a whole number up to %I", name,
-                   static_cast<LUAI_UACINT>(most));
+        luaL_error(L, "%s: expected a whole number up to %I", name, static_cast<LUAI_UACINT>(most));
     lua_pop(L, 1);
     return number;
 }
@@ -281,8 +280,8 @@ int host_call(lua_State* L) {
         }
         Text answer;
         Text why;
-        const auto status = mailcore_server_call(host.server, method, request.c_str(),
-                                                 answer.out(), why.out());
+        const auto status =
+            mailcore_server_call(host.server, method, request.c_str(), answer.out(), why.out());
         return push_answer(L, status, answer, why);
     });
 }
@@ -300,7 +299,8 @@ int host_endpoints(lua_State* L) {
     });
 }
 
-/// server:port(): of an SMTP server; server:port("imap"): of the whole server's first such endpoint.
+/// server:port(): of an SMTP server; server:port("imap"): of the whole server's first such
+/// endpoint.
 int host_port(lua_State* L) {
     auto& host = host_at(L, 1);
     if (host.smtp) {
@@ -332,8 +332,7 @@ int host_reload(lua_State* L) {
     return guarded(L, [&]() -> Results {
         Text answer;
         Text why;
-        const auto status =
-            mailcore_server_reload(host.server, config, answer.out(), why.out());
+        const auto status = mailcore_server_reload(host.server, config, answer.out(), why.out());
         return push_answer(L, status, answer, why);
     });
 }
@@ -389,8 +388,7 @@ int handle(lua_State* L, Host& host, const Event& event) {
             const bool fits = read_verdict(L, verdict);
             if (!fits) verdict.action = 0;
             Text why;
-            const auto replied =
-                mailcore_smtp_reply(host.smtp, event.token, &verdict, why.out());
+            const auto replied = mailcore_smtp_reply(host.smtp, event.token, &verdict, why.out());
             if (replied == MAILCORE_REJECTED) {
                 lua_pushfstring(L, "the handler's answer made no sense: %s", why.view().data());
                 status = LUA_ERRRUN;
@@ -418,8 +416,7 @@ int host_poll(lua_State* L) {
     int status = LUA_OK;
     constexpr lua_Integer batch = 1000; // who is polled goes on some time
     while (status == LUA_OK && handled < batch) {
-        auto event =
-            host.queue.take(std::chrono::duration<double>(handled == 0 ? seconds : 0.0));
+        auto event = host.queue.take(std::chrono::duration<double>(handled == 0 ? seconds : 0.0));
         if (!event) break;
         ++handled;
         status = handle(L, host, *event);
@@ -496,9 +493,8 @@ int mime(lua_State* L) {
     return guarded(L, [&]() -> Results {
         Text answer;
         Text why;
-        const auto status =
-            mailcore_mime_json(octets, length, static_cast<std::size_t>(text_octets_max),
-                               answer.out(), why.out());
+        const auto status = mailcore_mime_json(
+            octets, length, static_cast<std::size_t>(text_octets_max), answer.out(), why.out());
         return push_answer(L, status, answer, why);
     });
 }

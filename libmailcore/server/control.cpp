@@ -260,10 +260,8 @@ Task<Result<std::string>> ControlMethods::connections() {
 Task<Result<std::string>> ControlMethods::trace(std::string text) {
     const auto path = target_.log_file();
     if (path.empty())
-        co_return fail(ErrorKind::NotFound,
-                       "the log goes to standard output: log.file is empty");
-    MAILCORE_CO_AWAIT(auto lines,
-                      base::offload([path, text] { return trace_log(path, text); }));
+        co_return fail(ErrorKind::NotFound, "the log goes to standard output: log.file is empty");
+    MAILCORE_CO_AWAIT(auto lines, base::offload([path, text] { return trace_log(path, text); }));
     if (!lines) co_return std::unexpected(lines.error());
     std::string out = "{\"events\":[";
     for (const auto& line : *lines) out += (out.ends_with('[') ? "" : ",") + line;
@@ -288,10 +286,9 @@ Task<Result<std::string>> ControlMethods::check() {
         return store::list_accounts(txn);
     }));
     for (const auto account : accounts) {
-        MAILCORE_CO_AWAIT(auto found,
-                          target_.store().read([account](store::ReadTransaction& txn) {
-                              return store::check_account(txn, account);
-                          }));
+        MAILCORE_CO_AWAIT(auto found, target_.store().read([account](store::ReadTransaction& txn) {
+            return store::check_account(txn, account);
+        }));
         if (!found) co_return std::unexpected(found.error());
         for (const auto& problem : *found)
             problems.push_back("account " + std::to_string(account.value) + ": " + problem);
@@ -303,8 +300,7 @@ Task<Result<std::string>> ControlMethods::check() {
 
 Task<Result<std::string>> ControlMethods::rebuild() {
     auto* journal = dynamic_cast<store::JournalStore*>(&target_.store());
-    if (!journal)
-        co_return fail(ErrorKind::Rejected, "a store in memory has no index to rebuild");
+    if (!journal) co_return fail(ErrorKind::Rejected, "a store in memory has no index to rebuild");
     MAILCORE_CO_AWAIT(auto done, base::offload([journal] { return journal->rebuild(); }));
     if (!done) co_return std::unexpected(done.error());
     co_return std::string("{}");

@@ -57,8 +57,9 @@ class ControlMethods {
 };
 
 /// Requests: {"method": "account.add", ...fields}. Answers: {"ok": {...}} or {"error": "...",
-/// "kind": "..."}. Methods: those of admin::operations, and operations, status, metrics, connections, trace,
-/// reload, store.check, store.rebuild. Whoever can open the socket may do everything.
+/// "kind": "..."}. Methods: those of admin::operations, and operations, status, metrics,
+/// connections, trace, reload, store.check, store.rebuild. Whoever can open the socket may do
+/// everything.
 [[nodiscard]] std::shared_ptr<net::DialogueFactory> make_control_factory(ControlTarget& target,
                                                                          Log log);
 

@@ -139,9 +139,9 @@ Result<TriedMessage> try_message(const MessageTrial& trial) {
     dns::Zone zone;
     for (const auto& record : trial.records)
         if (const auto added = zone.add(record); !added)
-            return fail(ErrorKind::Rejected, fmt::format("record: {} expected at {}: {}",
-                                                         added.error().expected,
-                                                         added.error().offset, record));
+            return fail(ErrorKind::Rejected,
+                        fmt::format("record: {} expected at {}: {}", added.error().expected,
+                                    added.error().offset, record));
     MAILCORE_TRY(const auto loops, net::Loops::create({1, 1}));
     auto& loop = (*loops)[0];
     delivery::ResolverNames names(zone);

@@ -565,12 +565,12 @@ Result<std::string> Server::Impl::call(std::string method, std::string request) 
     {
         const std::scoped_lock lock(running_mutex);
         if (!running) return fail(ErrorKind::Unavailable, "the server does not run");
-        loop_parts.front()->loop.post(
-            [this, into = CallAnswer(std::move(answer)), method = std::move(method),
-             request = std::move(request)]() mutable {
-                chores->spawn(answer_call(methods->run(std::move(method), std::move(request)),
-                                          std::move(into)));
-            });
+        loop_parts.front()->loop.post([this, into = CallAnswer(std::move(answer)),
+                                       method = std::move(method),
+                                       request = std::move(request)]() mutable {
+            chores->spawn(
+                answer_call(methods->run(std::move(method), std::move(request)), std::move(into)));
+        });
     }
     return answered.get();
 }

@@ -25,7 +25,8 @@ class Dialogue final : public base::Dialogue {
              std::shared_ptr<const smtp::ServerOptions> options, const PeerInfo& peer,
              Scheduler& scheduler, base::Waker& waker)
         : handler_(handler), answer_time_(answer_time),
-          lmtp_(options->dialect == smtp::Dialect::Lmtp), engine_(std::move(options), peer, scheduler.now()), waker_(waker), scope_(scheduler) {
+          lmtp_(options->dialect == smtp::Dialect::Lmtp),
+          engine_(std::move(options), peer, scheduler.now()), waker_(waker), scope_(scheduler) {
         message_.peer = peer;
     }
     base::Engine& engine() override { return engine_; }
@@ -57,9 +58,7 @@ class Dialogue final : public base::Dialogue {
                                engine_.accept(headers.id);
                            },
                            [&](smtp::BodyChunk& chunk) { message_.octets += chunk.octets; },
-                           [&](smtp::BodyEnd& end) {
-                               scope_.spawn(judge(end.id, take()));
-                           },
+                           [&](smtp::BodyEnd& end) { scope_.spawn(judge(end.id, take())); },
                            [&](smtp::AuthBegin& auth) {
                                engine_.reply(auth.id, {504, std::nullopt, "not offered"});
                            },

@@ -1,4 +1,5 @@
-// What the C library parses itself: requests and messages. Answers are JSON, failures have a text, nothing crosses.
+// What the C library parses itself: requests and messages. Answers are JSON, failures have a text,
+// nothing crosses.
 #include "bindings/c/mailcore.h"
 
 #include "libmailcore/base/assert.h"
@@ -32,7 +33,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     char* answer = nullptr;
     char* why = nullptr;
     // The text bound comes from the input, so that it is met anywhere.
-    auto status = mailcore_mime_json(text.data(), text.size(), size > 0 ? data[0] : 0, &answer, &why);
+    auto status =
+        mailcore_mime_json(text.data(), text.size(), size > 0 ? data[0] : 0, &answer, &why);
     look(status, answer, why);
     status = mailcore_rule_check(text.c_str(), &answer, &why);
     look(status, answer, why);
