@@ -4,6 +4,7 @@
 #include "libmailcore/base/address.h"
 #include "libmailcore/base/log.h"
 #include "libmailcore/base/secret.h"
+#include "libmailcore/sasl/mechanism.h"
 
 #include <chrono>
 #include <cstdint>
@@ -81,7 +82,7 @@ struct Config {
     std::string tls_ciphers = "modern";
     std::string ca_file = "/etc/ssl/certs/ca-certificates.crt";
 
-    std::vector<std::string> mechanisms{"SCRAM-SHA-256", "PLAIN", "LOGIN"};
+    std::vector<std::string> mechanisms = sasl::default_mechanisms();
     bool plaintext_from_loopback = true;
     bool plaintext_from_anywhere = false;
 

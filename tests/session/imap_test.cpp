@@ -11,6 +11,7 @@
 using namespace mailcore;
 using test::ImapClient;
 using test::ImapWorld;
+using test::StoreKind;
 
 namespace {
 
@@ -33,9 +34,7 @@ bool has(const std::string& text, std::string_view part) {
 } // namespace
 
 TEST_CASE("a client logs in, lists, selects, and reads what it appended") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     CHECK(has(client("LOGIN jo wrong"), "a NO [AUTHENTICATIONFAILED]"));
     CHECK(has(client("LOGIN jo secret"), "a OK [CAPABILITY IMAP4rev1"));
@@ -74,9 +73,7 @@ TEST_CASE("a client logs in, lists, selects, and reads what it appended") {
 }
 
 TEST_CASE("a SASL exchange logs in, and plain passwords need what the options say") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     {
         ImapClient client(world);
         client.send("a AUTHENTICATE PLAIN\r\n");
@@ -93,9 +90,7 @@ TEST_CASE("a SASL exchange logs in, and plain passwords need what the options sa
 
 TEST_CASE(
     "SCRAM is bound to the TLS session, and a list that was shortened on the way is noticed") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     world.options.login.mechanisms = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"};
     base::SystemRandom random;
     const TlsFacts tls{.version = "TLSv1.3", .exporter_binding = std::string(32, 'b')};
@@ -153,9 +148,7 @@ TEST_CASE(
 }
 
 TEST_CASE("sections, their decoding and their sizes come from what was computed at delivery") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     client.append("INBOX", multipart);
@@ -184,9 +177,7 @@ TEST_CASE("sections, their decoding and their sizes come from what was computed 
 }
 
 TEST_CASE("several messages are appended at once or not at all, and shown with their previews") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     world.options.append_messages_max = 3;
     world.options.append_octets_max = 5'000;
     ImapClient client(world);
@@ -230,9 +221,7 @@ TEST_CASE("several messages are appended at once or not at all, and shown with t
 }
 
 TEST_CASE("fields added at delivery belong to the header, and nothing behind them moves") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     const auto added = std::string("Received: by mail.example.test\r\n");
     const auto structure = mime::parse(multipart);
     const auto filed =
@@ -265,9 +254,7 @@ TEST_CASE("fields added at delivery belong to the header, and nothing behind the
 }
 
 TEST_CASE("large bodies are pulled, also by a client that reads slowly") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     std::string large = hello;
@@ -292,9 +279,7 @@ TEST_CASE("large bodies are pulled, also by a client that reads slowly") {
 }
 
 TEST_CASE("two sessions see each other's changes where they may be told") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient one(world), two(world);
     one.log_in();
     two.log_in();
@@ -338,9 +323,7 @@ TEST_CASE("two sessions see each other's changes where they may be told") {
 }
 
 TEST_CASE("SEARCH finds by every kind of criterion") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     client.append("INBOX", hello, "\\Seen");
@@ -402,9 +385,7 @@ TEST_CASE("SEARCH finds by every kind of criterion") {
 }
 
 TEST_CASE("STORE with UNCHANGEDSINCE tells what it left alone, and MODSEQ goes up") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient one(world), two(world);
     one.log_in();
     two.log_in();
@@ -422,9 +403,7 @@ TEST_CASE("STORE with UNCHANGEDSINCE tells what it left alone, and MODSEQ goes u
 }
 
 TEST_CASE("QRESYNC tells a client that comes back what vanished and what changed") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient one(world), two(world);
     one.log_in();
     two.log_in();
@@ -461,9 +440,7 @@ TEST_CASE("QRESYNC tells a client that comes back what vanished and what changed
 }
 
 TEST_CASE("COPY and MOVE say what became of each message") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     for (int i = 0; i < 3; ++i) client.append("INBOX", hello);
@@ -486,9 +463,7 @@ TEST_CASE("COPY and MOVE say what became of each message") {
 }
 
 TEST_CASE("mailboxes are created, renamed, subscribed and deleted with the codes of RFC 5530") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     struct Case {
@@ -531,9 +506,7 @@ TEST_CASE("mailboxes are created, renamed, subscribed and deleted with the codes
 }
 
 TEST_CASE("a client that knows mod-sequences is told them with every FLAGS") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     for (int i = 0; i < 3; ++i) client.append("INBOX", hello);
@@ -556,9 +529,7 @@ TEST_CASE("a client that knows mod-sequences is told them with every FLAGS") {
 }
 
 TEST_CASE("IMAP4rev2 sessions get its answers") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     client.append("INBOX", hello);
@@ -575,9 +546,7 @@ TEST_CASE("IMAP4rev2 sessions get its answers") {
 }
 
 TEST_CASE("what is asked about nothing is answered with nothing, and what cannot be is refused") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     client.append("INBOX", hello);
@@ -623,9 +592,7 @@ TEST_CASE("what is asked about nothing is answered with nothing, and what cannot
 }
 
 TEST_CASE("expunges of others wait during STORE and SEARCH, but not during the UID commands") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient one(world), two(world);
     one.log_in();
     two.log_in();
@@ -664,9 +631,7 @@ TEST_CASE("expunges of others wait during STORE and SEARCH, but not during the U
 }
 
 TEST_CASE("many messages are fetched in order, whatever is asked and wherever gaps are") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     // Another mailbox takes ids between, and one email in ten has rows of several parts.
@@ -716,9 +681,7 @@ TEST_CASE("many messages are fetched in order, whatever is asked and wherever ga
 }
 
 TEST_CASE("a session whose mailbox is deleted by another ends with BYE") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient one(world), two(world);
     one.log_in();
     two.log_in();
@@ -730,7 +693,7 @@ TEST_CASE("a session whose mailbox is deleted by another ends with BYE") {
 }
 
 TEST_CASE("a session that is cut off in the middle of anything leaves nothing behind") {
-    const bool durable = GENERATE(false, true);
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Durable);
     const char* const lines[] = {"a LOGIN jo secret\r\n",
                                  "a AUTHENTICATE PLAIN\r\n",
                                  "a SELECT INBOX\r\n",
@@ -740,8 +703,7 @@ TEST_CASE("a session that is cut off in the middle of anything leaves nothing be
                                  "a APPEND INBOX {1000+}\r\nSubject: x\r\n"};
     for (const auto* line : lines) {
         INFO(line);
-        sim::Disk disk;
-        ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+        ImapWorld world(kind);
         ImapClient client(world);
         if (!std::string_view(line).starts_with("a LOGIN") &&
             !std::string_view(line).starts_with("a AUTH")) {
@@ -760,9 +722,7 @@ TEST_CASE("a session that is cut off in the middle of anything leaves nothing be
 }
 
 TEST_CASE("an idle session holds no buffers") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     for (int i = 0; i < 10; ++i) client.append("INBOX", hello);

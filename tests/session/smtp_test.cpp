@@ -10,6 +10,7 @@ using session::SmtpOptions;
 using session::SmtpService;
 using test::MailWorld;
 using test::SmtpClient;
+using test::StoreKind;
 
 namespace {
 
@@ -32,19 +33,9 @@ std::string plain(std::string_view user, std::string_view password) {
 
 /// The test on each kind of store.
 void on_every_store(const std::function<void(MailWorld&)>& test) {
-    SECTION("in memory") {
-        MailWorld world;
-        world.people.make_account("jo@example.test", "secret");
-        test(world);
-    }
-    SECTION("durable") {
-        sim::DiskImage beginning;
-        beginning.folders = {"/"};
-        sim::Disk disk(beginning);
-        MailWorld world(test::on_disk(disk));
-        world.people.make_account("jo@example.test", "secret");
-        test(world);
-    }
+    MailWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
+    world.people.make_account("jo@example.test", "secret");
+    test(world);
 }
 
 } // namespace
