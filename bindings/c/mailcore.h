@@ -192,6 +192,23 @@ MAILCORE_API MAILCORE_CHECKED mailcore_status mailcore_server_endpoints(
 MAILCORE_API MAILCORE_CHECKED mailcore_status
 mailcore_server_call(mailcore_server *server, const char *method, const char *request,
                      char **answer, char **why) MAILCORE_NOEXCEPT;
+/// Octets of an email of a mailbox (its path, UTF-8, levels separated by "/"; INBOX in any case) from
+/// `offset` on, about a mebibyte a call: go on at offset + *octets_length while *last is 0. *octets
+/// is to be freed; it may hold NUL. NOT_FOUND: no such account, mailbox or email, or no longer.
+/// CORRUPT: damaged on disk. What there is to read, "mailbox.list" and "email.list" of
+/// mailcore_server_call tell. Not inside a callback.
+MAILCORE_API MAILCORE_CHECKED mailcore_status
+mailcore_email_read(mailcore_server *server, const char *address, const char *mailbox, uint32_t uid,
+                    uint64_t offset, char **octets, size_t *octets_length, int32_t *last,
+                    char **why) MAILCORE_NOEXCEPT;
+/// Files an email. `request`: {"address", "mailbox", "received": "2003-07-01T10:52:37+02:00"
+/// (optional), "flags": ["\\Seen", "work"] (optional)} and what else "email.add" of
+/// mailcore_server_call has, but not its emails. `octets` may be NULL if the length is 0. *answer:
+/// {"uid", "uidvalidity"}. NOT_FOUND: no such account or mailbox. LIMIT_EXCEEDED: its quota. At most
+/// 16 emails of more than half a mebibyte may be on their way at a time. Not inside a callback.
+MAILCORE_API MAILCORE_CHECKED mailcore_status
+mailcore_email_add(mailcore_server *server, const char *request, const char *octets,
+                   size_t octets_length, char **answer, char **why) MAILCORE_NOEXCEPT;
 /// Applies other settings (the text of a mdserver.toml) to new connections; *answer is {"notes":
 /// [...]}: what changes with the next start only. On failure the old settings stay in force. Not
 /// inside a callback.

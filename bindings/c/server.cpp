@@ -1,13 +1,11 @@
 // The whole server, and a store alone, which is a server without endpoints.
+#include "bindings/c/server.h"
+
 #include "bindings/c/boundary.h"
 
 #include "libmailcore/base/file.h"
 #include "libmailcore/server/config_keys.h"
-#include "libmailcore/server/log_file.h"
-#include "libmailcore/server/server.h"
 
-#include <memory>
-#include <mutex>
 #include <nlohmann/json.hpp>
 
 using namespace mailcore;
@@ -15,60 +13,11 @@ using namespace mailcore;
 namespace {
 
 using Json = nlohmann::json;
+using State = mailcore_server::State;
 
 std::string text_of(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
-
-/// The caller's functions, called one at a time.
-class Listeners final : public base::LogSink {
-  public:
-    Listeners(mailcore_event_fn on_log, mailcore_event_fn on_change, void* context)
-        : on_log_(on_log), on_change_(on_change), context_(context) {}
-
-    void write(const base::LogEvent& event) override {
-        if (on_log_) tell(on_log_, server::to_json(event, clock_.wall_now()));
-    }
-    void changed(const store::Change& change) {
-        Json mailboxes = Json::array();
-        for (const auto mailbox : change.mailboxes) mailboxes.push_back(mailbox.value);
-        tell(on_change_, text_of(Json{{"account", change.account.value},
-                                      {"modseq", change.modseq.value},
-                                      {"mailboxes", std::move(mailboxes)}}));
-    }
-    [[nodiscard]] bool wants_changes() const { return on_change_ != nullptr; }
-
-  private:
-    void tell(mailcore_event_fn function, const std::string& event) {
-        // An event that is written inside a callback on this thread has nobody to hear it.
-        if (c::InCallback::here()) return;
-        const std::scoped_lock lock(mutex_);
-        const c::InCallback inside;
-        function(context_, event.c_str());
-    }
-    const mailcore_event_fn on_log_;
-    const mailcore_event_fn on_change_;
-    void* const context_;
-    base::SystemClock clock_;
-    std::mutex mutex_;
-};
-
-enum class State : std::uint8_t { Bound, Running, Stopped };
-
-} // namespace
-
-struct mailcore_server {
-    std::unique_ptr<Listeners> listeners;
-    std::unique_ptr<server::Server> server;
-    std::string data;
-    bool in_memory = false;
-    bool only_store = false;
-
-    std::mutex mutex; // of start, reload and stop
-    State state = State::Bound;
-};
-
-namespace {
 
 Result<server::Config> parse(const std::string& text, std::string_view name) {
     auto config = server::parse_config(text);
@@ -113,7 +62,7 @@ Result<server::Config> config_of(const mailcore_server_options& given) {
 }
 
 Result<std::unique_ptr<mailcore_server>> create(server::Config config,
-                                                std::unique_ptr<Listeners> listeners) {
+                                                std::unique_ptr<c::Listeners> listeners) {
     auto made = std::make_unique<mailcore_server>();
     made->data = config.data;
     made->in_memory = config.in_memory;
@@ -152,7 +101,7 @@ mailcore_status mailcore_server_create(const mailcore_server_options* options,
         MAILCORE_TRY(const auto given, c::take_struct(options, "options"));
         MAILCORE_TRY(auto config, config_of(given));
         MAILCORE_TRY(auto made,
-                     create(std::move(config), std::make_unique<Listeners>(
+                     create(std::move(config), std::make_unique<c::Listeners>(
                                                    given.on_log, given.on_change, given.context)));
         *server = made.release();
         return {};

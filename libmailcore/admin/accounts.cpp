@@ -36,15 +36,6 @@ TxnTask<Result<Account>> find_account(ReadTransaction& txn, Address wanted) {
     }
 }
 
-Task<Result<Account>> account_of(Context& context, std::string text) {
-    MAILCORE_CO_TRY(const auto address, ready(parse_address(text)));
-    {
-        auto awaited = context.store.read(
-            [address](ReadTransaction& txn) { return find_account(txn, address); });
-        co_return co_await std::move(awaited);
-    }
-}
-
 Json to_json(const Account& account, const store::Quota& quota) {
     Json more = Json::array();
     for (const auto& address : account.more_addresses) more.push_back(address.to_string());
@@ -69,6 +60,15 @@ Task<Result<Json>> described(Context& context, Account account) {
 }
 
 } // namespace
+
+Task<Result<Account>> account_of(Context& context, std::string text) {
+    MAILCORE_CO_TRY(const auto address, ready(parse_address(text)));
+    {
+        auto awaited = context.store.read(
+            [address](ReadTransaction& txn) { return find_account(txn, address); });
+        co_return co_await std::move(awaited);
+    }
+}
 
 Task<Result<std::string>> account_add(Context& context, std::string text) {
     Request request(text);

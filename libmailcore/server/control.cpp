@@ -19,7 +19,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t request_octets_max = 1024 * 1024;
 constexpr std::chrono::seconds idle_time{600};
 
 std::string text_of(const Json& json) {
@@ -29,7 +28,7 @@ std::string text_of(const Json& json) {
 /// Lines in, lines out; nothing is read while a request is unanswered.
 class ControlEngine final : public base::Engine {
   public:
-    explicit ControlEngine(Instant now) : reader_(request_octets_max), last_(now) {}
+    explicit ControlEngine(Instant now) : reader_(admin::request_octets_max), last_(now) {}
 
     std::optional<std::string> next_request() { return std::exchange(request_, std::nullopt); }
     void answer(std::string_view text) {
@@ -150,11 +149,14 @@ class ControlFactory final : public net::DialogueFactory {
 } // namespace
 
 ControlMethods::ControlMethods(ControlTarget& target, std::string actor, Log log)
-    : target_(target), context_{target.store(), target.directory(),
+    : target_(target), context_{target.store(),
+                                target.directory(),
                                 [&target](queue::QueueId id, bool now) {
                                     target.queue_changed(id, now);
                                 },
-                                std::move(actor), log} {}
+                                std::move(actor),
+                                log,
+                                target.configuration().message_octets_max} {}
 
 Task<Result<std::string>> ControlMethods::run(std::string method, std::string text) {
     auto request = Json::parse(text.empty() ? "{}" : text, nullptr, false);
