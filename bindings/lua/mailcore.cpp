@@ -337,6 +337,50 @@ int host_reload(lua_State* L) {
     });
 }
 
+/// store:read(address, mailbox, uid): the octets of an email.
+int host_read(lua_State* L) {
+    auto& host = host_at(L, 1);
+    const char* address = luaL_checkstring(L, 2);
+    const char* mailbox = luaL_checkstring(L, 3);
+    const auto uid = luaL_checkinteger(L, 4);
+    constexpr lua_Integer uid_max = 0xFFFFFFFF;
+    luaL_argcheck(L, uid >= 1 && uid <= uid_max, 4, "not a UID");
+    return guarded(L, [&]() -> Results {
+        std::string read;
+        std::int32_t last = 0;
+        while (last == 0) {
+            Text octets;
+            Text why;
+            std::size_t length = 0;
+            const auto status =
+                mailcore_email_read(host.server, address, mailbox, static_cast<std::uint32_t>(uid),
+                                    read.size(), octets.out(), &length, &last, why.out());
+            if (status != MAILCORE_OK) return push_failure(L, status, why);
+            read.append(octets.view().data(), length);
+        }
+        lua_pushlstring(L, read.data(), read.size());
+        return 1;
+    });
+}
+
+/// store:add({address = ..., mailbox = ..., flags = {...}}, octets): {uid = ..., uidvalidity =
+/// ...}.
+int host_add(lua_State* L) {
+    auto& host = host_at(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    std::size_t length = 0;
+    const char* octets = luaL_checklstring(L, 3, &length);
+    return guarded(L, [&]() -> Results {
+        const auto request = to_json(L, 2);
+        if (!request) return std::unexpected(request.error());
+        Text answer;
+        Text why;
+        const auto status = mailcore_email_add(host.server, request->c_str(), octets, length,
+                                               answer.out(), why.out());
+        return push_answer(L, status, answer, why);
+    });
+}
+
 /// What the handler answered, on the top of the stack, as a verdict; nil accepts. False: nonsense.
 bool read_verdict(lua_State* L, mailcore_verdict& verdict) {
     verdict.action = MAILCORE_ACCEPT;
@@ -511,11 +555,13 @@ int version(lua_State* L) {
     return 1;
 }
 
-constexpr std::array<luaL_Reg, 11> host_methods{{{"start", host_start},
+constexpr std::array<luaL_Reg, 13> host_methods{{{"start", host_start},
                                                  {"call", host_call},
                                                  {"endpoints", host_endpoints},
                                                  {"port", host_port},
                                                  {"reload", host_reload},
+                                                 {"read", host_read},
+                                                 {"add", host_add},
                                                  {"poll", host_poll},
                                                  {"dropped", host_dropped},
                                                  {"close", host_close},

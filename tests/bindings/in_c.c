@@ -264,15 +264,50 @@ static void store(void) {
     char folder[] = "/tmp/mailcore-in-c-XXXXXX";
     char command[128];
     char *why = NULL;
+    static const char letter[] = "Subject: hello\r\n\r\nIt works.\r\n";
+    static const char in_inbox[] = "{\"address\": \"an@example.test\", \"mailbox\": \"INBOX\", "
+                                   "\"flags\": [\"\\\\Seen\"], \"received\": \"2003-07-01T10:52:37+02:00\"}";
+    const size_t large_length = 3 * 1024 * 1024;
+    char *answer = NULL, *octets = NULL, *large = NULL;
+    size_t length = 0, at = 0;
+    int32_t last = 0;
     mailcore_server *store = NULL, *second = NULL;
     CHECK(mkdtemp(folder) != NULL);
     MUST(mailcore_store_open(folder, &store, &why));
     call(store, "domain.add", "{\"name\": \"example.test\"}", "{");
     call(store, "account.add", "{\"address\": \"an@example.test\", \"password\": \"correct horse\"}", "{");
     CHECK(mailcore_store_open(folder, &second, NULL) == MAILCORE_CONFLICT);
+    MUST(mailcore_email_add(store, in_inbox, letter, sizeof letter - 1, &answer, &why));
+    CHECK(strstr(answer, "\"uid\":1") != NULL);
+    mailcore_free(answer);
+    // More than one request holds, and with NUL inside.
+    large = calloc(1, large_length);
+    CHECK(large != NULL);
+    memcpy(large, letter, sizeof letter - 1);
+    large[large_length - 1] = 'x';
+    MUST(mailcore_email_add(store, in_inbox, large, large_length, &answer, &why));
+    mailcore_free(answer);
+    call(store, "email.list", "{\"address\": \"an@example.test\", \"mailbox\": \"INBOX\"}", "\\\\Seen");
     CHECK(mailcore_server_free(store) == MAILCORE_OK);
     MUST(mailcore_store_open(folder, &store, &why)); // what was written is there
     call(store, "account.list", NULL, "an@example.test");
+    MUST(mailcore_email_read(store, "an@example.test", "INBOX", 1, 9, &octets, &length, &last, &why));
+    CHECK(length == sizeof letter - 1 - 9 && memcmp(octets, letter + 9, length) == 0 && last == 1);
+    mailcore_free(octets);
+    for (at = 0, last = 0; last == 0; at += length) {
+        MUST(mailcore_email_read(store, "an@example.test", "INBOX", 2, at, &octets, &length, &last, &why));
+        CHECK(length > 0 && at + length <= large_length && memcmp(octets, large + at, length) == 0);
+        mailcore_free(octets);
+    }
+    CHECK(at == large_length);
+    free(large);
+    CHECK(mailcore_email_read(store, "an@example.test", "INBOX", 3, 0, &octets, &length, &last, NULL) ==
+          MAILCORE_NOT_FOUND);
+    CHECK(mailcore_email_read(store, "an@example.test", "nowhere", 1, 0, &octets, &length, &last, NULL) ==
+          MAILCORE_NOT_FOUND);
+    CHECK(mailcore_email_add(store, "{\"address\": \"an@example.test\", \"mailbox\": \"INBOX\", \"emails\": []}",
+                             letter, sizeof letter - 1, &answer, NULL) == MAILCORE_REJECTED);
+    CHECK(mailcore_email_add(store, "{}", NULL, 1, &answer, NULL) == MAILCORE_REJECTED);
     CHECK(mailcore_server_free(store) == MAILCORE_OK);
     snprintf(command, sizeof command, "rm -rf %s", folder);
     CHECK(system(command) == 0);

@@ -145,6 +145,13 @@ class Scripts(unittest.TestCase):
             assert(store:call("alias.set", { address = "sales@example.test", targets = { "jo@example.test" } }))
             local nothing, why = store:call("alias.set", { address = "all@example.test", targets = mailcore.list {} })
             assert(nothing == nil and not why:find("expected a list"), why)
+            local letter = "Subject: x\\r\\n\\r\\n" .. ("y"):rep(70) .. "\\r\\n" .. ("\\0z\\r\\n"):rep(500000)
+            local added = assert(store:add({ address = "jo@example.test", mailbox = "INBOX", flags = { "work" } }, letter))
+            local listed = store:call("email.list", { address = "jo@example.test", mailbox = "INBOX" }).emails
+            assert(#listed == 1 and listed[1].uid == added.uid and listed[1].flags[1] == "work")
+            assert(store:read("jo@example.test", "INBOX", added.uid) == letter)
+            local gone, missing, kind = store:read("jo@example.test", "INBOX", added.uid + 1)
+            assert(gone == nil and kind == "not found", missing)
             assert(#store:endpoints() == 0 and store:poll() == 0 and store:dropped() == 0)
             store:close()
             nothing, why = store:call("status")

@@ -98,6 +98,9 @@ _functions: dict[str, tuple[Any, list[Any]]] = {
     "mailcore_server_reload": (c_int, [c_void_p, c_char_p, _text_out, _text_out]),
     "mailcore_server_stop": (c_int, [c_void_p, _text_out]),
     "mailcore_server_free": (c_int, [c_void_p]),
+    "mailcore_email_read": (c_int, [c_void_p, c_char_p, c_char_p, c_uint32, c_uint64, _text_out, POINTER(c_size_t),
+                                    POINTER(c_int32), _text_out]),
+    "mailcore_email_add": (c_int, [c_void_p, c_char_p, c_char_p, c_size_t, _text_out, _text_out]),
     "mailcore_rule_check": (c_int, [c_char_p, _text_out, _text_out]),
     "mailcore_rule_try": (c_int, [c_char_p, c_char_p, c_size_t, _text_out, _text_out]),
     "mailcore_mime_json": (c_int, [c_char_p, c_size_t, c_size_t, _text_out, _text_out]),
@@ -142,6 +145,16 @@ def ask(function: str, *arguments: Any) -> dict[str, Any]:
     answer = c_void_p()
     check(function, *arguments, ctypes.byref(answer))
     return json.loads(_take_text(answer) or "{}")
+
+
+def read_octets(function: str, *arguments: Any) -> tuple[bytes, bool]:
+    """The same for a function that hands out octets, their length, and whether they are the last."""
+    octets, length, last = c_void_p(), c_size_t(), c_int32()
+    check(function, *arguments, ctypes.byref(octets), ctypes.byref(length), ctypes.byref(last))
+    try:
+        return ctypes.string_at(octets, length.value), bool(last.value)
+    finally:
+        library.mailcore_free(octets)
 
 
 def encoded(text: str | None) -> bytes | None:

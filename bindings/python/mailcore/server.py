@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import ctypes
 import email
 import email.message
@@ -16,23 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from ._library import (
-    Corrupt,
-    Error,
-    EventFunction,
-    NotFound,
-    ServerOptions,
-    ask,
-    check,
-    encoded,
-    library,
-)
+from ._library import EventFunction, NotFound, ServerOptions, ask, check, encoded, library, read_octets
 
 log = logging.getLogger("mailcore")
 
 Listener = Callable[[dict[str, Any]], None]
-
-_upload_octets = 512 * 1024  # of one request
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +118,11 @@ class Mailbox:
 
     def add(self, octets: bytes, *, flags: Iterable[str] = (), received: datetime | None = None) -> int:
         """Files an email and answers its UID. `flags`: IMAP's names ("\\\\Seen") and keywords."""
-        upload: dict[str, Any] = {}
-        for at in range(0, len(octets), _upload_octets):
-            piece = base64.b64encode(octets[at:at + _upload_octets]).decode()
-            upload = {"upload": self._of.call("email.upload", octets=piece, **upload)["upload"]}
-        added = upload | {"flags": list(flags)}
-        if received:
-            added["received"] = received.astimezone().isoformat(timespec="seconds")
-        answer = self._of.call("email.add", address=self.address, mailbox=self.path, emails=[added])
-        return answer["emails"][0]["uid"]
+        request: dict[str, Any] = {"address": self.address, "mailbox": self.path, "flags": list(flags)}
+        if received:  # without a zone: this machine's
+            aware = received if received.tzinfo else received.astimezone()
+            request["received"] = aware.isoformat(timespec="seconds")
+        return ask("mailcore_email_add", self._of._server, encoded(json.dumps(request)), octets, len(octets))["uid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,18 +137,13 @@ class Email:
 
     def octets(self) -> bytes:
         """The whole message. Raises NotFound if it has been expunged meanwhile, Corrupt if it is damaged on disk."""
-        read = bytearray()
-        while True:
-            answer = self.mailbox._of.call("email.read", address=self.mailbox.address, mailbox=self.mailbox.path,
-                                           uids=[self.uid], offset=len(read))["emails"]
-            if not answer:
-                raise Corrupt(f"UID {self.uid}: no octets at {len(read)}")
-            if "error" in answer[0]:
-                kinds: dict[str, type[Error]] = {"not found": NotFound}
-                raise kinds.get(answer[0].get("kind", ""), Corrupt)(answer[0]["error"])
-            read += base64.b64decode(answer[0]["octets"])
-            if answer[0]["last"]:
-                return bytes(read)
+        box = self.mailbox
+        read, last = bytearray(), False
+        while not last:
+            piece, last = read_octets("mailcore_email_read", box._of._server, encoded(box.address), encoded(box.path),
+                                      self.uid, len(read))
+            read += piece
+        return bytes(read)
 
     def message(self) -> email.message.EmailMessage:
         """The message as the standard library has it."""

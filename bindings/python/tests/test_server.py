@@ -93,8 +93,6 @@ class StoreTest(unittest.TestCase):
         self.store = mailcore.Store()
         self.addCleanup(self.store.close)
         add_account(self.store)
-        if "mailbox.list" not in {each["method"] for each in self.store.operations()}:
-            self.skipTest("no operations on mailboxes")
 
     def test_lists_mailboxes(self):
         inbox = self.store.mailbox("an@example.test")
