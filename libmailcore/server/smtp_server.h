@@ -25,8 +25,8 @@ struct ReceivedMessage {
 };
 
 /// Takes a message or refuses it; may wait, and meanwhile the server serves others. Called on the
-/// server's loop. Cancelled when the peer goes, when `answer_time` is over and when the server
-/// ends.
+/// server's loop. Cancelled when `answer_time` is over and when the connection or the server ends;
+/// that a peer has gone is noticed when it is answered.
 using MessageHandler = std::function<Task<filter::Verdict>(ReceivedMessage message)>;
 /// The same for who decides at once. What takes long holds all connections up.
 using PlainMessageHandler = std::function<filter::Verdict(const ReceivedMessage& message)>;

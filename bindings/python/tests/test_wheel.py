@@ -26,7 +26,7 @@ class Wheel(unittest.TestCase):
             self.assertIn("mailcore/libmailcore_c.so", names)
             self.assertIn("mailcore/py.typed", names)
             installed = pathlib.Path(folder) / "installed"
-            subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet",
+            subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--root-user-action=ignore",
                             "--no-index", "--no-deps", "--target", installed, built], check=True)
             environment = {name: value for name, value in os.environ.items() if not name.startswith("MAILCORE_")}
             done = subprocess.run([sys.executable, here / "examples" / "smtp_server.py"], capture_output=True,
