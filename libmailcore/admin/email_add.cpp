@@ -133,12 +133,11 @@ Task<Result<Uid>> find_known(Context& context, const Target& target, std::vector
             };
             if (taken.contains(message.uid.value) || std::ranges::none_of(emails, same_size))
                 continue;
-            MAILCORE_CO_AWAIT(
-                auto email,
-                context.store.read(
-                    [owner = target.account.id, id = message.email](ReadTransaction& txn) {
-                        return store::read_email(txn, owner, id);
-                    }));
+            MAILCORE_CO_AWAIT(auto email,
+                              context.store.read([owner = target.account.id,
+                                                  id = message.email](ReadTransaction& txn) {
+                                  return store::read_email(txn, owner, id);
+                              }));
             if (!email) continue; // it is gone again
             const auto digest = co_await digest_of(context.store, *email);
             if (!digest) continue;
@@ -295,10 +294,10 @@ Answer email_add(Context& context, std::string text) {
             uidnext = std::max(uidnext, batch->looked_until);
         }
         if (std::ranges::all_of(emails, &Incoming::known)) break;
-        MAILCORE_CO_AWAIT(
-            auto written, context.store.write([ref = target.ref(), batch](WriteTransaction& txn) {
-                return write_all(txn, ref, batch);
-            }));
+        MAILCORE_CO_AWAIT(auto written,
+                          context.store.write([ref = target.ref(), batch](WriteTransaction& txn) {
+                              return write_all(txn, ref, batch);
+                          }));
         if (!written && written.error().kind == ErrorKind::LimitExceeded && batch->new_keywords &&
             std::ranges::any_of(
                 emails, [](const Incoming& each) { return !each.filing.flags.keywords.empty(); })) {
