@@ -33,6 +33,11 @@ target_link_libraries(mailcore_static INTERFACE $<INSTALL_INTERFACE:mailcore::de
 install(TARGETS mailcore_static EXPORT mailcore-static
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 
+install(CODE "if(CMAKE_INSTALL_DO_STRIP)
+    execute_process(COMMAND ${CMAKE_STRIP} --strip-debug --enable-deterministic-archives
+        \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/libmailcore.a\" COMMAND_ERROR_IS_FATAL ANY)
+endif()" COMPONENT development)
+
 # The C++ interface is not promised before 1.0: programs ask for the minor version they were built with.
 if(MAILCORE_SHARED)
     set(soname ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})

@@ -2,6 +2,7 @@
 
 #include "command.h"
 #include "offline.h"
+#include "owner.h"
 
 #include "libmailcore/base/file.h"
 #include "libmailcore/base/random.h"
@@ -94,6 +95,7 @@ int init(const InitOptions& given) {
     options.domain = *domain;
     if (options.hostname.empty()) options.hostname = "mx." + options.domain;
     if (options.port_base + 995 > 65535) stop("--port-base: at most 64540", 2);
+    if (const auto became = become_owner(options.folder); !became) stop(became.error().detail);
     base::PosixFileSystem files;
     base::SystemRandom random;
     base::SystemClock clock;

@@ -1,5 +1,7 @@
 #include "offline.h"
 
+#include "owner.h"
+
 #include "libmailcore/admin/operations.h"
 #include "libmailcore/server/server.h"
 
@@ -34,6 +36,7 @@ Task<void> run_all(admin::Context& context, std::vector<Json> requests,
 
 Result<Json> run_offline(const std::string& folder, const std::string& hostname,
                          std::vector<Json> requests) {
+    MAILCORE_TRY(become_owner(folder));
     server::Config config;
     config.data = folder;
     config.hostname = hostname;
