@@ -1,11 +1,15 @@
 // The library itself: its version, its statuses, its memory.
 #include "bindings/c/boundary.h"
 
+#include "libmailcore/base/version.h"
+
 using namespace mailcore;
 
 extern "C" {
 
-const char* mailcore_version(void) noexcept { return MAILCORE_VERSION; }
+const char* mailcore_version(void) noexcept {
+    return version().data(); // a literal
+}
 
 uint32_t mailcore_abi_version(void) noexcept { return MAILCORE_ABI_VERSION; }
 
