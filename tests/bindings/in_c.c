@@ -22,7 +22,11 @@ static void must(mailcore_status status, char *why, int line) {
     fprintf(stderr, "in_c.c:%d: %s: %s\n", line, mailcore_status_name(status), why ? why : "");
     exit(1);
 }
-#define MUST(call) must((call), why, __LINE__)
+#define MUST(call)                                                                                                     \
+    do {                                                                                                               \
+        const mailcore_status status_of_call = (call);                                                                 \
+        must(status_of_call, why, __LINE__);                                                                           \
+    } while (0)
 
 /// Says `lines` to a port of this machine, reads until the peer closes, answers what it said.
 static char *talk(uint16_t port, const char *lines) {
