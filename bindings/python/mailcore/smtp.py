@@ -140,6 +140,13 @@ class SmtpServer:
     def __init__(self, handler: Handler, *, address: str = "127.0.0.1", port: int = 0, hostname: str = "localhost",
                  message_octets_max: int = 0, recipients_max: int = 0, answer_seconds: float = 0,
                  drain_seconds: float = 0) -> None:
+        # ctypes would cut off what does not fit.
+        if not 0 <= port <= 65535:
+            raise ValueError(f"port: {port}")
+        if min(message_octets_max, recipients_max, answer_seconds, drain_seconds) < 0:
+            raise ValueError("limits and times are not negative")
+        if max(recipients_max, answer_seconds * 1000, drain_seconds * 1000) >= 1 << 32:
+            raise ValueError("recipients_max, answer_seconds or drain_seconds is too large")
         self._handler = handler
         self._options: dict[str, Any] = dict(
             address=encoded(address), port=port, hostname=encoded(hostname), message_octets_max=message_octets_max,

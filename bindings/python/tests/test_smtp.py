@@ -160,6 +160,12 @@ class Lifetime(unittest.TestCase):
         with self.assertRaisesRegex(mailcore.Rejected, "nowhere"):
             mailcore.SmtpServer(lambda _: None, address="nowhere").start()
 
+    def test_numbers_that_do_not_fit_are_refused(self):
+        for wrong in ({"port": 65536}, {"port": -1}, {"recipients_max": 1 << 32}, {"answer_seconds": -1},
+                      {"drain_seconds": 1e10}):
+            with self.subTest(wrong), self.assertRaises(ValueError):
+                mailcore.SmtpServer(lambda _: None, **wrong)
+
     def test_starting_twice_is_rejected_and_stopping_twice_is_not(self):
         server = mailcore.SmtpServer(lambda _: None)
         server.start()
