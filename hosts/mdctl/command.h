@@ -48,6 +48,7 @@ std::vector<Command> queue_commands();
 std::vector<Command> rule_commands();
 std::vector<Command> running_commands();
 std::vector<Command> store_commands();
+std::vector<Command> transfer_commands();
 
 void print_json(const Json& json);
 /// Prints the answer as JSON, or `said`. The exit status.

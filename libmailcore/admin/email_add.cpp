@@ -51,6 +51,8 @@ Result<Incoming> parse_email(Json object, const std::string& name, WallTime now)
     const auto received = request.text_or("received", "");
     const auto flags = request.has("flags") ? request.texts("flags") : std::vector<std::string>{};
     if (auto error = request.finish()) return fail(ErrorKind::Rejected, name + "." + error->detail);
+    if (incoming.upload == 0 && incoming.base64.empty())
+        return fail(ErrorKind::Rejected, name + ".octets: expected a message in base64");
     incoming.filing.received.at = now;
     if (!received.empty()) {
         const auto date = mime::parse_rfc3339(received);
