@@ -92,9 +92,9 @@ Task<Result<Target>> target_of(Context& context, std::string address, std::strin
     Target target;
     MAILCORE_CO_TRY(target.account, account_of(context, std::move(address)));
     const auto id = target.account.id;
-    auto found = co_await context.store.read([id, mailbox](ReadTransaction& txn) {
+    MAILCORE_CO_AWAIT(auto found, context.store.read([id, mailbox](ReadTransaction& txn) {
         return store::find_mailbox(txn, store::Access::owner(id), id, mailbox);
-    });
+    }));
     if (!found && found.error().kind != ErrorKind::NotFound)
         co_return std::unexpected(std::move(found).error());
     if (!found || !found->selectable) co_return fail(ErrorKind::NotFound, "no mailbox " + mailbox);

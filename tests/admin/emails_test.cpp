@@ -88,11 +88,10 @@ TEST_CASE("mailboxes are listed with what they hold, and made with the levels ab
 
 TEST_CASE("what is added is listed and read as it was, with flags, date and zone") {
     Desk desk;
-    const auto added = desk.ok(
-        "email.add",
-        {{"emails", {email(letter("a"), {"\\Seen", "$Forwarded"}), email(letter("b"))}}});
-    CHECK(added["emails"] ==
-          Json::parse(R"([{"uid":1,"known":false},{"uid":2,"known":false}])"));
+    const auto added =
+        desk.ok("email.add",
+                {{"emails", {email(letter("a"), {"\\Seen", "$Forwarded"}), email(letter("b"))}}});
+    CHECK(added["emails"] == Json::parse(R"([{"uid":1,"known":false},{"uid":2,"known":false}])"));
     CHECK(added["uidnext"] == 3);
     const auto list = desk.ok("email.list");
     REQUIRE(list["emails"].size() == 2);
@@ -237,8 +236,8 @@ TEST_CASE("mail goes in even if a mailbox has no room for its keywords") {
     for (int i = 0; i < 2; ++i) {
         Json keywords = Json::array();
         for (int k = 0; k < 32; ++k) keywords.push_back("k" + std::to_string(i * 32 + k));
-        CHECK(desk.ok("email.add", {{"emails", {email(letter("a"), keywords)}}})
-                  ["keywords_dropped"] == false);
+        CHECK(desk.ok("email.add",
+                      {{"emails", {email(letter("a"), keywords)}}})["keywords_dropped"] == false);
     }
     const auto added =
         desk.ok("email.add", {{"emails", {email(letter("b"), {"K1", "another", "\\Seen"})}}});
@@ -278,7 +277,6 @@ TEST_CASE("what is wrong with a batch is named, and nothing of it is added") {
     CHECK(desk.refused("email.read", {{"uids", std::vector<int>(1'001, 1)}}).kind ==
           ErrorKind::Rejected);
     CHECK(desk.refused("email.list", {{"mailbox", "Nowhere"}}).kind == ErrorKind::NotFound);
-    CHECK(desk.refused("email.list", {{"address", "no@example.test"}}).kind ==
-          ErrorKind::NotFound);
+    CHECK(desk.refused("email.list", {{"address", "no@example.test"}}).kind == ErrorKind::NotFound);
     CHECK(desk.ok("email.list")["emails"].empty());
 }
