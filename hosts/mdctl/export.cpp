@@ -158,7 +158,9 @@ class Exporter {
             if (error.kind == ErrorKind::Unavailable || error.kind == ErrorKind::LimitExceeded)
                 break;
         }
-        if (auto written = sink_->subscribe(subscribed); !written)
+        // Only of all mailboxes: else it would tell of some and hide the others.
+        const bool all = options_.mailboxes.empty();
+        if (auto written = all ? sink_->subscribe(subscribed) : Result<void>{}; !written)
             progress_.problem(options_.folder, written.error().detail);
         if (const auto lost = sink_->keywords_lost())
             progress_.note(fmt::format("{} keywords are left out: a Maildir has room for 26 of a "

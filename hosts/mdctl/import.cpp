@@ -158,7 +158,8 @@ class Importer {
         source_ = std::move(*opened);
         auto mailboxes = source_->mailboxes();
         if (!mailboxes) stop(mailboxes.error().detail);
-        const auto some = chosen(std::move(*mailboxes));
+        auto some = chosen(std::move(*mailboxes));
+        std::ranges::sort(some, {}, &SourceMailbox::levels); // parents first
         if (some.empty()) stop(options_.source + ": no mail is found there");
         for (const auto& mailbox : some) progress_.expect(mailbox.messages, mailbox.octets);
         single_ = some.size() == 1;
@@ -240,6 +241,13 @@ class Importer {
         MAILCORE_TRY(const auto made, session_.ask(request));
         if (exact != existing_.end()) existing_.erase(exact);
         existing_.push_back({path, role, true});
+        // What was missing above it is made with it.
+        for (auto slash = path.rfind('/'); slash != std::string::npos && slash > 0;
+             slash = path.rfind('/', slash - 1)) {
+            const auto above = path.substr(0, slash);
+            if (std::ranges::find(existing_, above, &Existing::path) == existing_.end())
+                existing_.push_back({above, "", true});
+        }
         return made["path"].get<std::string>();
     }
 

@@ -55,6 +55,7 @@ int manual(const Call&) {
         fmt::print("| `{}{}{}` | {} |\n", command.name, usage.empty() ? "" : " ", usage,
                    command.summary);
     }
+    fmt::print("\n{}", transfer_manual());
     return 0;
 }
 

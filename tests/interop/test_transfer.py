@@ -23,7 +23,7 @@ from processes import write_file
 from story import Account, Settings, story
 
 OWN = ("mdserver", )
-MESSAGES = int(os.environ.get("INTEROP_MESSAGES", "3000"))
+MESSAGES = int(os.environ.get("INTEROP_MESSAGES", "2000"))
 ROUNDS = int(os.environ.get("INTEROP_ROUNDS", "5"))
 FORMATS = ("maildir", "mbox", "eml")
 ZURICH = "Z&APw-rich"  # Zürich in modified UTF-7
@@ -184,7 +184,7 @@ def python_reads(scene):
     letters = sorted("".join(c for c in box.get_message(key).get_flags() if c.isupper())
                      for key in box.keys())
     assert letters == sorted(["S", "", "FPR", "D", "T", ""]), letters
-    assert sorted(box.list_folders())[:2] == ["Sent", "Trash"], box.list_folders()
+    assert {"Sent", "Trash", "Work", "Work.Paid", ZURICH} <= set(box.list_folders())
     paid = box.get_folder("Work.Paid")
     assert [paid.get_bytes(key) for key in paid.keys()] == unix["Work/Paid"]
     folder = scene.path("mbox")
@@ -526,7 +526,7 @@ def offline(scene):
 
 
 @story(f"{MESSAGES} messages go out and in again in bounded memory", servers=OWN,
-       deadline=60 + MESSAGES / 50)
+       deadline=180 + MESSAGES / 20)
 def many(scene):
     server = scene.server()
     alice, bob = server.accounts["alice"], server.accounts["bob"]
