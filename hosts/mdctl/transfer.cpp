@@ -93,21 +93,27 @@ Both work while mail flows, and on the store of a server that does not run. Date
 ways; a mailbox with a role (Sent, Trash ...) finds the account's own, whatever its name is there.
 What cannot be taken or read is left out and named at the end (exit status 1); all else is done.
 
-| format | written | read |
-|---|---|---|
-| `maildir` | Maildir++ as Dovecot has it (`.Work.Paid`, `dovecot-keywords`, `subscriptions`); lines end in LF, the file's time is the date of arrival | the same, Courier's, and trees of Maildirs as mbsync has them |
-| `mbox` | mboxrd, a file for each mailbox (`Work/Paid.mbox`), flags in Status, X-Status and X-Keywords | that, and the files of Thunderbird, mutt and others; `--mbox-kind` says how "From " is quoted, `--mbox-undated` that "From " lines may have no date |
-| `eml` | a folder for each mailbox, a file for each message, octet for octet; `mailbox.jsonl` has flags and dates with their zone | that, and any tree of `.eml` files: without `mailbox.jsonl` the date is that of the topmost Received field, else of Date |
+- **maildir**: Maildir++ as Dovecot has it (`.Work.Paid`, `dovecot-keywords`, `subscriptions`);
+  lines end in LF, and a file's time is the date of arrival. Read are also Courier's, and trees of
+  Maildirs as mbsync makes them.
+- **mbox**: mboxrd, a file for each mailbox (`Work/Paid.mbox`), flags in Status, X-Status and
+  X-Keywords. Read are also files of Thunderbird, mutt and others: `--mbox-kind` says how "From " is
+  quoted there, `--mbox-undated` that "From " lines may have no date.
+- **eml**: a folder for each mailbox, a file for each message, octet for octet; `mailbox.jsonl` has
+  flags and dates with their zone. Read is any tree of `.eml` files: without `mailbox.jsonl` the
+  date is that of the topmost Received field, else of Date.
 
-**Again.** The folder of an export knows how far it came (`.mdctl-export.json`): the same command goes on after an
-interruption, and later adds what has come since. It writes into no folder that holds something else.
+**Again.** The folder of an export knows how far it came (`.mdctl-export.json`): the same command
+goes on after an interruption, and later adds what has come since. Flags stay as they were when a
+message was written. It writes into no folder that holds something else.
 
-**Once.** An import takes what is not there yet: a message whose very octets are in the mailbox already is passed over. So
-it may be interrupted at any moment and begun again, and brings back what was deleted by mistake. A message that is
-twice in the source is there twice.
+**Once.** An import takes what is not there yet: a message whose very octets are in the mailbox
+already is passed over. So it may be interrupted at any moment and begun again, and brings back what
+was deleted by mistake. A message that is twice in the source is there twice.
 
-**Where to.** `--mailbox NAME` takes only that mailbox of the source, `--into NAME` puts everything below that one; a
-single mailbox becomes it. The quota holds unless `--over-quota` is given. Links in the source are not followed.
+**Where to.** `--mailbox NAME` takes only that mailbox of the source, `--into NAME` puts everything
+below that one; a single mailbox becomes it. The quota holds unless `--over-quota` is given. Links
+in the source are not followed.
 )";
 }
 
