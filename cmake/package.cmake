@@ -1,4 +1,4 @@
-# Debian packages by cpack (cmake/package calls it): libmailcore0.1, libmailcore-dev, mdserver.
+# Debian packages by cpack (cmake/package calls it): libmailcore0.1, libmailcore-c0, libmailcore-dev, mdserver.
 find_program(MAILCORE_DPKG dpkg)
 if(NOT MAILCORE_DPKG OR NOT MAILCORE_SHARED OR NOT TARGET mdserver)
     return()
@@ -48,7 +48,16 @@ file(WRITE ${documents}/changelog.Debian "libmailcore (${version}) unstable; urg
 configure_file(${PROJECT_SOURCE_DIR}/libmailcore/CHANGES.md ${documents}/changelog COPYONLY)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/debian/copyright ${documents}/copyright COPYONLY)
 execute_process(COMMAND gzip -9nf changelog changelog.Debian WORKING_DIRECTORY ${documents})
-foreach(package IN ITEMS runtime:${runtime} development:libmailcore-dev server:mdserver)
+set(packages runtime:${runtime} development:libmailcore-dev server:mdserver)
+set(libraries "${runtime} (= ${version})")
+if(TARGET mailcore_c)
+    # Apart: its interface outlives those of the C++ library.
+    get_target_property(soversion mailcore_c SOVERSION)
+    list(APPEND packages c_runtime:libmailcore-c${soversion})
+    string(APPEND libraries ", libmailcore-c${soversion} (= ${version})")
+endif()
+set(CPACK_COMPONENTS_ALL "")
+foreach(package IN LISTS packages)
     string(REPLACE ":" ";" package ${package})
     list(GET package 0 component)
     list(GET package 1 name)
@@ -62,6 +71,7 @@ foreach(package IN ITEMS runtime:${runtime} development:libmailcore-dev server:m
         install(FILES ${overrides}
             DESTINATION ${CMAKE_INSTALL_DATADIR}/lintian/overrides RENAME ${name} COMPONENT ${component} EXCLUDE_FROM_ALL)
     endif()
+    list(APPEND CPACK_COMPONENTS_ALL ${component})
     string(TOUPPER ${component} upper)
     set(CPACK_DEBIAN_${upper}_PACKAGE_NAME ${name})
     set(CPACK_DEBIAN_${upper}_FILE_NAME DEB-DEFAULT)
@@ -76,7 +86,6 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
     OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
-set(CPACK_COMPONENTS_ALL runtime development server)
 set(CPACK_COMPONENTS_GROUPING IGNORE)
 set(CPACK_DEBIAN_PACKAGE_RELEASE ${release})
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
@@ -94,8 +103,15 @@ set(CPACK_DEBIAN_RUNTIME_DESCRIPTION "embeddable mail server library
 SMTP, submission, LMTP, IMAP and POP3 servers over a durable store, each part
 of which also works alone in another program.")
 
+set(CPACK_DEBIAN_C_RUNTIME_PACKAGE_SECTION libs)
+set(CPACK_DEBIAN_C_RUNTIME_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_C_RUNTIME_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_LIST_DIR}/debian/library/triggers)
+set(CPACK_DEBIAN_C_RUNTIME_DESCRIPTION "embeddable mail server library (C interface)
+Servers, stores, messages and rules for programs in C and for languages that
+call C: opaque handles, events as JSON.")
+
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
-set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "${runtime} (= ${version}), ${needed}")
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "${libraries}, ${needed}")
 set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "embeddable mail server library (development files)
 Headers, the static library, and what find_package and pkg-config read, for
 programs in C++23 that serve, send, store or filter mail.")
