@@ -79,6 +79,10 @@ def append(session, folder, octets, flags="", date=None):
     assert status == "OK", answer
 
 
+# A server that takes header fields in UTF-8, as old mail has them, from clients that never heard of RFC 6855.
+OLD_MAIL = Settings(extra={("imap", "append_8bit_headers"): True})
+
+
 def fill(session):
     """Mail of all sorts in mailboxes of all sorts."""
     for name in ("Work", "Work/Paid", ZURICH, "v1.2", "Work/..", "a&-b", "x.mbox", "x"):
@@ -139,7 +143,7 @@ def lower_keywords(rows):
 @story("what is exported in any format and imported into another account is the same",
        servers=OWN, deadline=180)
 def round_trip(scene):
-    server = scene.server()
+    server = scene.server(OLD_MAIL)
     alice = server.accounts["alice"]
     with clients.imaplib_session(server, alice, tls="none") as session:
         fill(session)
@@ -168,7 +172,7 @@ def round_trip(scene):
 
 @story("Python's mailbox module reads what is exported as Maildir and as mbox", servers=OWN)
 def python_reads(scene):
-    server = scene.server()
+    server = scene.server(OLD_MAIL)
     alice = server.accounts["alice"]
     with clients.imaplib_session(server, alice, tls="none") as session:
         fill(session)
@@ -199,7 +203,7 @@ def python_reads(scene):
 @story("Dovecot serves an exported Maildir as it was: dates, flags, keywords, folders", servers=OWN,
        needs=["dovecot"])
 def dovecot_reads(scene):
-    server = scene.server()
+    server = scene.server(OLD_MAIL)
     alice = server.accounts["alice"]
     with clients.imaplib_session(server, alice, tls="none") as session:
         fill(session)
@@ -509,7 +513,7 @@ def quota(scene):
 
 @story("export and import work on the store of a server that does not run", servers=OWN)
 def offline(scene):
-    server = scene.server()
+    server = scene.server(OLD_MAIL)
     alice, bob = server.accounts["alice"], server.accounts["bob"]
     with clients.imaplib_session(server, alice, tls="none") as session:
         fill(session)
