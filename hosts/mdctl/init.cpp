@@ -1,6 +1,6 @@
 #include "init.h"
 
-#include "client.h"
+#include "command.h"
 #include "offline.h"
 #include "owner.h"
 
@@ -143,14 +143,18 @@ int init(const InitOptions& given) {
 
     const auto postmaster = "postmaster@" + options.domain;
     const auto password = options.password.empty() ? new_password(random) : options.password;
-    const auto changed = run_offline(options.folder, options.hostname,
-                                     {{{"method", "domain.add"}, {"name", options.domain}},
-                                      {{"method", "account.add"},
-                                       {"address", postmaster},
-                                       {"password", password},
-                                       {"administrator", true},
-                                       {"name", "Postmaster"}}});
-    if (!changed) stop(changed.error().detail);
+    auto only_store = config;
+    only_store.data = options.folder;
+    auto store = open_store(std::move(only_store));
+    if (!store) stop(store.error().detail);
+    for (const auto& request :
+         {Json{{"method", "domain.add"}, {"name", options.domain}}, Json{{"method", "account.add"},
+                                                                         {"address", postmaster},
+                                                                         {"password", password},
+                                                                         {"administrator", true},
+                                                                         {"name", "Postmaster"}}})
+        if (const auto done = (*store)->ask(request); !done) stop(done.error().detail);
+    store->reset();
     // Last: a folder with settings is complete.
     if (auto put = base::replace_file(files, settings, server::documented_config(config)); !put)
         stop(put.error().detail);
@@ -179,6 +183,38 @@ int init(const InitOptions& given) {
     fmt::print("\nNext:\n  mdserver run {}\n  mdctl -d {} account add jo@{}\n", options.folder,
                options.folder, options.domain);
     return 0;
+}
+
+namespace {
+
+int init_folder(const Call& call) {
+    InitOptions options;
+    options.folder = call.arguments.words[0];
+    options.domain = call.arguments.value("domain");
+    options.hostname = call.arguments.value("hostname");
+    options.port_base = static_cast<unsigned>(call.arguments.number("port-base"));
+    if (const auto found = call.arguments.options.find("address");
+        found != call.arguments.options.end())
+        options.addresses = found->second;
+    if (call.arguments.has("password-file")) options.password = read_password(call.arguments);
+    options.json = call.json;
+    if (options.domain.empty()) stop("init needs --domain", 2);
+    return init(options);
+}
+
+} // namespace
+
+std::vector<Command> init_commands() {
+    return {
+        {"init",
+         "DIR --domain DOMAIN [--hostname HOST] [--port-base N] [--address IP]... [--password-file "
+         "FILE]",
+         "make a data folder that is ready to serve",
+         1,
+         1,
+         {"domain", "hostname", "port-base", "address", "password-file"},
+         init_folder},
+    };
 }
 
 } // namespace mdctl

@@ -7,8 +7,9 @@
 
 namespace mdctl {
 
-/// Root becomes, for good, the user who owns `folder`: what is written there must be that user's, or
-/// the server could not read it. Nothing happens to others, with a folder of root's, or without one.
+/// Root becomes, for good, the user who owns `folder`: what is written there must be that user's,
+/// or the server could not read it. Nothing happens to others, with a folder of root's, or without
+/// one.
 mailcore::Result<void> become_owner(const std::string& folder);
 
 } // namespace mdctl

@@ -6,6 +6,8 @@
 #include "libmailcore/codec/bytes.h"
 #include "libmailcore/crypto/hash.h"
 
+#include <algorithm>
+
 namespace mailcore::accounts {
 
 namespace {
@@ -21,6 +23,11 @@ constexpr std::size_t group_characters = 4;
 std::string credentials_key(AccountId id) { return detail::key(Table::Credentials).id(id).str(); }
 
 } // namespace
+
+const ScramKeys* Credentials::scram_keys(sasl::ScramHash hash) const {
+    const auto found = std::ranges::find(scram, hash, &ScramKeys::hash);
+    return found == scram.end() ? nullptr : &*found;
+}
 
 Secret make_app_password(Random& random) {
     std::array<unsigned char, app_password_characters> octets{};

@@ -7,6 +7,9 @@
 #include "libmailcore/sasl/scram.h"
 #include "libmailcore/store/access.h"
 
+#include <string>
+#include <vector>
+
 namespace mailcore::accounts {
 
 using sasl::ScramKeys;
@@ -15,9 +18,11 @@ using sasl::ScramKeys;
 /// remembered of an older version is void.
 struct Credentials {
     std::uint64_t version = 0;
-    std::string password_hash;      ///< PHC; empty: no password, only app passwords
-    std::optional<ScramKeys> scram; ///< absent: SCRAM is off for this account
+    std::string password_hash;    ///< PHC; empty: no password, only app passwords
+    std::vector<ScramKeys> scram; ///< at most one of a hash; none: no SCRAM with it
     WallTime changed;
+
+    [[nodiscard]] const ScramKeys* scram_keys(sasl::ScramHash hash) const;
     friend bool operator==(const Credentials&, const Credentials&) = default;
 };
 

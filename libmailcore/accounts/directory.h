@@ -98,10 +98,13 @@ class Directory {
     /// already.
     virtual Task<Result<LoginAnswer>> authenticate(Login login) = 0;
     /// `login.password` is not looked at.
-    virtual Task<Result<ScramLogin>> begin_scram(Login login) = 0;
+    virtual Task<Result<ScramLogin>> begin_scram(Login login, sasl::ScramHash hash) = 0;
     /// Has to be told how each `begin_scram` that went on ended.
     virtual Task<Result<LoginAnswer>> end_scram(Login login, ScramLogin begun,
                                                 LoginOutcome proof) = 0;
+    /// Somebody who has proved to be `login.user` in another way: by his certificate.
+    /// `login.password` is not looked at.
+    virtual Task<Result<LoginAnswer>> admit(Login login) = 0;
     /// Whether somebody who logged in with these credentials still may do things: asked now and
     /// then by long sessions.
     virtual Task<Result<bool>> still_valid(AccountId account, std::uint64_t credential_version) = 0;

@@ -289,41 +289,60 @@ Task<Result<LoginAnswer>> StoreDirectory::authenticate(Login login) {
     answer.outcome = right ? LoginOutcome::Accepted : LoginOutcome::Denied;
     const auto id = candidate.account;
     const auto version = candidate.credentials.version;
+    const bool lacks_keys = lacks_scram_keys(candidate.credentials);
     MAILCORE_CO_TRY(auto concluded,
                     conclude(std::move(login), std::move(candidate), std::move(answer)));
     if (concluded.outcome != LoginOutcome::Accepted) co_return concluded;
     cache_.add(id, version, password, scheduler.now());
-    if (*checked == crypto::PasswordMatch::YesButWeak) {
+    if (*checked == crypto::PasswordMatch::YesButWeak || lacks_keys) {
         // Of no consequence for this login if it fails; the next one tries again.
-        const auto stronger = co_await store_stronger_hash(id, version, password);
-        if (!stronger)
+        const auto renewed = co_await renew_credentials(id, version, password);
+        if (!renewed)
             MAILCORE_LOG(log_, Warning, "login.rehash_failed",
-                         {{"account", id}, {"error", stronger.error().detail}});
+                         {{"account", id}, {"error", renewed.error().detail}});
     }
     co_return concluded;
 }
 
-/// The same password, at the cost that is wanted now. Its version stays: nobody has to log in
-/// again.
-Task<Result<void>> StoreDirectory::store_stronger_hash(AccountId id, std::uint64_t version,
-                                                       Secret password) {
-    const auto cost = options_.password_cost;
-    auto hash_it = [password, cost, random = &random_] {
-        return crypto::hash_password(password, *random, cost);
+bool StoreDirectory::lacks_scram_keys(const Credentials& credentials) const {
+    return std::ranges::any_of(options_.scram, [&](sasl::ScramHash hash) {
+        return credentials.scram_keys(hash) == nullptr;
+    });
+}
+
+Task<Result<StoreDirectory::Kept>> StoreDirectory::derive(Secret password) {
+    auto work = [plain = std::move(password), hashes = options_.scram,
+                 iterations = options_.scram_iterations, cost = options_.password_cost,
+                 random = &random_]() -> Result<Kept> {
+        Kept kept;
+        MAILCORE_TRY(kept.hash, crypto::hash_password(plain, *random, cost));
+        for (const auto hash : hashes) {
+            MAILCORE_TRY(auto keys, sasl::make_scram_keys(hash, plain, *random, iterations));
+            kept.scram.push_back(std::move(keys));
+        }
+        return kept;
     };
-    MAILCORE_CO_TRY(auto hashed, hashing_.run(std::move(hash_it)));
-    if (!hashed) co_return std::unexpected(hashed.error());
-    auto put = [id, version, hash = *hashed](WriteTransaction& txn) -> TxnTask<Result<void>> {
+    MAILCORE_CO_TRY(auto kept, hashing_.run(std::move(work)));
+    co_return kept;
+}
+
+/// The same password, at the cost and with the keys that are wanted now. Its version stays: nobody
+/// has to log in again.
+Task<Result<void>> StoreDirectory::renew_credentials(AccountId id, std::uint64_t version,
+                                                     Secret password) {
+    MAILCORE_CO_TRY(auto kept, derive(std::move(password)));
+    auto put = [id, version, kept](WriteTransaction& txn) -> TxnTask<Result<void>> {
         MAILCORE_CO_TRY(auto credentials, read_credentials(txn, id));
         if (credentials.version != version) co_return Result<void>{};
-        credentials.password_hash = hash;
+        credentials.password_hash = kept.hash;
+        credentials.scram = kept.scram;
         txn.put(detail::key(detail::Table::Credentials).id(id).str(), detail::encode(credentials));
         co_return Result<void>{};
     };
     co_return co_await store_.write(std::move(put));
 }
 
-Task<Result<ScramLogin>> StoreDirectory::begin_scram(Login login) {
+Task<Result<ScramLogin>> StoreDirectory::begin_scram(Login login, sasl::ScramHash hash) {
     MAILCORE_CO_TRY(auto candidate, find_candidate(login.user));
     ScramLogin begun;
     MAILCORE_CO_TRY(const auto admitted, wait_for_turn(candidate.key, login.peer));
@@ -332,8 +351,9 @@ Task<Result<ScramLogin>> StoreDirectory::begin_scram(Login login) {
         co_return begun;
     }
     begun.outcome = LoginOutcome::Accepted;
-    if (!candidate.may_log_in || !candidate.credentials.scram) co_return begun;
-    begun.keys = *std::move(candidate.credentials.scram);
+    const auto* const keys = candidate.credentials.scram_keys(hash);
+    if (!candidate.may_log_in || keys == nullptr) co_return begun;
+    begun.keys = *keys;
     begun.account = candidate.account;
     begun.address = std::move(candidate.address);
     begun.rights = store::Rights::all();
@@ -353,6 +373,19 @@ Task<Result<LoginAnswer>> StoreDirectory::end_scram(Login login, ScramLogin begu
     co_return co_await conclude(std::move(login), std::move(candidate), std::move(answer));
 }
 
+Task<Result<LoginAnswer>> StoreDirectory::admit(Login login) {
+    MAILCORE_CO_TRY(auto candidate, find_candidate(login.user));
+    MAILCORE_CO_TRY(const auto admitted, wait_for_turn(candidate.key, login.peer));
+    LoginAnswer answer;
+    answer.rights = store::Rights::all();
+    if (!admitted) {
+        answer.outcome = LoginOutcome::Throttled;
+        co_return answer;
+    }
+    if (candidate.may_log_in) answer.outcome = LoginOutcome::Accepted;
+    co_return co_await conclude(std::move(login), std::move(candidate), std::move(answer));
+}
+
 Task<Result<void>> StoreDirectory::set_password(AccountId id, Secret password) {
     if (password.size() < options_.password_octets_min)
         co_return fail(ErrorKind::Rejected, "the password is too short");
@@ -361,22 +394,10 @@ Task<Result<void>> StoreDirectory::set_password(AccountId id, Secret password) {
     const auto text = sasl::prepare_password(password);
     if (!text)
         co_return fail(ErrorKind::Rejected, "the password has characters that are not allowed");
-    struct Made {
-        Result<std::string> hash;
-        Result<ScramKeys> keys;
-    };
-    auto make = [plain = *text, options = options_, random = &random_] {
-        auto keys = options.scram ? sasl::make_scram_keys(sasl::ScramHash::Sha256, plain, *random,
-                                                          options.scram_iterations)
-                                  : Result<ScramKeys>(ScramKeys());
-        return Made{crypto::hash_password(plain, *random, options.password_cost), std::move(keys)};
-    };
-    MAILCORE_CO_TRY(auto made, hashing_.run(std::move(make)));
-    if (!made.hash) co_return std::unexpected(made.hash.error());
-    if (!made.keys) co_return std::unexpected(made.keys.error());
+    MAILCORE_CO_TRY(auto kept, derive(*text));
     Credentials credentials;
-    credentials.password_hash = *std::move(made.hash);
-    if (options_.scram) credentials.scram = *std::move(made.keys);
+    credentials.password_hash = std::move(kept.hash);
+    credentials.scram = std::move(kept.scram);
     auto put = [id, credentials](WriteTransaction& txn) {
         return set_credentials(txn, id, credentials);
     };

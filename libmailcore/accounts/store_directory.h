@@ -15,8 +15,9 @@ struct StoreDirectoryOptions {
     /// Where a user name without "@" belongs. Empty: such names are denied.
     std::string default_domain;
     crypto::PasswordCost password_cost;
-    /// Whether a new password also gets keys for SCRAM-SHA-256, and their rounds. Default: on.
-    bool scram = true;
+    /// The kinds of SCRAM that a password is good for. A new one gets keys for each at once, an
+    /// older one at its next login that shows the password.
+    std::vector<sasl::ScramHash> scram{sasl::ScramHash::Sha256};
     std::uint32_t scram_iterations = sasl::scram_iterations_default;
     /// Of a password that is being set. Default: 8 to 1024 octets.
     std::size_t password_octets_min = 8;
@@ -37,8 +38,9 @@ class StoreDirectory final : public Directory {
     Task<Result<Lookup>> lookup(Address address) override;
     Task<Result<bool>> is_local(std::string domain) override;
     Task<Result<LoginAnswer>> authenticate(Login login) override;
-    Task<Result<ScramLogin>> begin_scram(Login login) override;
+    Task<Result<ScramLogin>> begin_scram(Login login, sasl::ScramHash hash) override;
     Task<Result<LoginAnswer>> end_scram(Login login, ScramLogin begun, LoginOutcome proof) override;
+    Task<Result<LoginAnswer>> admit(Login login) override;
     Task<Result<bool>> still_valid(AccountId account, std::uint64_t credential_version) override;
     Task<Result<Account>> account(AccountId id) override;
     Task<Result<bool>> may_send_as(AccountId account, Address sender) override;
@@ -59,7 +61,14 @@ class StoreDirectory final : public Directory {
     Task<Result<Candidate>> find_candidate(std::string user);
     Task<Result<bool>> wait_for_turn(std::string user, IpAddress peer);
     Task<Result<LoginAnswer>> conclude(Login login, Candidate candidate, LoginAnswer answer);
-    Task<Result<void>> store_stronger_hash(AccountId id, std::uint64_t version, Secret password);
+    /// What is kept of a password.
+    struct Kept {
+        std::string hash; ///< PHC
+        std::vector<ScramKeys> scram;
+    };
+    Task<Result<Kept>> derive(Secret password);
+    [[nodiscard]] bool lacks_scram_keys(const Credentials& credentials) const;
+    Task<Result<void>> renew_credentials(AccountId id, std::uint64_t version, Secret password);
 
     store::Store& store_;
     Random& random_;

@@ -4,6 +4,8 @@
 #include "libmailcore/mime/date.h"
 #include "libmailcore/store/account.h"
 
+#include <algorithm>
+
 namespace mailcore::admin::detail {
 
 namespace {
@@ -36,15 +38,6 @@ TxnTask<Result<Account>> find_account(ReadTransaction& txn, Address wanted) {
     }
 }
 
-Task<Result<Account>> account_of(Context& context, std::string text) {
-    MAILCORE_CO_TRY(const auto address, ready(parse_address(text)));
-    {
-        auto awaited = context.store.read(
-            [address](ReadTransaction& txn) { return find_account(txn, address); });
-        co_return co_await std::move(awaited);
-    }
-}
-
 Json to_json(const Account& account, const store::Quota& quota) {
     Json more = Json::array();
     for (const auto& address : account.more_addresses) more.push_back(address.to_string());
@@ -69,6 +62,25 @@ Task<Result<Json>> described(Context& context, Account account) {
 }
 
 } // namespace
+
+Task<Result<Account>> account_of(Context& context, std::string text) {
+    MAILCORE_CO_TRY(const auto address, ready(parse_address(text)));
+    // One look where the directory knows it; it does not tell of disabled ones.
+    MAILCORE_CO_AWAIT(const auto known, context.directory.lookup(address));
+    const auto* to = known ? std::get_if<accounts::ToAccount>(&*known) : nullptr;
+    if (to && to->detail.empty()) {
+        MAILCORE_CO_AWAIT(auto account, context.directory.account(to->account));
+        if (account &&
+            (account->address == address ||
+             std::ranges::find(account->more_addresses, address) != account->more_addresses.end()))
+            co_return std::move(*account);
+    }
+    {
+        auto awaited = context.store.read(
+            [address](ReadTransaction& txn) { return find_account(txn, address); });
+        co_return co_await std::move(awaited);
+    }
+}
 
 Task<Result<std::string>> account_add(Context& context, std::string text) {
     Request request(text);

@@ -4,17 +4,38 @@
 #include "libmailcore/accounts/store_directory.h"
 #include "libmailcore/base/log.h"
 #include "libmailcore/base/task.h"
+#include "libmailcore/mime/parser.h"
 #include "libmailcore/queue/message.h"
 #include "libmailcore/store/store.h"
 
 #include <functional>
+#include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
 namespace mailcore::admin {
 
-/// What operations work on, and for whom.
+/// Bounds of requests and answers. A request is at most one line of that length; of the octets of
+/// mail in one answer `answer_octets_max` count, before they are written as base64.
+inline constexpr std::size_t request_octets_max = 1024 * 1024;
+inline constexpr std::size_t answer_octets_max = 1024 * 1024;
+inline constexpr std::size_t emails_max = 1'000; ///< in one request, in one answer
+inline constexpr std::size_t uploads_max = 16;   ///< begun and not yet used
+
+/// Messages that are handed in piece by piece, because one request has no room for them. One that
+/// is begun when there are `uploads_max` takes the place of the oldest.
+struct Uploads {
+    struct Upload {
+        std::unique_ptr<store::BlobWriter> writer;
+        mime::Parser parser;
+    };
+    std::map<std::uint64_t, Upload> begun;
+    std::uint64_t next = 1;
+};
+
+/// What operations work on, and for whom. One caller at a time.
 struct Context {
     store::Store& store;
     accounts::StoreDirectory& directory;
@@ -22,6 +43,8 @@ struct Context {
     std::function<void(queue::QueueId id, bool now)> queue_changed;
     std::string actor; ///< for the audit event: "control", an account's address
     Log log;
+    std::uint64_t message_octets_max = 64 * 1024 * 1024; ///< of one that is added
+    Uploads uploads{};
 };
 
 /// What a caller must be allowed to do.

@@ -66,19 +66,18 @@ WallTime wall_time_of(const mbedtls_x509_time& time) {
     return base::wall_time(duration_cast<seconds>(since).count());
 }
 
-// RFC 5280 §4.2.1.6. mbedTLS keeps the entries as raw context-tagged octets: [2] dNSName, [7]
-// iPAddress.
-std::vector<std::string> alternative_names(const mbedtls_x509_crt& certificate) {
-    std::vector<std::string> names;
+// RFC 5280 §4.2.1.6. mbedTLS keeps the entries as raw context-tagged octets.
+void take_alternative_names(const mbedtls_x509_crt& certificate, Certificate& into) {
+    if (mbedtls_x509_crt_has_ext_type(&certificate, MBEDTLS_X509_EXT_SUBJECT_ALT_NAME) == 0) return;
     std::vector<std::string> addresses;
-    if (mbedtls_x509_crt_has_ext_type(&certificate, MBEDTLS_X509_EXT_SUBJECT_ALT_NAME) == 0)
-        return names;
     for (const auto* entry = &certificate.subject_alt_names; entry != nullptr;
          entry = entry->next) {
         const auto& value = entry->buf;
         const auto kind = value.tag & MBEDTLS_ASN1_TAG_VALUE_MASK;
         if (kind == MBEDTLS_X509_SAN_DNS_NAME) {
-            names.push_back(lower(text(value)));
+            into.host_names.push_back(lower(text(value)));
+        } else if (kind == MBEDTLS_X509_SAN_RFC822_NAME) {
+            into.mail_addresses.push_back(text(value));
         } else if (kind == MBEDTLS_X509_SAN_IP_ADDRESS && (value.len == 4 || value.len == 16)) {
             std::array<std::uint8_t, 16> octets{};
             std::copy_n(value.p, value.len, octets.begin());
@@ -88,15 +87,14 @@ std::vector<std::string> alternative_names(const mbedtls_x509_crt& certificate) 
             addresses.push_back(address.to_string());
         }
     }
-    names.insert(names.end(), addresses.begin(), addresses.end());
-    return names;
+    into.host_names.insert(into.host_names.end(), addresses.begin(), addresses.end());
 }
 
 Certificate facts(const mbedtls_x509_crt& certificate) {
     Certificate result;
     result.subject = distinguished_name(certificate.subject);
     result.issuer = distinguished_name(certificate.issuer);
-    result.host_names = alternative_names(certificate);
+    take_alternative_names(certificate, result);
     result.not_before = wall_time_of(certificate.valid_from);
     result.not_after = wall_time_of(certificate.valid_to);
     for (std::size_t at = 0; at < certificate.serial.len; ++at)

@@ -25,6 +25,7 @@ struct Certificate {
     std::string issuer;
     std::vector<std::string>
         host_names; ///< subjectAltName: dNSName lower case, then iPAddress in text
+    std::vector<std::string> mail_addresses; ///< subjectAltName: rfc822Name, as it stands there
     WallTime not_before;
     WallTime not_after;
     std::string serial;         ///< lower-case hexadecimal

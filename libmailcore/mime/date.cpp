@@ -413,8 +413,24 @@ std::optional<sys_days> parse_imap_date(std::string_view text) {
     return sys_days{date};
 }
 
-std::string format_utc(WallTime time) {
+std::string format_mbox_date(WallTime time) {
     const auto at = civil(DateTime{time, 0, false});
+    std::string out(weekdays[weekday{sys_days{at.date}}.c_encoding()]);
+    out += ' ';
+    out += months[month_index(at)];
+    out += day_of(at) < 10 ? "  " : " ";
+    codec::append_number(out, day_of(at));
+    out += ' ';
+    append_clock(at.time, out);
+    out += ' ';
+    codec::append_number(out, year_of(at), 4);
+    return out;
+}
+
+std::string format_utc(WallTime time) { return format_rfc3339(DateTime{time, 0, false}); }
+
+std::string format_rfc3339(const DateTime& date) {
+    const auto at = civil(date);
     std::string out;
     codec::append_number(out, year_of(at), 4);
     out += '-';
@@ -423,7 +439,15 @@ std::string format_utc(WallTime time) {
     codec::append_number(out, day_of(at), 2);
     out += 'T';
     append_clock(at.time, out);
-    out += 'Z';
+    if (date.zone_minutes == 0) {
+        out += 'Z';
+        return out;
+    }
+    const auto size = static_cast<std::uint64_t>(std::abs(static_cast<int>(date.zone_minutes)));
+    out += date.zone_minutes < 0 ? '-' : '+';
+    codec::append_number(out, size / 60, 2);
+    out += ':';
+    codec::append_number(out, size % 60, 2);
     return out;
 }
 

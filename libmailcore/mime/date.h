@@ -36,6 +36,9 @@ struct DateTime {
 [[nodiscard]] std::string format_date(const DateTime& date);
 /// The same in UTC.
 [[nodiscard]] std::string format_date(WallTime time);
+/// ctime's order in UTC, "Tue Jul  1 08:52:37 2003": what the "From " line of an mbox ends with
+/// (RFC 4155, appendix A).
+[[nodiscard]] std::string format_mbox_date(WallTime time);
 
 /// IMAP's date-time without its quotes, " 1-Jul-2003 10:52:37 +0200": exactly 26 characters.
 /// Strict.
@@ -46,6 +49,8 @@ struct DateTime {
 
 /// "2003-07-01T08:52:37Z" (RFC 3339): logs, tables, JSON. UTC, whole seconds.
 [[nodiscard]] std::string format_utc(WallTime time);
+/// The same in the zone of `date`: "2003-07-01T10:52:37+02:00"; "Z" for UTC.
+[[nodiscard]] std::string format_rfc3339(const DateTime& date);
 /// "2003-07-01T10:52:37.5+02:00". Strict, but a space may stand for "T" (RFC 3339 §5.6).
 [[nodiscard]] std::optional<DateTime> parse_rfc3339(std::string_view text);
 

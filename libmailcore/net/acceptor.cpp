@@ -151,7 +151,7 @@ struct Acceptor::Room::Entry final : private Connection::Owner {
                          {{"service", service->name}, {"error", context.error().detail}});
             return std::nullopt;
         }
-        return tls::Session::accept(*std::move(context), service->alpn, now);
+        return tls::Session::accept(*std::move(context), service->tls_settings, now);
     }
     bool peer_named(Connection&) override {
         if (connection.peer().transport != PeerInfo::Transport::Tcp) return true;

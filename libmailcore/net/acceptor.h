@@ -26,7 +26,7 @@ struct Service {
     std::shared_ptr<DialogueFactory> factory;
     /// Certificates. Absent: its engines never ask for TLS, and `implicit_tls` is false.
     std::shared_ptr<TlsServer> tls;
-    tls::Alpn alpn;
+    tls::ServiceSettings tls_settings;
     bool implicit_tls = false;
     /// Every connection begins with a PROXY header. Only for endpoints that nobody but the proxy
     /// can reach.

@@ -34,6 +34,8 @@ std::optional<Mechanism> parse_mechanism(std::string_view name) {
     return std::nullopt;
 }
 
+std::vector<std::string> default_mechanisms() { return {"SCRAM-SHA-256", "PLAIN", "LOGIN"}; }
+
 bool is_offerable(std::string_view name, const PeerInfo& peer, bool plaintext_allowed) {
     const auto mechanism = parse_mechanism(name);
     // Not spoken here, but an owner may: their messages are as good as the token in them.

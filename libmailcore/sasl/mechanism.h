@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace mailcore::sasl {
 
@@ -41,6 +43,10 @@ enum class Mechanism : std::uint8_t {
 /// channel binding, EXTERNAL only to who has shown a good certificate.
 [[nodiscard]] bool is_offerable(std::string_view name, const PeerInfo& peer,
                                 bool plaintext_allowed);
+
+/// What a service offers where nobody says otherwise. Not the -PLUS kind: some clients take the
+/// first name that they know the beginning of, and fail.
+[[nodiscard]] std::vector<std::string> default_mechanisms();
 
 /// Octets of one message of an exchange, decoded; engines bound the encoded line by their own
 /// limits.

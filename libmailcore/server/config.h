@@ -4,6 +4,7 @@
 #include "libmailcore/base/address.h"
 #include "libmailcore/base/log.h"
 #include "libmailcore/base/secret.h"
+#include "libmailcore/sasl/mechanism.h"
 
 #include <chrono>
 #include <cstdint>
@@ -58,6 +59,9 @@ struct RouteConfig {
 struct Config {
     std::string data = ".";
     bool in_memory = false; ///< keep nothing: for tests and embedders; not a key of the file
+    /// False: what is in the queue stays there, for who only looks into a store; not a key of the
+    /// file.
+    bool delivers = true;
 
     std::string hostname;
     std::string default_domain;
@@ -79,8 +83,9 @@ struct Config {
     std::vector<CertificateConfig> certificates;
     std::string tls_ciphers = "modern";
     std::string ca_file = "/etc/ssl/certs/ca-certificates.crt";
+    std::string client_ca_file;
 
-    std::vector<std::string> mechanisms{"SCRAM-SHA-256", "PLAIN", "LOGIN"};
+    std::vector<std::string> mechanisms = sasl::default_mechanisms();
     bool plaintext_from_loopback = true;
     bool plaintext_from_anywhere = false;
 
@@ -92,6 +97,7 @@ struct Config {
     bool reverse_lookup = true;
 
     std::chrono::seconds imap_idle_time{1800};
+    bool append_8bit_headers = false;
     std::chrono::seconds pop3_idle_time{600};
 
     std::uint16_t delivery_port = 25;

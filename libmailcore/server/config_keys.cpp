@@ -184,10 +184,19 @@ const std::vector<Key>& keys() {
         key("tls", "ca_file", &Config::ca_file,
             "Certification authorities for hops that must be verified; read when first needed."),
 
+        key("tls", "client_ca_file", &Config::client_ca_file,
+            "PEM file of the certification authorities whose certificates clients may log in with: "
+            "clients of the services for our users are then asked for one, and EXTERNAL, where "
+            "login.mechanisms has it, takes the account whose address is an rfc822Name of it. "
+            "Empty: nobody is asked."),
+
         key("login", "mechanisms", &Config::mechanisms,
-            "SASL mechanisms that are offered; SCRAM-SHA-256-PLUS is bound to the TLS session and "
-            "shown over TLS 1.3 only.",
-            {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"}),
+            "SASL mechanisms that are offered. The -PLUS kinds are bound to the TLS session and "
+            "shown over TLS 1.3 only. SCRAM-SHA-1 is for old clients; an account can use it from "
+            "the first login that shows its password after the start with it. EXTERNAL: see "
+            "tls.client_ca_file.",
+            {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN",
+             "LOGIN", "EXTERNAL"}),
         key("login", "plaintext_from_loopback", &Config::plaintext_from_loopback,
             "Passwords may cross the line without TLS from peers on this machine."),
         key("login", "plaintext_from_anywhere", &Config::plaintext_from_anywhere,
@@ -211,6 +220,9 @@ const std::vector<Key>& keys() {
 
         key("imap", "idle_time", &Config::imap_idle_time,
             "Silence before an IMAP connection is closed; at least 1800."),
+        key("imap", "append_8bit_headers", &Config::append_8bit_headers,
+            "Take messages with 8-bit header fields from clients that have not enabled "
+            "UTF8=ACCEPT, against RFC 6855: for moving old mail here over IMAP."),
         key("pop3", "idle_time", &Config::pop3_idle_time,
             "Silence before a POP3 connection is closed; at least 600."),
 

@@ -61,7 +61,8 @@ std::optional<std::uint64_t> control_group_limit(const std::string& mount,
         const auto path = line.find(":/");
         if (path == std::string_view::npos) continue;
         const std::string group(line.substr(path + 1));
-        if (line.starts_with("0::")) climb(mount, group, "/memory.max");
+        if (line.starts_with("0::"))
+            climb(mount, group, "/memory.max");
         else if (line.substr(0, path).ends_with(":memory"))
             climb(mount + "/memory", group, "/memory.limit_in_bytes");
     }

@@ -111,6 +111,16 @@ Result<net::ResolverOptions> resolver_options(const Config& config) {
     return options;
 }
 
+/// Keys for SCRAM-SHA-256 are always made, so that it can be switched on without anybody's doing.
+std::vector<sasl::ScramHash> scram_hashes(const Config& config) {
+    std::vector hashes{sasl::ScramHash::Sha256};
+    const auto wants_sha1 = std::ranges::any_of(config.mechanisms, [](const std::string& name) {
+        return name == "SCRAM-SHA-1" || name == "SCRAM-SHA-1-PLUS";
+    });
+    if (wants_sha1) hashes.push_back(sasl::ScramHash::Sha1);
+    return hashes;
+}
+
 session::LoginOptions login_options(const Config& config) {
     session::LoginOptions options;
     options.mechanisms = config.mechanisms;
@@ -148,6 +158,7 @@ service_options(const Config& config, const session::Services& services, bool ha
     options->imap.starttls = has_tls;
     options->imap.idle_time = config.imap_idle_time;
     options->imap.append_octets_max = config.message_octets_max;
+    options->imap.append_8bit_headers = config.append_8bit_headers;
     options->pop3.login = login_options(config);
     options->pop3.starttls = has_tls;
     options->pop3.idle_time = config.pop3_idle_time;
@@ -221,6 +232,7 @@ struct Server::Impl final : ControlTarget {
     make_pipeline(LoopParts& loop, const std::vector<filter::LuaRules>& rules, std::size_t index);
     void set_pipelines(const std::vector<filter::LuaRules>& rules);
     Result<std::vector<std::string>> reload(Config next);
+    Result<std::string> call(std::string method, std::string request);
     /// Runs `work` on the first loop and waits for it; never on a loop.
     void on_first_loop(std::function<void()> work);
 
@@ -264,7 +276,8 @@ struct Server::Impl final : ControlTarget {
     std::shared_ptr<net::TlsServer> tls_server; // absent: no certificate
     std::vector<std::unique_ptr<LoopParts>> loop_parts;
     std::vector<std::unique_ptr<LoopRulePorts>> rule_ports;
-    std::unique_ptr<Scope> chores; // of the first loop
+    std::unique_ptr<ControlMethods> methods; // of the first loop, for `call`
+    std::unique_ptr<Scope> chores;           // of the first loop
     PartsByLoop parts_by_loop;
     CurrentOptions current;
     std::shared_ptr<tls::ClientContext> client_tls;
@@ -272,6 +285,8 @@ struct Server::Impl final : ControlTarget {
     std::unique_ptr<delivery::SmtpTransport> transport;
     std::unique_ptr<delivery::Courier> courier;
     std::unique_ptr<net::Acceptor> acceptor;
+    std::unique_ptr<store::Subscription> changes; // of the first loop; absent: nobody listens
+    std::mutex running_mutex;                     // a call comes from any thread
     bool running = false;
 };
 
@@ -347,6 +362,11 @@ Server::Impl::load_certificates(const Config& from) {
     options.ciphers =
         from.tls_ciphers == "compatible" ? tls::Ciphers::Compatible : tls::Ciphers::Modern;
     options.ticket_keys = ticket_keys;
+    if (!from.client_ca_file.empty()) {
+        constexpr std::uint64_t octets_max = 1024 * 1024;
+        MAILCORE_TRY(options.client_authorities_pem,
+                     base::read_file(files, below(from.data, from.client_ca_file), octets_max));
+    }
     return tls::ServerCredentials::create(std::move(options), random);
 }
 
@@ -355,6 +375,7 @@ Result<void> Server::Impl::start() {
     MAILCORE_TRY(open_store());
     accounts::StoreDirectoryOptions directory_options;
     directory_options.default_domain = config.default_domain;
+    directory_options.scram = scram_hashes(config);
     the_directory = std::make_unique<accounts::StoreDirectory>(*the_store, random,
                                                                std::move(directory_options), log);
     fake_salt_key = Secret{random.hex(16)};
@@ -413,7 +434,10 @@ Result<void> Server::Impl::start() {
         service->name = to_string(listen.service);
         service->factory = make_factory(listen.service, parts_by_loop, current);
         service->tls = tls_server;
-        service->alpn = alpn(listen.service);
+        service->tls_settings.alpn = alpn(listen.service);
+        // Other servers have no accounts here.
+        if (listen.service != ServiceKind::Smtp && listen.service != ServiceKind::Lmtp)
+            service->tls_settings.client_certificate = tls::ClientCertificate::Asked;
         service->implicit_tls = is_implicit(listen.service);
         service->proxy_header = listen.proxy_header;
         if (service->implicit_tls && !tls_server) {
@@ -432,12 +456,23 @@ Result<void> Server::Impl::start() {
         control_socket.reset();
     }
     loops->start();
-    running = true;
     first.loop.post([this] {
-        courier->start();
-        chores = std::make_unique<Scope>(loop_parts.front()->loop);
+        auto& loop = loop_parts.front()->loop;
+        if (config.delivers)
+            courier->start();
+        else
+            courier->stop();
+        methods = std::make_unique<ControlMethods>(*this, "host", log);
+        chores = std::make_unique<Scope>(loop);
         chores->spawn(sweep_rules(*the_store));
+        if (parts.changed)
+            changes = the_store->subscribe(
+                loop, {}, [this](const store::Change& change) { parts.changed(change); });
     });
+    {
+        const std::scoped_lock lock(running_mutex);
+        running = true;
+    }
     for (const auto& warning : warnings())
         MAILCORE_LOG(log, Warning, "tls.certificate", {{"what", warning}});
     MAILCORE_LOG(log, Info, "server.started",
@@ -492,12 +527,16 @@ void Server::Impl::on_first_loop(std::function<void()> work) {
 }
 
 void Server::Impl::stop() {
-    if (!running) return;
-    running = false;
+    {
+        const std::scoped_lock lock(running_mutex);
+        if (!std::exchange(running, false)) return;
+    }
     MAILCORE_LOG(log, Info, "server.stopping", {{"connections", acceptor->connections()}});
     on_first_loop([this] {
         courier->stop();
         chores.reset();
+        methods.reset();
+        changes.reset();
     });
     std::promise<void> drained;
     auto finished = drained.get_future();
@@ -516,6 +555,47 @@ void Server::Impl::stop() {
     the_store.reset();
     loops.reset();
     MAILCORE_LOG(log, Info, "server.stopped", {});
+}
+
+namespace {
+
+/// Where the answer of a call is left, in every case: a caller waits.
+class CallAnswer {
+  public:
+    explicit CallAnswer(std::promise<Result<std::string>> answer) : answer_(std::move(answer)) {}
+    CallAnswer(CallAnswer&& other) noexcept
+        : answer_(std::move(other.answer_)), given_(std::exchange(other.given_, true)) {}
+    ~CallAnswer() { give(fail(ErrorKind::Unavailable, "the server ended")); }
+    void give(Result<std::string> answer) {
+        if (!std::exchange(given_, true)) answer_.set_value(std::move(answer));
+    }
+
+  private:
+    std::promise<Result<std::string>> answer_;
+    bool given_ = false;
+};
+
+Task<void> answer_call(Task<Result<std::string>> work, CallAnswer into) {
+    auto answer = co_await std::move(work);
+    into.give(std::move(answer));
+}
+
+} // namespace
+
+Result<std::string> Server::Impl::call(std::string method, std::string request) {
+    std::promise<Result<std::string>> answer;
+    auto answered = answer.get_future();
+    {
+        const std::scoped_lock lock(running_mutex);
+        if (!running) return fail(ErrorKind::Unavailable, "the server does not run");
+        loop_parts.front()->loop.post([this, into = CallAnswer(std::move(answer)),
+                                       method = std::move(method),
+                                       request = std::move(request)]() mutable {
+            chores->spawn(
+                answer_call(methods->run(std::move(method), std::move(request)), std::move(into)));
+        });
+    }
+    return answered.get();
 }
 
 void Server::Impl::queue_changed(queue::QueueId id, bool now) {
@@ -688,6 +768,9 @@ Result<std::vector<std::string>> Server::reload(Config config) {
 }
 std::vector<BoundEndpoint> Server::endpoints() const { return impl_->bound; }
 std::vector<Metric> Server::metrics() const { return impl_->metrics(); }
+Result<std::string> Server::call(std::string method, std::string request) {
+    return impl_->call(std::move(method), std::move(request));
+}
 store::Store& Server::store() { return impl_->store(); }
 accounts::StoreDirectory& Server::directory() { return impl_->directory(); }
 Scheduler& Server::scheduler() { return impl_->loop_parts.front()->loop; }

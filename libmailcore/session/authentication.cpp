@@ -1,5 +1,8 @@
 #include "libmailcore/session/authentication.h"
 
+#include "libmailcore/codec/ascii.h"
+#include "libmailcore/crypto/certificate.h"
+
 #include <algorithm>
 
 namespace mailcore::session {
@@ -18,6 +21,20 @@ LoginStep step_of(const accounts::LoginAnswer& answer) {
 /// Acting for somebody else is not offered: the authorization identity may only repeat the other.
 bool acts_for_himself(std::string_view authzid, std::string_view authcid) {
     return authzid.empty() || authzid == authcid;
+}
+
+/// Whom the peer's certificate stands for: an rfc822Name of it, which is an account's address. Of
+/// several the authorization identity chooses.
+Result<std::string> certified_address(const PeerInfo& peer, std::string_view authzid) {
+    if (!peer.tls || !peer.tls->peer_verified)
+        return fail(ErrorKind::Rejected, "no certificate that can be trusted");
+    MAILCORE_TRY(const auto chain, crypto::read_certificates(peer.tls->peer_certificate));
+    const auto& addresses = chain.front().mail_addresses;
+    if (authzid.empty() && addresses.size() == 1) return addresses.front();
+    for (const auto& address : addresses)
+        if (codec::equal_ignoring_case(address, authzid)) return address;
+    return fail(ErrorKind::Rejected, addresses.empty() ? "it has no rfc822Name"
+                                                       : "it is somebody else's, or several are");
 }
 
 bool offers_binding(const LoginOptions& login) {
@@ -48,13 +65,7 @@ Task<LoginStep> Authentication::by_password(std::string user, Secret password) {
 
 Task<LoginStep> Authentication::begin(std::string name, std::optional<Secret> initial) {
     const auto mechanism = sasl::parse_mechanism(name);
-    // Accounts have neither client certificates nor keys of SHA-1.
-    const auto is_possible = [&](sasl::Mechanism wanted) {
-        if (sasl::binds_channel(wanted) && !binding_) return false;
-        if (sasl::is_scram(wanted)) return sasl::scram_hash(wanted) == sasl::ScramHash::Sha256;
-        return wanted != sasl::Mechanism::External;
-    };
-    if (!mechanism || !is_possible(*mechanism))
+    if (!mechanism || (sasl::binds_channel(*mechanism) && !binding_))
         co_return LoginRefused{LoginRefused::Why::Malformed};
     sasl::ServerOptions options;
     options.fake_salt_key = services_.fake_salt_key;
@@ -96,7 +107,7 @@ Task<LoginStep> Authentication::go_on(sasl::ServerStep step) {
         if (auto* need = std::get_if<sasl::NeedScramKeys>(&step)) {
             const bool himself = acts_for_himself(need->authzid, need->authcid);
             scram_login_ = accounts::Login{need->authcid, Secret{}, service_, peer_.address};
-            auto begun = co_await services_.directory.begin_scram(scram_login_);
+            auto begun = co_await services_.directory.begin_scram(scram_login_, need->hash);
             if (!begun) {
                 step = exchange_->answer_unavailable();
                 continue;
@@ -106,16 +117,30 @@ Task<LoginStep> Authentication::go_on(sasl::ServerStep step) {
             const bool known = begun->account.value != 0 && himself;
             scram_ = std::move(*begun);
             std::optional<sasl::ScramKeys> keys;
-            if (known)
-                keys = sasl::ScramKeys{sasl::ScramHash::Sha256, scram_->keys.salt,
-                                       scram_->keys.iterations, scram_->keys.stored_key,
-                                       scram_->keys.server_key};
+            if (known) keys = scram_->keys;
             step = exchange_->answer_keys(std::move(keys));
             continue;
         }
 
-        if (std::holds_alternative<sasl::NeedExternal>(step)) {
-            step = exchange_->answer(sasl::Verdict::Bad);
+        if (auto* need = std::get_if<sasl::NeedExternal>(&step)) {
+            const auto address = certified_address(peer_, need->authzid);
+            if (!address) {
+                MAILCORE_LOG(services_.log, Warning, "login.certificate_refused",
+                             {{"service", service_},
+                              {"peer", peer_.address.to_string()},
+                              {"reason", address.error().detail}});
+                step = exchange_->answer(sasl::Verdict::Bad);
+                continue;
+            }
+            accounts::Login login{*address, Secret{}, service_, peer_.address};
+            auto answer = co_await services_.directory.admit(std::move(login));
+            if (!answer) {
+                step = exchange_->answer_unavailable();
+                continue;
+            }
+            answer_ = *answer;
+            const bool good = answer->outcome == LoginOutcome::Accepted;
+            step = exchange_->answer(good ? sasl::Verdict::Good : sasl::Verdict::Bad);
             continue;
         }
 

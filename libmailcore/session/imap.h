@@ -24,6 +24,9 @@ struct ImapOptions {
     std::chrono::seconds idle_time{1800}; ///< between commands and within IDLE; 30 minutes at least
     std::uint64_t append_octets_max = 50 * 1024 * 1024; ///< of a message that APPEND brings
     std::size_t append_messages_max = 500;              ///< of one APPEND (RFC 3502)
+    /// Takes messages whose header fields have 8-bit octets from clients that have not enabled
+    /// UTF8=ACCEPT, against RFC 6855 §4: old mail that is copied from elsewhere has some.
+    bool append_8bit_headers = false;
     /// How often a long session is asked about: whether its login still counts.
     std::chrono::seconds login_check_time{300};
 };
@@ -134,7 +137,7 @@ class ImapSession final : public base::Dialogue {
                                                           std::vector<imap::StatusItem> items);
     Task<void> take_chunk(std::shared_ptr<Appending> appending, imap::BodyChunk chunk);
     [[nodiscard]] std::optional<imap::Reply> no_room_for(std::uint64_t octets) const;
-    Task<Result<void>> complete_message(Appending& appending);
+    Task<std::optional<imap::Reply>> complete_message(Appending& appending);
     Task<void> take_next(std::shared_ptr<Appending> appending,
                          imap::command::AppendedMessage message);
     Task<void> file_appended(std::shared_ptr<Appending> appending);

@@ -12,6 +12,7 @@
 #include "libmailcore/delivery/router.h"
 #include "libmailcore/dns/resolver.h"
 #include "libmailcore/filter/pipeline.h"
+#include "libmailcore/sasl/mechanism.h"
 #include "libmailcore/store/store.h"
 
 #include <memory>
@@ -73,8 +74,7 @@ struct Services {
 
 /// How a service lets people log in. Immutable.
 struct LoginOptions {
-    std::vector<std::string> mechanisms{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN",
-                                        "LOGIN"}; ///< SASL, as offered
+    std::vector<std::string> mechanisms = sasl::default_mechanisms(); ///< as offered
     /// Passwords may cross the line without TLS from peers on this machine.
     bool plaintext_from_loopback = true;
     /// ... from anywhere. Names its risk: everybody on the way reads the password.

@@ -65,6 +65,7 @@ std::shared_ptr<const smtp::ServerOptions> engine_options(const Services& servic
     engine.dialect =
         options.service == SmtpService::Lmtp ? smtp::Dialect::Lmtp : smtp::Dialect::Smtp;
     if (options.service == SmtpService::Lmtp) engine.banner = "LMTP ready";
+    engine.binary_mime = true; // `unbinary` makes lines of it
     engine.requires_auth = options.service == SmtpService::Submission;
     if (options.service == SmtpService::Submission) engine.mechanisms = options.login.mechanisms;
     using Auth = smtp::ServerOptions::AuthWithoutTls;
@@ -448,6 +449,19 @@ const std::string* route_of(const filter::Context& context, std::string_view rec
 
 } // namespace
 
+/// The message in lines (RFC 3030 §3). Its labels have changed, so its header is read anew.
+Task<Result<delivery::DescribedBlob>> SmtpSession::unbinary(delivery::DescribedBlob message) {
+    MAILCORE_CO_TRY(auto converted, delivery::without_binary(services_.scheduler, services_.store,
+                                                             std::move(message)));
+    const auto& whole = converted.structure->parts.front();
+    MAILCORE_CO_TRY(auto header,
+                    services_.store.read_new_blob(converted.blob, 0, whole.body_begin));
+    transaction_->header_octets = header.size();
+    header.resize(header.size() - whole.separator_octets);
+    transaction_->context.header = std::move(header);
+    co_return converted;
+}
+
 Task<smtp::Reply> SmtpSession::deliver(const smtp::BodyEnd& event) {
     auto& transaction = *transaction_;
     auto& context = transaction.context;
@@ -456,14 +470,26 @@ Task<smtp::Reply> SmtpSession::deliver(const smtp::BodyEnd& event) {
                      context.trace);
         co_return reply(452, "4.3.1", "the message could not be stored; try again later");
     }
+    delivery::Incoming incoming;
+    incoming.message.eight_bit = event.has_8bit;
     auto blob = co_await transaction.writer->finish();
     if (!blob) co_return smtp_reply_to(blob.error());
-    const auto structure = std::make_shared<const mime::Structure>(transaction.parser->finish());
-
-    delivery::Incoming incoming;
-    context.size = event.octets;
-    context.structure = structure.get();
-    NewBlobOctets octets(services_.store, *blob);
+    delivery::DescribedBlob message{
+        *std::move(blob), std::make_shared<const mime::Structure>(transaction.parser->finish())};
+    if (transaction.mail.parameters.body_type() == smtp::BodyType::BinaryMime &&
+        delivery::is_binary(*message.structure)) {
+        auto converted = co_await unbinary(std::move(message));
+        if (!converted) {
+            if (converted.error().kind == ErrorKind::Rejected)
+                co_return reply(554, "5.6.3", converted.error().detail);
+            co_return smtp_reply_to(converted.error());
+        }
+        message = *std::move(converted);
+        incoming.message.eight_bit = false;
+    }
+    context.size = message.blob->size();
+    context.structure = message.structure.get();
+    NewBlobOctets octets(services_.store, message.blob);
     context.octets = &octets;
     if (services_.pipeline->wants(Stage::Message)) {
         const auto verdict = co_await services_.pipeline->judge(Stage::Message, context);
@@ -502,7 +528,6 @@ Task<smtp::Reply> SmtpSession::deliver(const smtp::BodyEnd& event) {
     incoming.message.sender = context.sender;
     incoming.message.account = context.account;
     incoming.message.smtputf8 = transaction.mail.parameters.smtp_utf8;
-    incoming.message.eight_bit = event.has_8bit;
     incoming.message.auto_submitted = transaction.auto_submitted;
     incoming.message.envid = transaction.mail.parameters.envelope_id.value_or("");
     if (const auto ret = transaction.mail.parameters.ret)
@@ -530,8 +555,8 @@ Task<smtp::Reply> SmtpSession::deliver(const smtp::BodyEnd& event) {
         incoming.trailer = std::move(wrapping.trailer);
         incoming.header_octets = transaction.header_octets;
     }
-    incoming.blob = std::move(*blob);
-    incoming.structure = structure;
+    incoming.blob = std::move(message.blob);
+    incoming.structure = std::move(message.structure);
     auto accepted = co_await services_.intake.accept(std::move(incoming));
     if (!accepted) {
         MAILCORE_LOG(services_.log, Error, "smtp.unaccepted", {{"error", accepted.error().detail}},

@@ -1,6 +1,7 @@
 // An SMTP or LMTP session: mail from other servers, from users, and from programs of this machine.
 #pragma once
 
+#include "libmailcore/delivery/binary_body.h"
 #include "libmailcore/mime/parser.h"
 #include "libmailcore/session/authentication.h"
 #include "libmailcore/session/services.h"
@@ -81,6 +82,7 @@ class SmtpSession final : public base::Dialogue {
     Task<void> headers(smtp::Headers event);
     Task<void> take(std::string octets);
     Task<void> body_end(smtp::BodyEnd event);
+    Task<Result<delivery::DescribedBlob>> unbinary(delivery::DescribedBlob message);
     Task<smtp::Reply> deliver(const smtp::BodyEnd& event);
     Task<void> look_up_peer();
     [[nodiscard]] bool may_relay() const;

@@ -95,9 +95,9 @@ Result<void> JournalStore::State::open(const JournalStore& store) {
         }
     }
     committer = std::make_unique<detail::Committer>(
-        detail::CommitterParts{store, *journal, *overlay, live, subscribers, files, folder, clock,
-                               options.free_octets_min, options.batch_octets_max,
-                               options.overlay_octets_max},
+        detail::CommitterParts{store, *journal, *overlay, live, subscribers, clock,
+                               options.batch_octets_max,
+                               [this] { return space_for(0).has_value(); }},
         ids, committed);
     last_commit = clock.now();
     if (overlay->active_octets() > 0) first_change = last_commit;
@@ -463,6 +463,10 @@ Result<void> JournalStore::State::room_for(std::uint64_t octets) const {
         const std::scoped_lock guard(marks_mutex);
         if (!index_failure.empty()) return fail(ErrorKind::Unavailable, index_failure);
     }
+    return space_for(octets);
+}
+
+Result<void> JournalStore::State::space_for(std::uint64_t octets) const {
     const auto free = files.free_octets(folder);
     if (free && *free < options.free_octets_min + octets)
         return fail(ErrorKind::LimitExceeded, "the disk is (nearly) full");

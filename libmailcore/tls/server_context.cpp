@@ -21,6 +21,7 @@ namespace detail {
 struct ServerState {
     const Identities* identities = nullptr;
     std::vector<Key> keys; // beside identities->all()
+    Chain client_authorities;
     std::vector<std::unique_ptr<Settings>> settings;
     crypto::mbedtls::Holder<mbedtls_ssl_ticket_context, mbedtls_ssl_ticket_init,
                             mbedtls_ssl_ticket_free>
@@ -117,6 +118,10 @@ Result<std::shared_ptr<const ServerCredentials>> ServerCredentials::create(Serve
                                 .leaf = std::move(read->front()),
                                 .rsa = kind == MBEDTLS_PK_RSA || kind == MBEDTLS_PK_RSASSA_PSS});
     }
+    if (!made->options_.client_authorities_pem.empty()) {
+        const auto read = crypto::read_certificates(made->options_.client_authorities_pem);
+        if (!read) return fail(read.error().kind, "authorities of clients: " + read.error().detail);
+    }
     return made;
 }
 
@@ -166,6 +171,10 @@ ServerContext::create(std::shared_ptr<const ServerCredentials> credentials) {
         MAILCORE_TRY(auto key, detail::parse_key(each.private_key_pem));
         made->state_->keys.push_back(std::move(key));
     }
+    if (!options.client_authorities_pem.empty()) {
+        MAILCORE_TRY(made->state_->client_authorities,
+                     detail::parse_chain(options.client_authorities_pem));
+    }
     if (options.ticket_keys != nullptr) {
         const auto lifetime = static_cast<std::uint32_t>(options.ticket_keys->lifetime().count());
         if (const int error = mbedtls_ssl_ticket_setup(made->state_->tickets.get(),
@@ -197,26 +206,30 @@ bool detail::ServerState::use_ticket_keys(TicketKeys& keys_of_all, WallTime now)
     return error == 0 && unlocked == 0;
 }
 
-const void* ServerContext::settings(const Alpn& alpn, WallTime now) {
+const void* ServerContext::settings(const ServiceSettings& service, WallTime now) {
     const auto& options = credentials_->options();
+    const bool asks = service.client_certificate == ClientCertificate::Asked &&
+                      !options.client_authorities_pem.empty();
     if (options.ticket_keys != nullptr)
         MAILCORE_ASSERT(state_->use_ticket_keys(*options.ticket_keys, now));
     for (const auto& known : state_->settings)
-        if (known->alpn == alpn) return known->config.get();
+        if (known->alpn == service.alpn && known->asks_certificate == asks)
+            return known->config.get();
 
-    auto made = detail::make_settings(
-        detail::Side::Server, {options.version_min, options.version_max}, options.ciphers, alpn);
+    auto made =
+        detail::make_settings(detail::Side::Server, {options.version_min, options.version_max},
+                              options.ciphers, service.alpn);
+    made->asks_certificate = asks;
     auto* config = made->config.get();
-    mbedtls_ssl_conf_authmode(config, options.client_certificate == ClientCertificate::Asked
-                                          ? MBEDTLS_SSL_VERIFY_OPTIONAL
-                                          : MBEDTLS_SSL_VERIFY_NONE);
+    mbedtls_ssl_conf_authmode(config, asks ? MBEDTLS_SSL_VERIFY_OPTIONAL : MBEDTLS_SSL_VERIFY_NONE);
+    if (asks) mbedtls_ssl_conf_ca_chain(config, state_->client_authorities.get(), nullptr);
     for (const auto number : state_->identities->select("", now)) {
         const int error = mbedtls_ssl_conf_own_cert(
             config, state_->identities->all()[number].chain.get(), state_->keys[number].get());
         MAILCORE_ASSERT(error == 0);
     }
     mbedtls_ssl_conf_sni(config, choose_certificate, state_.get());
-    if (options.ticket_keys != nullptr) {
+    if (options.ticket_keys != nullptr && !asks) {
         mbedtls_ssl_conf_session_tickets_cb(config, mbedtls_ssl_ticket_write,
                                             mbedtls_ssl_ticket_parse, state_->tickets.get());
         mbedtls_ssl_conf_new_session_tickets(config, 1);

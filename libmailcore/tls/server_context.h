@@ -23,8 +23,10 @@ struct ServerOptions {
     Version version_min = Version::Tls12;
     Version version_max = Version::Tls13;
     Ciphers ciphers = Ciphers::Modern;
-    ClientCertificate client_certificate = ClientCertificate::NotAsked;
-    /// Absent: no session tickets, every connection makes a full handshake.
+    /// Who may vouch for clients, as PEM; empty: no client is asked for a certificate.
+    std::string client_authorities_pem;
+    /// Absent: no session tickets, every connection makes a full handshake. Services that ask for
+    /// certificates give none: a ticket would have to vouch for who showed one.
     std::shared_ptr<TicketKeys> ticket_keys;
 };
 
@@ -83,9 +85,8 @@ class ServerContext {
 
     [[nodiscard]] const ServerCredentials& credentials() const { return *credentials_; }
 
-    /// For Session: the library's settings for a service that speaks `alpn`, with fresh ticket
-    /// keys.
-    [[nodiscard]] const void* settings(const Alpn& alpn, WallTime now);
+    /// For Session: the library's settings for a service, with fresh ticket keys.
+    [[nodiscard]] const void* settings(const ServiceSettings& service, WallTime now);
 
   private:
     explicit ServerContext(std::shared_ptr<const ServerCredentials> credentials);

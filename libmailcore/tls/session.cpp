@@ -281,7 +281,10 @@ void Session::Impl::read_records() {
 void Session::Impl::established() {
     state = State::Open;
     take_peer_chain();
-    if (client == nullptr) return detail::drop_handshake(ssl);
+    if (client == nullptr) {
+        if (!peer_chain.empty()) check_flags = mbedtls_ssl_get_verify_result(&ssl);
+        return detail::drop_handshake(ssl);
+    }
     if (!peer_chain.empty()) {
         resumed = false;
         check_flags = mbedtls_ssl_get_verify_result(&ssl);
@@ -363,9 +366,10 @@ Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 
-Session Session::accept(std::shared_ptr<ServerContext> context, const Alpn& alpn, WallTime now) {
+Session Session::accept(std::shared_ptr<ServerContext> context, const ServiceSettings& service,
+                        WallTime now) {
     auto impl = std::make_unique<Impl>();
-    const void* settings = context->settings(alpn, now);
+    const void* settings = context->settings(service, now);
     impl->server = std::move(context);
     Impl::Call call(*impl, Impl::unix_ms(now));
     impl->begin(settings);
@@ -511,7 +515,8 @@ TlsFacts Session::facts() const {
     facts.server_name = impl.client != nullptr ? impl.target.server_name : impl.notes.server_name;
     if (const char* protocol = mbedtls_ssl_get_alpn_protocol(&impl.ssl)) facts.alpn = protocol;
     if (!impl.peer_chain.empty()) facts.peer_certificate = impl.peer_chain.front();
-    facts.peer_verified = impl.client != nullptr && impl.check_flags == 0;
+    facts.peer_verified =
+        (impl.client != nullptr || !impl.peer_chain.empty()) && impl.check_flags == 0;
     if (tls13) {
         static constexpr std::string_view label = "EXPORTER-Channel-Binding"; // RFC 9266 §2
         std::string binding(32, '\0');

@@ -44,9 +44,9 @@ enum class FailureKind : std::uint8_t {
 /// milliseconds, may run on a worker while the loop keeps off this object.
 class Session {
   public:
-    /// The server's half. `alpn` is the list of the service; see `Alpn`.
-    [[nodiscard]] static Session accept(std::shared_ptr<ServerContext> context, const Alpn& alpn,
-                                        WallTime now);
+    /// The server's half.
+    [[nodiscard]] static Session accept(std::shared_ptr<ServerContext> context,
+                                        const ServiceSettings& service, WallTime now);
     /// The client's half; the ClientHello is in `output()` at once.
     [[nodiscard]] static Session connect(std::shared_ptr<ClientContext> context,
                                          ClientTarget target, WallTime now);

@@ -19,9 +19,9 @@ enum class Ciphers : std::uint8_t {
     Compatible,
 };
 
-/// Whether a server asks clients for a certificate (for SASL EXTERNAL). Its chain is not verified:
-/// who owns the key is shown by the handshake, what the certificate is worth is the application's
-/// to decide.
+/// Whether a service asks clients for a certificate (for SASL EXTERNAL), given that its server
+/// knows authorities to check it by. Who shows none, or one that is not good, is served all the
+/// same, as nobody in particular.
 enum class ClientCertificate : std::uint8_t { NotAsked, Asked };
 
 /// Application protocols by preference (RFC 7301): IANA's identification sequences, such as "imap".
@@ -29,5 +29,12 @@ enum class ClientCertificate : std::uint8_t { NotAsked, Asked };
 /// one service's connection cannot be redirected to another's (ALPACA); clients that offer nothing
 /// are served. Empty: the extension is not used.
 using Alpn = std::vector<std::string>;
+
+/// What is special to one service of a server.
+struct ServiceSettings {
+    Alpn alpn;
+    ClientCertificate client_certificate = ClientCertificate::NotAsked;
+    friend bool operator==(const ServiceSettings&, const ServiceSettings&) = default;
+};
 
 } // namespace mailcore::tls

@@ -333,12 +333,53 @@ TEST_CASE("a password hashed too cheaply is hashed anew when it is used") {
           LoginOutcome::Accepted);
 }
 
+TEST_CASE("keys of a kind of SCRAM that is switched on are made at the next login") {
+    People people;
+    const auto id = people.make_account("alice@example.test", "correct horse");
+    auto wanted = People::cheap();
+    wanted.scram = {sasl::ScramHash::Sha256, sasl::ScramHash::Sha1};
+    base::SystemRandom random;
+    StoreDirectory later(people.store(), random, wanted);
+    const auto kept = [&] {
+        return people.read([&](store::ReadTransaction& txn) { return read_credentials(txn, id); })
+            .value();
+    };
+    const auto before = kept();
+    CHECK(before.scram_keys(sasl::ScramHash::Sha256));
+    CHECK_FALSE(before.scram_keys(sasl::ScramHash::Sha1));
+    const auto login = people.login("alice", "correct horse");
+    CHECK(people.run(later.begin_scram(login, sasl::ScramHash::Sha1)).value().account.value == 0);
+    CHECK(people.run(later.authenticate(login)).value().outcome == LoginOutcome::Accepted);
+    CHECK(kept().version == before.version);
+    for (const auto hash : {sasl::ScramHash::Sha256, sasl::ScramHash::Sha1}) {
+        const auto begun = people.run(later.begin_scram(login, hash)).value();
+        CHECK(begun.account == id);
+        CHECK(begun.keys.hash == hash);
+        CHECK(sasl::is_scram_password(begun.keys, Secret("correct horse")));
+    }
+}
+
+TEST_CASE("who has proved himself otherwise is admitted like any login") {
+    People people;
+    const auto id = people.make_account("alice@example.test", "correct horse");
+    const auto admit = [&](const char* user) {
+        return people.run(people.directory().admit(people.login(user, ""))).value();
+    };
+    const auto answer = admit("Alice@example.test");
+    CHECK(answer.outcome == LoginOutcome::Accepted);
+    CHECK(answer.account == id);
+    CHECK(admit("bob@example.test").outcome == LoginOutcome::Denied);
+}
+
 TEST_CASE("SCRAM gets the keys of who exists and the end counts like any login") {
     People people;
     const auto id = people.make_account("alice@example.test", "correct horse");
     const char* peer = "192.0.2.1";
     const auto begin = [&](const char* user) {
-        return people.run(people.directory().begin_scram(people.login(user, "", peer))).value();
+        return people
+            .run(people.directory().begin_scram(people.login(user, "", peer),
+                                                sasl::ScramHash::Sha256))
+            .value();
     };
     const auto end = [&](const char* user, ScramLogin begun, LoginOutcome proof) {
         return people

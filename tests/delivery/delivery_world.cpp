@@ -52,17 +52,27 @@ ScriptedTransport::open(std::string destination) {
     co_return std::make_unique<Connection>(*this, std::move(destination));
 }
 
-DeliveryWorld::DeliveryWorld(delivery::CourierOptions options) {
-    courier.emplace(people.scheduler(), people.store(), local, reporter, transport,
-                    std::move(options), random, Log());
-    courier->start();
-    people.scheduler().run_ready();
+DeliveryWorld::DeliveryWorld(delivery::CourierOptions options) : options_(std::move(options)) {
+    start();
 }
 
 DeliveryWorld::~DeliveryWorld() {
     courier->stop();
     pass(std::chrono::minutes{10});
     courier.reset();
+}
+
+void DeliveryWorld::start() {
+    courier.emplace(people.scheduler(), people.store(), local, reporter, transport, options_,
+                    random, Log());
+    courier->start();
+    people.scheduler().run_ready();
+}
+
+void DeliveryWorld::restart() {
+    courier->stop();
+    courier.reset();
+    start();
 }
 
 queue::QueueId DeliveryWorld::submit(const std::string& sender,

@@ -47,9 +47,16 @@ class DeliveryWorld : public MailWorld {
     queue::QueueId submit(const std::string& sender, const std::vector<std::string>& recipients,
                           const std::function<void(delivery::Incoming&)>& change = {});
 
+    /// Another courier takes over the queue as it stands, as after a restart of the server.
+    void restart();
+
     ScriptedTransport transport{people.scheduler()};
     base::SeededRandom random{1};
     std::optional<delivery::Courier> courier;
+
+  private:
+    void start();
+    delivery::CourierOptions options_;
 };
 
 } // namespace mailcore::test

@@ -42,10 +42,12 @@ TEST_CASE("counters and sets of rules are rows that expire") {
     } while (!from.empty());
     CHECK(steps >= 4); // a row at a time
     CHECK(*run(scheduler, rows.contains("seen", "long")));
-    const auto left = run(scheduler, store.read([](store::ReadTransaction& txn) -> store::TxnTask<Result<std::size_t>> {
-        auto found = co_await txn.range("s", "t", 100);
-        co_return found ? found->size() : 0;
-    }));
+    const auto left =
+        run(scheduler,
+            store.read([](store::ReadTransaction& txn) -> store::TxnTask<Result<std::size_t>> {
+                auto found = co_await txn.range("s", "t", 100);
+                co_return found ? found->size() : 0;
+            }));
     CHECK(*left == 1);
 }
 

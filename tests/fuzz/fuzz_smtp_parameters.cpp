@@ -3,23 +3,11 @@
 #include "libmailcore/base/assert.h"
 #include "libmailcore/smtp/parameters.h"
 #include "libmailcore/smtp/xtext.h"
+#include "tests/smtp/all_capabilities.h"
 
 #include <cstdint>
 
 using namespace mailcore::smtp;
-
-namespace {
-
-Capabilities everything() {
-    Capabilities all;
-    all.eight_bit_mime = all.smtp_utf8 = all.dsn = all.chunking = all.binary_mime = all.auth = true;
-    all.require_tls = all.mt_priority = true;
-    all.size = 0;
-    all.future_release = FutureRelease{};
-    return all;
-}
-
-} // namespace
 
 extern "C" const char* const* fuzz_seeds() {
     static const char* const seeds[] = {MAILCORE_SOURCE_DIR "/tests/fuzz/seeds/smtp_parameters",
@@ -29,7 +17,7 @@ extern "C" const char* const* fuzz_seeds() {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text(reinterpret_cast<const char*>(data), size);
-    const auto offered = everything();
+    const auto offered = mailcore::test::all_capabilities(0);
     if (const auto mail = parse_mail_parameters(text, offered)) {
         std::string written;
         append_parameters(*mail, offered, written);

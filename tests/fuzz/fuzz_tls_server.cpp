@@ -29,7 +29,7 @@ std::shared_ptr<tls::ServerContext> make_context() {
     MAILCORE_ASSERT(certificate);
     options.certificates.push_back(*std::move(certificate));
     options.ciphers = tls::Ciphers::Compatible;
-    options.client_certificate = tls::ClientCertificate::Asked;
+    options.client_authorities_pem = options.certificates.front().certificate_pem;
     options.ticket_keys = std::make_shared<tls::TicketKeys>(random);
     auto credentials = tls::ServerCredentials::create(std::move(options), random);
     MAILCORE_ASSERT(credentials);
@@ -42,10 +42,11 @@ std::shared_ptr<tls::ServerContext> make_context() {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static const auto context = make_context();
+    static const tls::ServiceSettings service{{"imap"}, tls::ClientCertificate::Asked};
     if (size == 0) return 0;
     const std::size_t piece = data[0] == 0 ? size : data[0];
     std::string_view input(reinterpret_cast<const char*>(data) + 1, size - 1);
-    auto session = tls::Session::accept(context, {"imap"}, noon);
+    auto session = tls::Session::accept(context, service, noon);
     while (!input.empty()) {
         const auto offered = input.substr(0, piece);
         const auto taken = session.receive(offered, noon);

@@ -47,7 +47,8 @@ class Authority:
         """Returns the paths of a chain and its key for `hostname`; negative `days` has expired."""
         stem = os.path.join(directory, stem or hostname)
         names = ",".join(
-            ("IP:" if name.replace(".", "").isdigit() or ":" in name else "DNS:") + name
+            ("email:" if "@" in name else
+             "IP:" if name.replace(".", "").isdigit() or ":" in name else "DNS:") + name
             for name in dict.fromkeys((hostname, *more, *ALWAYS)))
         # `openssl ca` and not `x509 -req`: only it has always taken dates in the past.
         processes.write_file(stem + ".index", "")

@@ -291,15 +291,18 @@ def curl_send(server, account, message, *, tls="starttls", mechanism=None):
                   if mechanism else []), tls=tls, path="client.example.org", input=message.octets)
 
 
-def gsasl(server, account, service, mechanism, *, tls13=True, check=True):
-    """Authenticates and says goodbye; GNU SASL is what binds SCRAM to TLS for msmtp and mpop too."""
+def gsasl(server, account, service, mechanism, *, tls13=True, bound=True, check=True):
+    """Authenticates and says goodbye; GNU SASL is what binds SCRAM to TLS for msmtp and mpop too.
+
+    Where it could bind it takes the -PLUS kinds only, unless told that it cannot (`bound`).
+    """
     versions = "-VERS-ALL:+VERS-TLS1.3" if tls13 else "-VERS-ALL:+VERS-TLS1.2"
     protocol = "--imap" if service == "imap" else "--smtp"
     return run(["gsasl", protocol, "--connect", f"localhost:{server.port(service)}",
                 "--x509-ca-file", server.ca, "--priority", f"NORMAL:{versions}",
                 "--mechanism", mechanism, "--authentication-id", account.address,
                 "--authorization-id", account.address, "--password", account.password, "--no-client-first",
-                "--verbose"], check=check, input=b"")
+                "--verbose", *([] if bound else ["--no-cb"])], check=check, input=b"")
 
 
 def msmtp(scene, server, account, message, *, tls="starttls", mechanism="plain", recipients=None):

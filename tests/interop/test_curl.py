@@ -1,9 +1,10 @@
 """curl over SMTP, IMAP and POP3."""
 
 import clients
+from certificates import Authority
 from letter import Letter, read, tokens
 from processes import write_file
-from story import story
+from story import Account, Settings, story
 
 
 @story("curl sends over STARTTLS and TLS, with every password mechanism it has", needs=["curl"])
@@ -16,6 +17,38 @@ def send(scene):
         message = Letter(alice.address, bob.address, size=30_000)
         clients.curl_send(server, alice, message, tls=tls, mechanism=mechanism)
         clients.wait_letter(server, bob, message)
+
+
+@story("curl logs in with a client's certificate over SMTP, IMAP and POP3 and nobody with a stranger's",
+       needs=["curl", "openssl"], servers=("mdserver",))
+def external(scene):
+    known = Authority(scene.path("clients")).create()
+    unknown = Authority(scene.path("strangers")).create()
+    server = scene.server(Settings(extra={("tls", "client_ca_file"): known.certificate,
+                                          ("login", "mechanisms"): ["EXTERNAL", "PLAIN"]}))
+    alice, bob = server.accounts["alice"], server.accounts["bob"]
+    message = Letter("x@example.org", bob.address)
+    clients.deliver(server, message)
+    clients.wait_messages(server, bob, 1)
+    nobody = Account(bob.address, "")  # curl takes EXTERNAL where there is no password
+
+    def login(authority, service, tls, *arguments):
+        chain, key = authority.issue(authority.directory, "laptop.example.org", bob.address)
+        return clients.curl(server, nobody, service, "--cert", chain, "--key", key, "--login-options",
+                            "AUTH=EXTERNAL", *arguments, tls=tls, check=False)
+
+    for service, tls, answer in (("imap", "starttls", "INBOX"), ("imaps", "tls", "INBOX"),
+                                 ("pop3", "starttls", "1 "), ("pop3s", "tls", "1 ")):
+        done = login(known, service, tls)
+        assert done.returncode == 0 and answer in done.stdout, (service, done.stdout, done.stderr)
+        assert login(unknown, service, tls).returncode == 67, service  # "login denied"
+    sent = Letter(bob.address, alice.address)
+    letter = write_file(scene.path("letter"), sent.octets)
+    arguments = ["--mail-from", bob.address, "--mail-rcpt", alice.address, "--upload-file", letter]
+    assert login(unknown, "submission", "starttls", *arguments).returncode == 67
+    done = login(known, "submission", "starttls", *arguments)
+    assert done.returncode == 0, done.stderr
+    clients.wait_letter(server, alice, sent)
 
 
 @story("curl reads over IMAP: LIST, EXAMINE, FETCH by UID, SEARCH, APPEND, EXPUNGE", needs=["curl"])

@@ -1,6 +1,8 @@
 """GNU SASL's own client, whose library msmtp and mpop use: SCRAM bound to the TLS session."""
 
 import clients
+from mdserver import toml_with
+from processes import read_text, write_file
 from story import Settings, story
 
 
@@ -22,3 +24,28 @@ def scram_plus(scene):
         # Over TLS 1.2 there is no binding, and none is offered.
         assert clients.gsasl(server, alice, service, "SCRAM-SHA-256-PLUS", tls13=False,
                              check=False).returncode != 0
+
+
+@story("GNU SASL speaks SCRAM-SHA-1 where it is switched on, from the first login on that shows the password",
+       needs=["gsasl"], servers=("mdserver",))
+def scram_sha1(scene):
+    server = scene.server()
+    alice = server.accounts["alice"]
+
+    def restart(*mechanisms):
+        server.stop()
+        write_file(server.config, toml_with(read_text(server.config), {("login", "mechanisms"): list(mechanisms)}))
+        server.start()
+
+    def succeeds(service, mechanism, bound=True):
+        return clients.gsasl(server, alice, service, mechanism, bound=bound, check=False).returncode == 0
+
+    assert not succeeds("imap", "SCRAM-SHA-1", bound=False)
+    restart("SCRAM-SHA-1", "PLAIN")
+    # Made before, the account has no keys of SHA-1 yet.
+    assert not succeeds("imap", "SCRAM-SHA-1", bound=False)
+    assert succeeds("imap", "PLAIN")
+    for service in ("imap", "submission"):
+        assert succeeds(service, "SCRAM-SHA-1", bound=False), service
+    restart("SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN")
+    assert succeeds("imap", "SCRAM-SHA-1-PLUS") and succeeds("submission", "SCRAM-SHA-1-PLUS")

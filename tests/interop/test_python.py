@@ -1,5 +1,9 @@
 """Python's smtplib, imaplib and poplib."""
 
+import email
+import email.policy
+import smtplib
+
 import clients
 from letter import Letter, tokens
 from story import story
@@ -21,6 +25,36 @@ def send_and_read(scene):
             assert sorted(tokens(octets for _, _, octets in found)) == sorted(sent)
             status, (text,) = session.uid("SEARCH", "SUBJECT", sent[0])
             assert status == "OK" and len(text.split()) == 1, text
+
+
+@story("a binary message that smtplib hands over in BDAT chunks is read whole over IMAP", servers=("mdserver",))
+def binary(scene):
+    server = scene.server()
+    bob = server.accounts["bob"]
+    picture = bytes(range(256)) * 500 + b"\n.\r\n\r"
+    plain = "Grüße, as they are.\r\n".encode()
+    octets = b"\r\n".join((b"From: x@example.org", b"Subject: binary", b"MIME-Version: 1.0",
+                           b'Content-Type: multipart/mixed; boundary="="', b"",
+                           b"--=", b"Content-Type: text/plain; charset=utf-8",
+                           b"Content-Transfer-Encoding: 8bit", b"", plain,
+                           b"--=", b"Content-Type: image/png", b"Content-Transfer-Encoding: binary", b"",
+                           picture, b"--=--", b""))
+    with smtplib.SMTP("localhost", server.port("smtp"), "client.example.org") as session:
+        session.ehlo()
+        assert session.has_extn("BINARYMIME") and session.has_extn("CHUNKING")
+        assert session.mail("x@example.org", ["BODY=BINARYMIME"])[0] == 250
+        assert session.rcpt(bob.address)[0] == 250
+        for chunk, last in ((octets[:70_001], ""), (octets[70_001:], " LAST")):
+            session.send(f"BDAT {len(chunk)}{last}\r\n".encode() + chunk)
+            assert session.getreply()[0] == 250
+    clients.wait_messages(server, bob, 1)
+    with clients.imaplib_session(server, bob, folder="INBOX") as session:
+        (_, _, stored), = clients.fetch_all(session)
+        message = email.message_from_bytes(stored, policy=email.policy.SMTP)
+        text, attachment = message.iter_parts()
+        assert text.get_content().rstrip() == plain.decode().rstrip()
+        assert attachment.get_content() == picture
+        assert all(len(line) <= 998 for line in stored.split(b"\r\n")) and b"\0" not in stored
 
 
 @story("imaplib stores flags, copies, moves, appends, expunges; another session sees each of them")

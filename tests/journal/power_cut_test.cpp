@@ -193,15 +193,10 @@ std::optional<std::string> cut_many_times(std::uint64_t seed, int cuts,
     return std::nullopt;
 }
 
-int scale() {
-    const char* wanted = std::getenv("MAILCORE_POWER_CUTS"); // how many times as long
-    return wanted ? std::max(1, std::atoi(wanted)) : 1;
-}
-
 } // namespace
 
 TEST_CASE("the journal loses nothing acknowledged, wherever the power is cut") {
-    for (std::uint64_t seed = 1; seed <= 60 * static_cast<std::uint64_t>(scale()); ++seed) {
+    for (std::uint64_t seed = 1; seed <= 60 * sim::power_cut_scale(); ++seed) {
         const auto wrong = cut_many_times(seed, 50, {});
         INFO(wrong.value_or(""));
         REQUIRE_FALSE(wrong);

@@ -14,7 +14,7 @@ namespace mailcore::test {
 
 class ImapWorld : public MailWorld {
   public:
-    explicit ImapWorld(const People::OpenStore& open = People::in_memory) : MailWorld(open) {
+    explicit ImapWorld(StoreKind kind = StoreKind::Memory) : MailWorld(kind) {
         options.login = login;
         jo = people.make_account("jo@example.test", "secret");
     }

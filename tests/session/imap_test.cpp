@@ -11,6 +11,7 @@
 using namespace mailcore;
 using test::ImapClient;
 using test::ImapWorld;
+using test::StoreKind;
 
 namespace {
 
@@ -33,9 +34,7 @@ bool has(const std::string& text, std::string_view part) {
 } // namespace
 
 TEST_CASE("a client logs in, lists, selects, and reads what it appended") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     CHECK(has(client("LOGIN jo wrong"), "a NO [AUTHENTICATIONFAILED]"));
     CHECK(has(client("LOGIN jo secret"), "a OK [CAPABILITY IMAP4rev1"));
@@ -74,9 +73,7 @@ TEST_CASE("a client logs in, lists, selects, and reads what it appended") {
 }
 
 TEST_CASE("a SASL exchange logs in, and plain passwords need what the options say") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     {
         ImapClient client(world);
         client.send("a AUTHENTICATE PLAIN\r\n");
@@ -93,9 +90,7 @@ TEST_CASE("a SASL exchange logs in, and plain passwords need what the options sa
 
 TEST_CASE(
     "SCRAM is bound to the TLS session, and a list that was shortened on the way is noticed") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     world.options.login.mechanisms = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"};
     base::SystemRandom random;
     const TlsFacts tls{.version = "TLSv1.3", .exporter_binding = std::string(32, 'b')};
@@ -152,10 +147,54 @@ TEST_CASE(
     }
 }
 
+/// Of P-256, signed by itself; its rfc822Names are jo@example.test and Both@example.test.
+constexpr std::string_view jos_certificate =
+    "MIIBozCCAUigAwIBAgIUXe18v7xv3s8Hfy/E22JzeAm6I0swCgYIKoZIzj0EAwIwDTELMAkGA1UEAwwCSm8w"
+    "IBcNMjYxMTIzMTUwNjI2WhgPMjA4MTA4MjYxNTA2MjZaMA0xCzAJBgNVBAMMAkpvMFkwEwYHKoZIzj0CAQYI"
+    "KoZIzj0DAQcDQgAEpyP62lMYUY3tv1VRi1GuY097EuGspuA473phnJ7znfB0QoX7TcZLYPpmwK4bapFRhpLZ"
+    "h2PUjz4XOJQS4vrQYaOBgzCBgDAdBgNVHQ4EFgQU8PwPBHQhCKHOXgt1+6LX37PGibIwHwYDVR0jBBgwFoAU"
+    "8PwPBHQhCKHOXgt1+6LX37PGibIwDwYDVR0TAQH/BAUwAwEB/zAtBgNVHREEJjAkgQ9qb0BleGFtcGxlLnRl"
+    "c3SBEUJvdGhAZXhhbXBsZS50ZXN0MAoGCCqGSM49BAMCA0kAMEYCIQDFETfPe5xF7hS0K0h2odmeiOAw/EoJ"
+    "zTYBQSJG1bqJFAIhANJzO2IdWGYRwYDE3NyV8trOmWkg2swuaTSu12AspiId";
+
+TEST_CASE("EXTERNAL takes the account that a good certificate names") {
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
+    world.options.login.mechanisms = {"EXTERNAL", "PLAIN"};
+    world.people.make_account("both@example.test", "secret");
+    TlsFacts tls{.version = "TLSv1.3"};
+    tls.peer_certificate = codec::base64_decode(jos_certificate).value();
+    const auto answer = [&](bool verified, const char* authzid) {
+        tls.peer_verified = verified;
+        ImapClient client(world, tls);
+        if (!verified) CHECK_FALSE(has(client("CAPABILITY"), "EXTERNAL"));
+        const auto initial = *authzid ? codec::base64_encode(authzid) : std::string("=");
+        return client("AUTHENTICATE EXTERNAL " + initial);
+    };
+    CHECK(has(answer(true, "jo@example.test"), "a OK [CAPABILITY"));
+    CHECK(has(answer(true, "both@example.test"), "a OK [CAPABILITY"));
+    CHECK(has(answer(true, ""), "a NO [AUTHENTICATIONFAILED]")); // which of the two?
+    CHECK(has(answer(true, "ann@example.test"), "a NO [AUTHENTICATIONFAILED]"));
+    CHECK(has(answer(false, "jo@example.test"), "a NO "));
+}
+
+TEST_CASE("8-bit header fields are appended by who has enabled UTF8=ACCEPT, or by option") {
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
+    const std::string letter = "Subject: Gr\u00fc\u00dfe\r\n\r\nbody\r\n";
+    {
+        ImapClient client(world);
+        client.log_in();
+        CHECK(has(client.append("INBOX", letter), "a NO [CANNOT]"));
+        client("ENABLE UTF8=ACCEPT");
+        CHECK(has(client.append("INBOX", letter), "a OK [APPENDUID"));
+    }
+    world.options.append_8bit_headers = true;
+    ImapClient client(world);
+    client.log_in();
+    CHECK(has(client.append("INBOX", letter), "a OK [APPENDUID"));
+}
+
 TEST_CASE("sections, their decoding and their sizes come from what was computed at delivery") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     client.append("INBOX", multipart);
@@ -184,9 +223,7 @@ TEST_CASE("sections, their decoding and their sizes come from what was computed 
 }
 
 TEST_CASE("several messages are appended at once or not at all, and shown with their previews") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     world.options.append_messages_max = 3;
     world.options.append_octets_max = 5'000;
     ImapClient client(world);
@@ -230,9 +267,7 @@ TEST_CASE("several messages are appended at once or not at all, and shown with t
 }
 
 TEST_CASE("fields added at delivery belong to the header, and nothing behind them moves") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     const auto added = std::string("Received: by mail.example.test\r\n");
     const auto structure = mime::parse(multipart);
     const auto filed =
@@ -265,9 +300,7 @@ TEST_CASE("fields added at delivery belong to the header, and nothing behind the
 }
 
 TEST_CASE("large bodies are pulled, also by a client that reads slowly") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     std::string large = hello;
@@ -292,9 +325,7 @@ TEST_CASE("large bodies are pulled, also by a client that reads slowly") {
 }
 
 TEST_CASE("two sessions see each other's changes where they may be told") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient one(world), two(world);
     one.log_in();
     two.log_in();
@@ -338,9 +369,7 @@ TEST_CASE("two sessions see each other's changes where they may be told") {
 }
 
 TEST_CASE("SEARCH finds by every kind of criterion") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     client.append("INBOX", hello, "\\Seen");
@@ -402,9 +431,7 @@ TEST_CASE("SEARCH finds by every kind of criterion") {
 }
 
 TEST_CASE("STORE with UNCHANGEDSINCE tells what it left alone, and MODSEQ goes up") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient one(world), two(world);
     one.log_in();
     two.log_in();
@@ -422,9 +449,7 @@ TEST_CASE("STORE with UNCHANGEDSINCE tells what it left alone, and MODSEQ goes u
 }
 
 TEST_CASE("QRESYNC tells a client that comes back what vanished and what changed") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient one(world), two(world);
     one.log_in();
     two.log_in();
@@ -461,9 +486,7 @@ TEST_CASE("QRESYNC tells a client that comes back what vanished and what changed
 }
 
 TEST_CASE("COPY and MOVE say what became of each message") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     for (int i = 0; i < 3; ++i) client.append("INBOX", hello);
@@ -486,9 +509,7 @@ TEST_CASE("COPY and MOVE say what became of each message") {
 }
 
 TEST_CASE("mailboxes are created, renamed, subscribed and deleted with the codes of RFC 5530") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     struct Case {
@@ -531,9 +552,7 @@ TEST_CASE("mailboxes are created, renamed, subscribed and deleted with the codes
 }
 
 TEST_CASE("a client that knows mod-sequences is told them with every FLAGS") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     for (int i = 0; i < 3; ++i) client.append("INBOX", hello);
@@ -556,9 +575,7 @@ TEST_CASE("a client that knows mod-sequences is told them with every FLAGS") {
 }
 
 TEST_CASE("IMAP4rev2 sessions get its answers") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     client.append("INBOX", hello);
@@ -575,9 +592,7 @@ TEST_CASE("IMAP4rev2 sessions get its answers") {
 }
 
 TEST_CASE("what is asked about nothing is answered with nothing, and what cannot be is refused") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     client.append("INBOX", hello);
@@ -623,9 +638,7 @@ TEST_CASE("what is asked about nothing is answered with nothing, and what cannot
 }
 
 TEST_CASE("expunges of others wait during STORE and SEARCH, but not during the UID commands") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient one(world), two(world);
     one.log_in();
     two.log_in();
@@ -664,9 +677,7 @@ TEST_CASE("expunges of others wait during STORE and SEARCH, but not during the U
 }
 
 TEST_CASE("many messages are fetched in order, whatever is asked and wherever gaps are") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     // Another mailbox takes ids between, and one email in ten has rows of several parts.
@@ -716,9 +727,7 @@ TEST_CASE("many messages are fetched in order, whatever is asked and wherever ga
 }
 
 TEST_CASE("a session whose mailbox is deleted by another ends with BYE") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient one(world), two(world);
     one.log_in();
     two.log_in();
@@ -730,7 +739,7 @@ TEST_CASE("a session whose mailbox is deleted by another ends with BYE") {
 }
 
 TEST_CASE("a session that is cut off in the middle of anything leaves nothing behind") {
-    const bool durable = GENERATE(false, true);
+    const auto kind = GENERATE(StoreKind::Memory, StoreKind::Durable);
     const char* const lines[] = {"a LOGIN jo secret\r\n",
                                  "a AUTHENTICATE PLAIN\r\n",
                                  "a SELECT INBOX\r\n",
@@ -740,8 +749,7 @@ TEST_CASE("a session that is cut off in the middle of anything leaves nothing be
                                  "a APPEND INBOX {1000+}\r\nSubject: x\r\n"};
     for (const auto* line : lines) {
         INFO(line);
-        sim::Disk disk;
-        ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+        ImapWorld world(kind);
         ImapClient client(world);
         if (!std::string_view(line).starts_with("a LOGIN") &&
             !std::string_view(line).starts_with("a AUTH")) {
@@ -760,9 +768,7 @@ TEST_CASE("a session that is cut off in the middle of anything leaves nothing be
 }
 
 TEST_CASE("an idle session holds no buffers") {
-    const bool durable = GENERATE(false, true);
-    sim::Disk disk;
-    ImapWorld world(durable ? test::on_disk(disk) : test::People::in_memory);
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     ImapClient client(world);
     client.log_in();
     for (int i = 0; i < 10; ++i) client.append("INBOX", hello);

@@ -33,6 +33,14 @@ accounts::StoreDirectoryOptions MailWorld::short_passwords() {
     return directory;
 }
 
+MailWorld::MailWorld(StoreKind kind)
+    : MailWorld(kind == StoreKind::Durable ? std::make_shared<sim::Disk>() : nullptr) {}
+
+MailWorld::MailWorld(std::shared_ptr<sim::Disk> disk)
+    : MailWorld(disk ? on_disk(*disk) : People::OpenStore(People::in_memory)) {
+    disk_ = std::move(disk);
+}
+
 MailWorld::MailWorld(const People::OpenStore& open)
     : people(short_passwords(), open), router(people.directory()),
       reporter(people.scheduler(), people.store(), router, {"mail.example.test"}, random_),

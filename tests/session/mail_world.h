@@ -9,6 +9,7 @@
 #include "tests/sim/disk.h"
 #include "tests/sim/driver.h"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,9 +27,14 @@ struct Queued {
     std::string octets; ///< or why they cannot be read
 };
 
+/// The stores that every dialogue runs on: `GENERATE(StoreKind::Memory, StoreKind::Durable)`.
+enum class StoreKind : std::uint8_t { Memory, Durable };
+
 class MailWorld {
   public:
-    explicit MailWorld(const People::OpenStore& open = People::in_memory);
+    /// Over a new store; a durable one lies on a disk of its own.
+    explicit MailWorld(StoreKind kind = StoreKind::Memory);
+    explicit MailWorld(const People::OpenStore& open);
 
     static accounts::StoreDirectoryOptions short_passwords();
     /// What a mailbox's owner gets over POP3, in its order; the password is "secret".
@@ -39,6 +45,11 @@ class MailWorld {
         people.scheduler().run_until(people.scheduler().now() + time);
     }
 
+  private:
+    explicit MailWorld(std::shared_ptr<sim::Disk> disk);
+    std::shared_ptr<sim::Disk> disk_; // absent: it is in memory, or not ours
+
+  public:
     People people;
 
   private:

@@ -8,6 +8,7 @@ using namespace mailcore;
 using test::MailWorld;
 using test::Pop3Client;
 using test::SmtpClient;
+using test::StoreKind;
 
 namespace {
 
@@ -26,23 +27,11 @@ const std::string first = "Subject: 1\r\n\r\n.dot\r\nline 2\r\nline 3\r\n";
 const std::string second = "Subject: 2\r\n\r\nbody\r\n";
 
 void on_every_store(const std::function<void(MailWorld&)>& test) {
-    const auto fill = [&](MailWorld& world) {
-        world.people.make_account("jo@example.test", "secret");
-        deliver(world, first);
-        deliver(world, second);
-        test(world);
-    };
-    SECTION("in memory") {
-        MailWorld world;
-        fill(world);
-    }
-    SECTION("durable") {
-        sim::DiskImage beginning;
-        beginning.folders = {"/"};
-        sim::Disk disk(beginning);
-        MailWorld world(test::on_disk(disk));
-        fill(world);
-    }
+    MailWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
+    world.people.make_account("jo@example.test", "secret");
+    deliver(world, first);
+    deliver(world, second);
+    test(world);
 }
 
 } // namespace

@@ -273,15 +273,10 @@ std::optional<std::string> cut_everywhere(std::uint64_t seed, int turns, std::si
     return std::nullopt;
 }
 
-std::uint64_t scale() {
-    const char* wanted = std::getenv("MAILCORE_POWER_CUTS"); // how many times as long
-    return wanted ? static_cast<std::uint64_t>(std::max(1, std::atoi(wanted))) : 1;
-}
-
 } // namespace
 
 TEST_CASE("no message that was answered 250 or OK is lost, doubled or altered by a power cut") {
-    for (std::uint64_t seed = 1; seed <= 3 * scale(); ++seed) {
+    for (std::uint64_t seed = 1; seed <= 3 * sim::power_cut_scale(); ++seed) {
         const auto wrong = cut_everywhere(seed, 6, 20, {});
         INFO(wrong.value_or(""));
         REQUIRE_FALSE(wrong);

@@ -10,6 +10,7 @@ using session::SmtpOptions;
 using session::SmtpService;
 using test::MailWorld;
 using test::SmtpClient;
+using test::StoreKind;
 
 namespace {
 
@@ -32,19 +33,9 @@ std::string plain(std::string_view user, std::string_view password) {
 
 /// The test on each kind of store.
 void on_every_store(const std::function<void(MailWorld&)>& test) {
-    SECTION("in memory") {
-        MailWorld world;
-        world.people.make_account("jo@example.test", "secret");
-        test(world);
-    }
-    SECTION("durable") {
-        sim::DiskImage beginning;
-        beginning.folders = {"/"};
-        sim::Disk disk(beginning);
-        MailWorld world(test::on_disk(disk));
-        world.people.make_account("jo@example.test", "secret");
-        test(world);
-    }
+    MailWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
+    world.people.make_account("jo@example.test", "secret");
+    test(world);
 }
 
 } // namespace
@@ -131,6 +122,37 @@ TEST_CASE("who submits logs in, sends as himself, and gets the fields he left ou
         CHECK(has(mail[0], "with ESMTPA"));
         REQUIRE(world.queue().size() == 1);
         CHECK(world.queue()[0].message.account == "jo@example.test");
+    });
+}
+
+TEST_CASE("binary content is stored as lines, and refused where that cannot be") {
+    on_every_store([](MailWorld& world) {
+        SmtpClient client(world, SmtpOptions{}, "192.0.2.1");
+        CHECK(has(client("EHLO c.test"), "250-BINARYMIME"));
+        const auto submit = [&](const std::string& message) {
+            CHECK(has(client("MAIL FROM:<ann@example.test> BODY=BINARYMIME"), "250 2.1.0"));
+            CHECK(has(client("RCPT TO:<jo@example.test>"), "250 2.1.5"));
+            client.say("BDAT " + std::to_string(message.size()) + " LAST\r\n" + message);
+            return client.hear();
+        };
+        const std::string content("\0\r\n\n\xff.\r", 7);
+        const std::string mixed = "Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n"
+                                  "\r\n--b\r\n\r\nplain\r\n--b\r\nContent-Type: image/png\r\n"
+                                  "Content-Transfer-Encoding: binary\r\n\r\n" +
+                                  content + "\r\n--b--\r\n";
+        CHECK(has(submit(mixed), "250 2.0.0"));
+        auto mail = world.mail_of("jo");
+        REQUIRE(mail.size() == 1);
+        CHECK(has(mail[0], "Content-Transfer-Encoding: base64\r\n\r\n" +
+                               codec::base64_encode(content) + "\r\n"));
+        CHECK(has(mail[0], "\r\n\r\nplain\r\n--b\r\n"));
+        // What is mail in lines already stays as it is, 8-bit octets and all.
+        CHECK(has(submit("Subject: y\r\n\r\nGr\u00fc\u00dfe\r\n"), "250 2.0.0"));
+        mail = world.mail_of("jo");
+        REQUIRE(mail.size() == 2);
+        CHECK(mail[1].ends_with("Subject: y\r\n\r\nGr\u00fc\u00dfe\r\n"));
+        CHECK(has(submit("Subject: z\r\nX-Bad: a\0b\r\n\r\n" + content), "250 2.0.0") == false);
+        CHECK(world.mail_of("jo").size() == 2);
     });
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -373,6 +374,11 @@ PowerCut::~PowerCut() = default;
 DiskImage PowerCut::at(std::size_t operation, base::Random& random) {
     progress_->advance(operation);
     return progress_->image(random);
+}
+
+std::uint64_t power_cut_scale() {
+    const char* wanted = std::getenv("MAILCORE_POWER_CUTS");
+    return wanted ? static_cast<std::uint64_t>(std::max(1, std::atoi(wanted))) : 1;
 }
 
 } // namespace mailcore::sim

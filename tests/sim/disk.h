@@ -73,4 +73,8 @@ class PowerCut {
     std::unique_ptr<Progress> progress_;
 };
 
+/// How many times as long tests of power cuts shall run: MAILCORE_POWER_CUTS in the environment, at
+/// least 1.
+[[nodiscard]] std::uint64_t power_cut_scale();
+
 } // namespace mailcore::sim

@@ -1,22 +1,10 @@
 #include "libmailcore/smtp/parameters.h"
 
 #include "tests/catch.h"
+#include "tests/smtp/all_capabilities.h"
 
 using namespace mailcore;
 using namespace mailcore::smtp;
-
-namespace {
-
-Capabilities everything() {
-    Capabilities all;
-    all.eight_bit_mime = all.smtp_utf8 = all.dsn = all.chunking = all.binary_mime = all.auth = true;
-    all.require_tls = all.mt_priority = true;
-    all.size = 1000;
-    all.future_release = FutureRelease{};
-    return all;
-}
-
-} // namespace
 
 TEST_CASE("parameters of MAIL are read as their RFCs write them") {
     struct Case {
@@ -90,7 +78,7 @@ TEST_CASE("parameters of MAIL are read as their RFCs write them") {
     };
     for (const auto& c : cases) {
         INFO(c.name);
-        const auto parameters = parse_mail_parameters(c.text, everything());
+        const auto parameters = parse_mail_parameters(c.text, test::all_capabilities(1000));
         CHECK((parameters ? 250 : parameters.error().code) == c.code);
         if (parameters) CHECK((c.holds && c.holds(*parameters)));
     }
@@ -104,19 +92,19 @@ TEST_CASE("parameters that are not offered are not known") {
         const auto parameters = parse_mail_parameters(text, Capabilities{});
         REQUIRE_FALSE(parameters);
         CHECK(parameters.error().code == 555);
-        CHECK(parse_mail_parameters(text, everything()));
+        CHECK(parse_mail_parameters(text, test::all_capabilities(1000)));
     }
     for (const char* text : {" NOTIFY=NEVER", " ORCPT=rfc822;a@b"}) {
         INFO(text);
         const auto parameters = parse_rcpt_parameters(text, Capabilities{});
         REQUIRE_FALSE(parameters);
         CHECK(parameters.error().code == 555);
-        CHECK(parse_rcpt_parameters(text, everything()));
+        CHECK(parse_rcpt_parameters(text, test::all_capabilities(1000)));
     }
-    auto eight = everything();
+    auto eight = test::all_capabilities(1000);
     eight.binary_mime = false;
     CHECK(parse_mail_parameters(" BODY=BINARYMIME", eight).error().code == 501);
-    auto unlimited = everything();
+    auto unlimited = test::all_capabilities(1000);
     unlimited.size = 0;
     CHECK(parse_mail_parameters(" SIZE=18446744073709551615", unlimited));
 }
@@ -160,7 +148,7 @@ TEST_CASE("parameters of RCPT are read as RFC 3461 writes them") {
     };
     for (const auto& c : cases) {
         INFO(c.name);
-        const auto parameters = parse_rcpt_parameters(c.text, everything());
+        const auto parameters = parse_rcpt_parameters(c.text, test::all_capabilities(1000));
         CHECK(parameters.has_value() == c.good);
         if (parameters && c.good) CHECK(c.holds(*parameters));
     }
@@ -171,10 +159,10 @@ TEST_CASE("parameters written and read again are the same; what is not offered i
                              " RET=HDRS ENVID=a+2B", " REQUIRETLS MT-PRIORITY=-9",
                              " MT-PRIORITY=0 HOLDFOR=7", " HOLDUNTIL=2024-02-29T23:59:59Z"}) {
         INFO(text);
-        const auto parameters = parse_mail_parameters(text, everything());
+        const auto parameters = parse_mail_parameters(text, test::all_capabilities(1000));
         REQUIRE(parameters);
         std::string written;
-        append_parameters(*parameters, everything(), written);
+        append_parameters(*parameters, test::all_capabilities(1000), written);
         CHECK(written == text);
         written.clear();
         append_parameters(*parameters, Capabilities{}, written);
@@ -184,16 +172,16 @@ TEST_CASE("parameters written and read again are the same; what is not offered i
          {"", " NOTIFY=NEVER", " NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;a+2Bb@x",
           " ORCPT=utf-8;ü@x"}) {
         INFO(text);
-        const auto parameters = parse_rcpt_parameters(text, everything());
+        const auto parameters = parse_rcpt_parameters(text, test::all_capabilities(1000));
         REQUIRE(parameters);
         std::string written;
-        append_parameters(*parameters, everything(), written);
+        append_parameters(*parameters, test::all_capabilities(1000), written);
         CHECK(written == text);
     }
 }
 
 TEST_CASE("nothing that an owner gives breaks out of its parameter") {
-    auto offered = everything();
+    auto offered = test::all_capabilities(1000);
     std::string out;
     append_parameters(RcptParameters{{}, OriginalRecipient{"rfc822 X", "a"}}, offered, out);
     CHECK(out.empty());

@@ -158,6 +158,14 @@ if table.exists():
         if rows.get(rfc) not in ("yes", "partial"):
             complain(path, number, f"RFC {rfc} is cited but not supported in libmailcore/rfcs.txt")
 
+# READMEs name files that there are: beside them, in a module, or from the top. What a server's folder holds is not ours.
+of_others = {"mdserver.toml", "lua-api.md"}
+for readme in (f for f in files if f.name in ("README.md", "MODEL.md")):
+    for number, line in enumerate(readme.read_text().split("\n"), 1):
+        for name in re.findall(r"`([\w./-]+\.(?:h|cpp|py|txt|md|lua))`", line):
+            if name not in of_others and not any((base / name).exists() for base in (readme.parent, root, root / "libmailcore")):
+                complain(readme, number, f"there is no {name}")
+
 # The top level is fixed.
 allowed = {"libmailcore", "hosts", "bindings", "examples", "tests", "cmake", "CMakeLists.txt", "LICENSE", "README.md"}
 for path in files:

@@ -129,7 +129,7 @@ TEST_CASE("application protocols agree or the handshake fails") {
         INFO(c.name);
         auto target = unchecked();
         target.alpn = c.offered;
-        auto pair = make_pair(server, client, target, c.served);
+        auto pair = make_pair(server, client, target, {c.served});
         pair.run();
         CHECK(pair.open() == c.opens);
         if (c.opens) {
@@ -238,21 +238,35 @@ TEST_CASE(
 TEST_CASE("a client that is asked shows its certificate and one that has none is served too") {
     tls::ServerOptions options;
     options.certificates.push_back(chain("rsa"));
-    options.client_certificate = tls::ClientCertificate::Asked;
+    const auto good = chain("common-name-only");
+    options.client_authorities_pem = certificate_file("root.pem");
     const auto server = server_context(std::move(options));
-    const auto mine = self_signed({"client.test"});
-    tls::ClientOptions client_options;
-    client_options.certificate = mine;
-    auto with = make_pair(server, client_context(client_options), unchecked());
-    with.run();
-    REQUIRE(with.open());
-    CHECK(with.server.facts().peer_certificate ==
-          crypto::read_certificates(mine.certificate_pem)->front().der);
-    CHECK_FALSE(with.server.facts().peer_verified);
-    auto without = make_pair(server, client_context(), unchecked());
-    without.run();
-    REQUIRE(without.open());
-    CHECK(without.server.facts().peer_certificate.empty());
+    const auto facts_of = [&](const std::optional<crypto::CertificateAndKey>& shown,
+                              tls::ClientCertificate asked) {
+        tls::ClientOptions client_options;
+        if (shown) client_options.certificate = *shown;
+        auto pair = make_pair(server, client_context(client_options), unchecked(), {{}, asked});
+        pair.run();
+        REQUIRE(pair.open());
+        return pair.server.facts();
+    };
+    const auto der = [](const crypto::CertificateAndKey& of) {
+        return crypto::read_certificates(of.certificate_pem)->front().der;
+    };
+    const auto with = facts_of(good, tls::ClientCertificate::Asked);
+    CHECK(with.peer_certificate == der(good));
+    CHECK(with.peer_verified);
+    // Of nobody who is known, and one that is for servers only.
+    for (const auto& bad : {self_signed({"client.test"}), chain("ecdsa")}) {
+        const auto unknown = facts_of(bad, tls::ClientCertificate::Asked);
+        CHECK(unknown.peer_certificate == der(bad));
+        CHECK_FALSE(unknown.peer_verified);
+    }
+    for (const auto& facts : {facts_of(std::nullopt, tls::ClientCertificate::Asked),
+                              facts_of(good, tls::ClientCertificate::NotAsked)}) {
+        CHECK(facts.peer_certificate.empty());
+        CHECK_FALSE(facts.peer_verified);
+    }
 }
 
 TEST_CASE("connections keep the certificates that they began with when the context is replaced") {

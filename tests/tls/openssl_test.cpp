@@ -197,7 +197,8 @@ TEST_CASE("openssl s_client verifies us, talks and resumes") {
                                                 "-ign_eof"};
             Program client(command);
             const Socket socket(listener.accept());
-            auto session = tls::Session::accept(context, {"imap"}, base::SystemClock().wall_now());
+            auto session =
+                tls::Session::accept(context, {{"imap"}}, base::SystemClock().wall_now());
             std::string got;
             client.write("a1 NOOP\n");
             drive(session, *socket, got, [&] { return got == "a1 NOOP\n"; });

@@ -134,9 +134,9 @@ struct Pair {
 
 inline Pair make_pair(std::shared_ptr<tls::ServerContext> server,
                       std::shared_ptr<tls::ClientContext> client, tls::ClientTarget target,
-                      const tls::Alpn& alpn = {}, WallTime now = noon) {
+                      const tls::ServiceSettings& service = {}, WallTime now = noon) {
     return Pair{.client = tls::Session::connect(std::move(client), std::move(target), now),
-                .server = tls::Session::accept(std::move(server), alpn, now),
+                .server = tls::Session::accept(std::move(server), service, now),
                 .now = now};
 }
 

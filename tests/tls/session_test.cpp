@@ -66,7 +66,7 @@ TEST_CASE("the facts of a session are those that were agreed") {
     auto target = required("A.Mail.example.test");
     target.alpn = {"pop3", "imap"};
     auto pair = make_pair(server_context(std::move(options)),
-                          client_trusting(certificate_file("root.pem")), target, {"imap"});
+                          client_trusting(certificate_file("root.pem")), target, {{"imap"}});
     pair.run();
     REQUIRE(pair.open());
     const auto client = pair.client.facts();

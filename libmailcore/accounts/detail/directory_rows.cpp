@@ -3,6 +3,8 @@
 #include "libmailcore/base/overloaded.h"
 #include "libmailcore/codec/bytes.h"
 
+#include <algorithm>
+
 namespace mailcore::accounts::detail {
 
 namespace {
@@ -175,11 +177,14 @@ Result<AddressEntry> decode_address(std::string_view row) {
 
 std::string encode(const Credentials& credentials) {
     std::string row;
+    std::string scram; // the keys of each hash, one a line
+    for (const auto& keys : credentials.scram)
+        scram += (scram.empty() ? "" : "\n") + keys.to_string();
     Writer writer(row);
     writer.varint(row_version)
         .varint(credentials.version)
         .text(credentials.password_hash)
-        .text(credentials.scram ? credentials.scram->to_string() : std::string());
+        .text(scram);
     put_time(writer, credentials.changed);
     return row;
 }
@@ -190,13 +195,15 @@ Result<Credentials> decode_credentials(std::string_view row) {
     if (!known_version(reader)) return corrupt("credentials of unknown version");
     credentials.version = reader.varint();
     credentials.password_hash = reader.text();
-    const auto scram = reader.text();
+    auto scram = reader.text();
     credentials.changed = take_time(reader);
     if (!reader.at_end()) return corrupt("credentials");
-    if (!scram.empty()) {
-        auto keys = ScramKeys::parse(scram);
-        if (!keys) return corrupt("SCRAM keys");
-        credentials.scram = *std::move(keys);
+    while (!scram.empty()) {
+        const auto line = scram.substr(0, scram.find('\n'));
+        scram.remove_prefix(std::min(line.size() + 1, scram.size()));
+        auto keys = ScramKeys::parse(line);
+        if (!keys || credentials.scram_keys(keys->hash)) return corrupt("SCRAM keys");
+        credentials.scram.push_back(*std::move(keys));
     }
     return credentials;
 }

@@ -1,6 +1,7 @@
 // The operations, as the table in operations.cpp names them.
 #pragma once
 
+#include "libmailcore/accounts/account.h"
 #include "libmailcore/admin/operations.h"
 
 namespace mailcore::admin::detail {
@@ -10,6 +11,9 @@ template <class T>
 Task<Result<T>> ready(Result<T> result) {
     co_return std::move(result);
 }
+
+/// The account that has this address as its own. NotFound.
+Task<Result<accounts::Account>> account_of(Context& context, std::string address);
 
 using Answer = Task<Result<std::string>>;
 
@@ -33,6 +37,13 @@ Answer queue_retry(Context& context, std::string request);
 Answer queue_hold(Context& context, std::string request);
 Answer queue_release(Context& context, std::string request);
 Answer queue_remove(Context& context, std::string request);
+Answer mailbox_create(Context& context, std::string request);
+Answer mailbox_list(Context& context, std::string request);
+Answer email_add(Context& context, std::string request);
+Answer email_digest(Context& context, std::string request);
+Answer email_list(Context& context, std::string request);
+Answer email_read(Context& context, std::string request);
+Answer email_upload(Context& context, std::string request);
 Answer rule_replay(Context& context, std::string request);
 
 } // namespace mailcore::admin::detail

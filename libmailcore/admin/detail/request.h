@@ -17,9 +17,9 @@ using Json = nlohmann::json;
 class Request {
   public:
     explicit Request(const std::string& text)
-        : json_(Json::parse(text.empty() ? "{}" : text, nullptr, false)) {
-        if (!json_.is_object()) wrong("the request is no JSON object");
-    }
+        : Request(Json::parse(text.empty() ? "{}" : text, nullptr, false), Parsed{}) {}
+    /// One of a request's `objects`.
+    [[nodiscard]] static Request of(Json object) { return {std::move(object), Parsed{}}; }
     std::string text(const std::string& name) {
         return take<std::string>(name, "a text").value_or("");
     }
@@ -66,6 +66,30 @@ class Request {
         }
         return list;
     }
+    /// At most `count_max` whole numbers.
+    std::vector<std::uint64_t> numbers(const std::string& name, std::size_t count_max) {
+        std::vector<std::uint64_t> list;
+        for (const auto& each : array(name, "a list of whole numbers", count_max)) {
+            if (!each.is_number_unsigned()) {
+                wrong(name + ": expected a list of whole numbers");
+                break;
+            }
+            list.push_back(each.get<std::uint64_t>());
+        }
+        return list;
+    }
+    /// At most `count_max` objects, each for a Request of its own.
+    std::vector<Json> objects(const std::string& name, std::size_t count_max) {
+        std::vector<Json> list;
+        for (auto& each : array(name, "a list of objects", count_max)) {
+            if (!each.is_object()) {
+                wrong(name + ": expected a list of objects");
+                break;
+            }
+            list.push_back(std::move(each));
+        }
+        return list;
+    }
     [[nodiscard]] bool has(const std::string& name) const {
         return json_.is_object() && json_.contains(name);
     }
@@ -80,6 +104,21 @@ class Request {
     }
 
   private:
+    struct Parsed {};
+    Request(Json json, Parsed) : json_(std::move(json)) {
+        if (!json_.is_object()) wrong("the request is no JSON object");
+    }
+    Json array(const std::string& name, const char* expected, std::size_t count_max) {
+        known_.insert(name);
+        if (!json_.is_object() || !json_.contains(name) || !json_[name].is_array()) {
+            wrong(name + ": expected " + expected);
+            return Json::array();
+        }
+        auto list = std::exchange(json_[name], Json());
+        if (list.size() <= count_max) return list;
+        wrong(name + ": at most " + std::to_string(count_max) + " at a time");
+        return Json::array();
+    }
     template <class T>
     std::optional<T> take(const std::string& name, const char* expected) {
         known_.insert(name);

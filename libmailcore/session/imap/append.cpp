@@ -91,18 +91,21 @@ Task<void> ImapSession::take_chunk(std::shared_ptr<Appending> appending, imap::B
     MAILCORE_CO_AWAIT(finish(chunk.id, reply_to(taken.error(), Doing::Filing)));
 }
 
-/// What has come is a message; it waits for the others.
-Task<Result<void>> ImapSession::complete_message(Appending& appending) {
+/// What has come is a message; it waits for the others. Answers why not.
+Task<std::optional<imap::Reply>> ImapSession::complete_message(Appending& appending) {
     auto blob = co_await appending.writer->finish();
     if (!blob) {
         MAILCORE_LOG(services_.log, Error, "imap.body_unwritable",
                      {{"error", blob.error().detail}});
-        co_return std::unexpected(blob.error());
+        co_return reply_to(blob.error(), Doing::Filing);
     }
     Appended done;
     done.blob = std::move(*blob);
     appending.octets += done.blob->size();
     const auto structure = appending.parser.finish();
+    if (structure.header_8bit && !engine_.enabled().utf8 && !options_.append_8bit_headers)
+        co_return imap::no("A header field has 8-bit octets; ENABLE UTF8=ACCEPT (RFC 6855)",
+                           imap::Code::Cannot);
     done.email.describe(structure, 0);
     done.filing.mailbox = appending.mailbox.mailbox;
     done.filing.flags = to_named(appending.message.flags);
@@ -112,20 +115,16 @@ Task<Result<void>> ImapSession::complete_message(Appending& appending) {
         done.filing.received.zone_minutes = date->zone_minutes;
     }
     appending.complete.push_back(std::move(done));
-    co_return Result<void>{};
+    co_return std::nullopt;
 }
 
 Task<void> ImapSession::take_next(std::shared_ptr<Appending> appending,
                                   imap::command::AppendedMessage message) {
     const auto id = appending->id;
-    std::optional<imap::Reply> refusal;
-    const auto completed = co_await complete_message(*appending);
-    if (!completed)
-        refusal = reply_to(completed.error(), Doing::Filing);
-    else if (appending->complete.size() >= options_.append_messages_max)
+    auto refusal = co_await complete_message(*appending);
+    if (!refusal && appending->complete.size() >= options_.append_messages_max)
         refusal = imap::no("Too many messages at once", imap::Code::Limit);
-    else
-        refusal = no_room_for(appending->octets + message.octets);
+    if (!refusal) refusal = no_room_for(appending->octets + message.octets);
     if (id == aborted_) co_return;
     if (refusal) {
         if (appending_ == appending) appending_.reset();
@@ -142,9 +141,9 @@ Task<void> ImapSession::take_next(std::shared_ptr<Appending> appending,
 /// All in one transaction: RFC 3502 wants all or none.
 Task<void> ImapSession::file_appended(std::shared_ptr<Appending> appending) {
     const auto id = appending->id;
-    const auto completed = co_await complete_message(*appending);
-    if (!completed) {
-        MAILCORE_CO_AWAIT(finish(id, reply_to(completed.error(), Doing::Filing)));
+    auto refusal = co_await complete_message(*appending);
+    if (refusal) {
+        MAILCORE_CO_AWAIT(finish(id, std::move(*refusal)));
         co_return;
     }
     auto messages = std::make_shared<const std::vector<Appended>>(std::move(appending->complete));

@@ -8,14 +8,8 @@
 
 namespace mailcore::store::detail {
 
-void Committer::look_at_room() {
-    const auto free = parts_.files.free_octets(parts_.folder);
-    full_ = (free && *free < parts_.free_octets_min) ||
-            parts_.overlay.octets() > parts_.overlay_octets_max;
-}
-
 void Committer::commit(std::vector<Submission> submissions) {
-    look_at_room();
+    full_ = !parts_.has_room();
     std::span<Submission> rest = submissions;
     while (!rest.empty()) rest = rest.subspan(commit_some(rest, journal::Space::Normal));
 }

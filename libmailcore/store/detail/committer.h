@@ -2,7 +2,6 @@
 #pragma once
 
 #include "libmailcore/base/clock.h"
-#include "libmailcore/base/file.h"
 #include "libmailcore/base/log.h"
 #include "libmailcore/base/task.h"
 #include "libmailcore/journal/journal.h"
@@ -15,6 +14,7 @@
 #include "libmailcore/store/store.h"
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -40,12 +40,9 @@ struct CommitterParts {
     kv::Overlay& overlay;
     LiveOctets& live;
     const Subscribers& subscribers;
-    base::FileSystem& files;
-    const std::string& folder;
     const base::Clock& clock;
-    std::uint64_t free_octets_min;
     std::uint64_t batch_octets_max;
-    std::uint64_t overlay_octets_max;
+    std::function<bool()> has_room; ///< false: only what is urgent is written
 };
 
 struct CommitCounts {
@@ -86,7 +83,6 @@ class Committer {
         std::uint64_t octets = 0;
     };
 
-    void look_at_room();
     std::size_t commit_some(std::span<Submission> submissions, journal::Space space);
     void run(Submission& submission, const kv::View& view, Batch& batch);
     Result<void> apply(Submission& submission, std::unique_ptr<RowWriter> writer,
@@ -99,7 +95,7 @@ class Committer {
     CommitterParts parts_;
     IdSource ids_;
     journal::Mark mark_;
-    bool full_ = false; ///< writes that are not urgent are refused for lack of room
+    bool full_ = false; ///< as `has_room` said for the submissions at hand
     CommitCounts counts_;
     Outbox outbox_;
 };

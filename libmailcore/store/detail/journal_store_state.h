@@ -81,7 +81,9 @@ struct JournalStore::State : std::enable_shared_from_this<JournalStore::State> {
     Result<void> apply_frozen();
     void stop();
 
-    /// Any thread.
+    /// Any thread. Of the disk, and in memory for changes that no checkpoint has taken.
+    Result<void> space_for(std::uint64_t octets) const;
+    /// Any thread. The same, and nothing has failed.
     Result<void> room_for(std::uint64_t octets) const;
     /// Any thread. Octets of a body, or nothing if it needs the disk.
     Result<std::optional<std::string>> read_body(BlobId blob, std::uint64_t offset,

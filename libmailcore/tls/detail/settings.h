@@ -15,6 +15,7 @@ namespace mailcore::tls::detail {
 /// The settings for one list of application protocols, with what they point to.
 struct Settings {
     Alpn alpn;
+    bool asks_certificate = false; ///< of clients
     std::vector<const char*> alpn_pointers; // into `alpn`, ended by a null pointer
     crypto::mbedtls::Holder<mbedtls_ssl_config, mbedtls_ssl_config_init, mbedtls_ssl_config_free>
         config;
