@@ -61,13 +61,15 @@ Task<Result<Json>> described(Context& context, Account account) {
 
 } // namespace
 
-Task<Result<Account>> account_of(Context& context, std::string text) {
+Task<Result<Account>> account_in(store::Store& store, std::string text) {
     MAILCORE_CO_TRY(const auto address, ready(parse_address(text)));
-    {
-        auto awaited = context.store.read(
-            [address](ReadTransaction& txn) { return find_account(txn, address); });
-        co_return co_await std::move(awaited);
-    }
+    auto awaited =
+        store.read([address](ReadTransaction& txn) { return find_account(txn, address); });
+    co_return co_await std::move(awaited);
+}
+
+Task<Result<Account>> account_of(Context& context, std::string text) {
+    return account_in(context.store, std::move(text));
 }
 
 Task<Result<std::string>> account_add(Context& context, std::string text) {

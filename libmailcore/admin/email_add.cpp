@@ -21,33 +21,19 @@ using store::Uid;
 using store::UidSet;
 using store::WriteTransaction;
 
-/// One email of a request.
-struct Incoming {
+/// Where a request's email has its octets.
+struct Given {
     std::string base64; ///< empty: `upload`
     std::uint64_t upload = 0;
-    store::NewBlobRef blob;
-    store::NewEmail email;
-    store::Filing filing;
-    std::optional<Uid> uid; ///< where it is
-    bool known = false;     ///< it had come before
 };
 
-/// What one transaction adds; it outlives the request if that is given up meanwhile.
-struct Batch {
-    std::vector<Incoming> emails;
-    bool over_quota = false;
-    std::uint64_t uidvalidity = 0; ///< 0: whatever it is
-    Uid looked_until;              ///< 0: nothing is looked for
-    bool new_keywords = true;
-};
-
-Result<Incoming> parse_email(Json object, const std::string& name, WallTime now) {
+Result<Incoming> parse_email(Json object, const std::string& name, WallTime now, Given& given) {
     auto request = Request::of(std::move(object));
     Incoming incoming;
     if (request.has("upload"))
-        incoming.upload = request.number_or("upload", 0);
+        given.upload = request.number_or("upload", 0);
     else
-        incoming.base64 = request.text("octets");
+        given.base64 = request.text("octets");
     const auto received = request.text_or("received", "");
     const auto flags = request.has("flags") ? request.texts("flags") : std::vector<std::string>{};
     if (auto error = request.finish()) return fail(ErrorKind::Rejected, name + "." + error->detail);
@@ -85,9 +71,10 @@ decode_all(const std::vector<std::string>& texts) {
 }
 
 /// Gives every email its body: from the request, or from what was handed in before.
-Task<Result<void>> make_bodies(Context& context, std::vector<Incoming>& emails) {
+Task<Result<void>> make_bodies(Context& context, std::vector<Incoming>& emails,
+                               std::vector<Given> given) {
     std::vector<std::string> texts;
-    for (auto& each : emails) texts.push_back(std::exchange(each.base64, {}));
+    for (auto& each : given) texts.push_back(std::move(each.base64));
     MAILCORE_CO_AWAIT(auto decoded,
                       base::offload([texts = std::move(texts)] { return decode_all(texts); }));
     if (!decoded) co_return std::unexpected(std::move(decoded).error());
@@ -95,7 +82,7 @@ Task<Result<void>> make_bodies(Context& context, std::vector<Incoming>& emails) 
     for (std::size_t i = 0; i < emails.size(); ++i) {
         auto& email = emails[i];
         std::unique_ptr<store::BlobWriter> writer;
-        if (email.upload == 0) {
+        if (given[i].upload == 0) {
             auto& [octets, described] = (*decoded)[i];
             email.email = std::move(described);
             if (octets.size() > context.message_octets_max)
@@ -105,9 +92,9 @@ Task<Result<void>> make_bodies(Context& context, std::vector<Incoming>& emails) 
             MAILCORE_CO_TRY(writer->append(octets));
             octets = {};
         } else {
-            auto begun = context.uploads.begun.extract(email.upload);
+            auto begun = context.uploads.begun.extract(given[i].upload);
             if (begun.empty())
-                co_return fail(ErrorKind::NotFound, "no upload " + std::to_string(email.upload));
+                co_return fail(ErrorKind::NotFound, "no upload " + std::to_string(given[i].upload));
             email.email.describe(begun.mapped().parser.finish(), 0);
             writer = std::move(begun.mapped().writer);
         }
@@ -154,13 +141,6 @@ Task<Result<Uid>> find_known(Context& context, const Target& target, std::vector
         from = *messages.next;
     }
 }
-
-enum class Outcome : std::uint8_t { Done, OtherMailbox, Arrived, OverQuota };
-struct Written {
-    Outcome outcome = Outcome::Done;
-    std::vector<Uid> uids; ///< of those that were not known
-    Uid uidnext;
-};
 
 /// Drops the keywords that the mailbox does not know yet.
 TxnTask<Result<void>> keep_known_keywords(WriteTransaction& txn, store::MailboxRef ref,
@@ -235,6 +215,40 @@ TxnTask<Result<Written>> write_all(WriteTransaction& txn, store::MailboxRef ref,
 
 } // namespace
 
+Task<Result<Written>> add_batch(Context& context, const Target& target,
+                                std::shared_ptr<Batch> batch, std::set<std::uint32_t>& taken) {
+    auto& emails = batch->emails;
+    const bool looks = batch->looked_until.value != 0;
+    Written none;
+    none.uidnext = target.mailbox.uidnext;
+    while (true) {
+        if (looks) {
+            MAILCORE_CO_TRY(batch->looked_until,
+                            find_known(context, target, emails, taken, batch->looked_until));
+            none.uidnext = std::max(none.uidnext, batch->looked_until);
+        }
+        if (std::ranges::all_of(emails, &Incoming::known)) co_return none;
+        MAILCORE_CO_AWAIT(
+            auto written, context.store.write([ref = target.ref(), batch](WriteTransaction& txn) {
+                return write_all(txn, ref, batch);
+            }));
+        if (!written && written.error().kind == ErrorKind::LimitExceeded && batch->new_keywords &&
+            std::ranges::any_of(
+                emails, [](const Incoming& each) { return !each.filing.flags.keywords.empty(); })) {
+            // Perhaps a mailbox with all its keywords in use: mail matters more than they do.
+            batch->new_keywords = false;
+            continue;
+        }
+        if (!written) co_return std::unexpected(std::move(written).error());
+        if (written->outcome == Outcome::Arrived) continue;
+        auto uid = written->uids.begin();
+        if (written->outcome == Outcome::Done)
+            for (auto& each : emails)
+                if (!each.known) each.uid = *uid++;
+        co_return std::move(*written);
+    }
+}
+
 Answer email_upload(Context& context, std::string text) {
     Request request(text);
     const auto base64 = request.text("octets");
@@ -277,52 +291,27 @@ Answer email_add(Context& context, std::string text) {
         Uid{static_cast<std::uint32_t>(std::min<std::uint64_t>(seen, 0xFFFFFFFF))};
     auto& scheduler = co_await base::current_scheduler();
     auto& emails = batch->emails;
+    std::vector<Given> given;
     for (std::size_t i = 0; i < objects.size(); ++i) {
         auto parsed = parse_email(std::move(objects[i]), "emails[" + std::to_string(i) + "]",
-                                  scheduler.wall_now());
+                                  scheduler.wall_now(), given.emplace_back());
         if (!parsed) co_return std::unexpected(std::move(parsed).error());
         emails.push_back(std::move(*parsed));
     }
     MAILCORE_CO_TRY(const auto target, target_of(context, address, path));
-    MAILCORE_CO_TRY(make_bodies(context, emails));
+    MAILCORE_CO_TRY(make_bodies(context, emails, std::move(given)));
 
     std::set<std::uint32_t> taken;
-    Uid uidnext = target.mailbox.uidnext;
-    while (true) {
-        if (seen != 0) {
-            MAILCORE_CO_TRY(batch->looked_until,
-                            find_known(context, target, emails, taken, batch->looked_until));
-            uidnext = std::max(uidnext, batch->looked_until);
-        }
-        if (std::ranges::all_of(emails, &Incoming::known)) break;
-        MAILCORE_CO_AWAIT(
-            auto written, context.store.write([ref = target.ref(), batch](WriteTransaction& txn) {
-                return write_all(txn, ref, batch);
-            }));
-        if (!written && written.error().kind == ErrorKind::LimitExceeded && batch->new_keywords &&
-            std::ranges::any_of(
-                emails, [](const Incoming& each) { return !each.filing.flags.keywords.empty(); })) {
-            // Perhaps a mailbox with all its keywords in use: mail matters more than they do.
-            batch->new_keywords = false;
-            continue;
-        }
-        if (!written) co_return std::unexpected(std::move(written).error());
-        if (written->outcome == Outcome::Arrived) continue;
-        if (written->outcome == Outcome::OtherMailbox)
-            co_return fail(ErrorKind::Conflict, "mailbox " + path + " is another one by now");
-        if (written->outcome == Outcome::OverQuota)
-            co_return fail(ErrorKind::LimitExceeded, "the quota of " + address + " is used up");
-        auto uid = written->uids.begin();
-        for (auto& each : emails)
-            if (!each.known) each.uid = *uid++;
-        uidnext = written->uidnext;
-        break;
-    }
+    MAILCORE_CO_TRY(const auto written, add_batch(context, target, batch, taken));
+    if (written.outcome == Outcome::OtherMailbox)
+        co_return fail(ErrorKind::Conflict, "mailbox " + path + " is another one by now");
+    if (written.outcome == Outcome::OverQuota)
+        co_return fail(ErrorKind::LimitExceeded, "the quota of " + address + " is used up");
     Json rows = Json::array();
     for (const auto& each : emails)
         rows.push_back(Json{{"uid", each.uid->value}, {"known", each.known}});
     co_return text_of(Json{{"uidvalidity", target.mailbox.uidvalidity.value},
-                           {"uidnext", uidnext.value},
+                           {"uidnext", written.uidnext.value},
                            {"keywords_dropped", !batch->new_keywords},
                            {"emails", std::move(rows)}});
 }

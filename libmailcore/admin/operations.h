@@ -15,6 +15,10 @@
 #include <string>
 #include <string_view>
 
+namespace mailcore::journal {
+struct Inventory;
+}
+
 namespace mailcore::admin {
 
 /// Bounds of requests and answers. A request is at most one line of that length; of the octets of
@@ -35,6 +39,9 @@ struct Uploads {
     std::uint64_t next = 1;
 };
 
+/// Mail of the past that is being filed again.
+struct PastRestore;
+
 /// What operations work on, and for whom. One caller at a time.
 struct Context {
     store::Store& store;
@@ -45,6 +52,7 @@ struct Context {
     Log log;
     std::uint64_t message_octets_max = 64 * 1024 * 1024; ///< of one that is added
     Uploads uploads{};
+    std::shared_ptr<PastRestore> restore{}; ///< begun and not finished
 };
 
 /// What a caller must be allowed to do.
@@ -58,6 +66,9 @@ struct Operation {
     std::string_view summary;
     Task<Result<std::string>> (*run)(Context& context, std::string request);
 };
+
+/// What "backup.list" answers.
+[[nodiscard]] std::string files_answer(const journal::Inventory& inventory);
 
 /// All of them, by name. Immutable.
 [[nodiscard]] std::span<const Operation> operations();
