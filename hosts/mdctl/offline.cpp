@@ -1,7 +1,9 @@
 #include "offline.h"
 
 #include "libmailcore/admin/operations.h"
+#include "libmailcore/base/random.h"
 #include "libmailcore/server/server.h"
+#include "libmailcore/store/journal_store.h"
 
 #include <future>
 #include <memory>
@@ -59,6 +61,19 @@ Result<Json> run_offline(const std::string& folder, const std::string& hostname,
     gone.get_future().wait();
     server->stop();
     return outcome;
+}
+
+Result<Json> store_files_offline(const std::string& folder) {
+    base::PosixFileSystem files;
+    base::SystemClock clock;
+    base::SystemRandom random;
+    const auto path = folder + "/store";
+    MAILCORE_TRY(const bool there, files.exists(path + "/journal"));
+    if (!there) return fail(ErrorKind::NotFound, folder + " holds no store");
+    // Opened once, the log ends where it says it does, also after a crash.
+    MAILCORE_TRY(const auto store, store::JournalStore::open(files, path, {}, random, clock, {}));
+    MAILCORE_TRY(const auto inventory, store->inventory());
+    return Json::parse(admin::files_answer(inventory));
 }
 
 } // namespace mdctl

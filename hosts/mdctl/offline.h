@@ -14,4 +14,7 @@ namespace mdctl {
 mailcore::Result<nlohmann::json> run_offline(const std::string& folder, const std::string& hostname,
                                              std::vector<nlohmann::json> requests);
 
+/// What "backup.list" answers, of a store that no server has open. Conflict: one has.
+mailcore::Result<nlohmann::json> store_files_offline(const std::string& folder);
+
 } // namespace mdctl
