@@ -32,7 +32,7 @@ if(MAILCORE_MOLD AND NOT MAILCORE_SMALL) # which leaves more of what nobody call
     add_link_options(-fuse-ld=mold)
 endif()
 
-add_compile_options(-Wall -Wextra -Wpedantic -Wshadow=compatible-local -Wnon-virtual-dtor -Werror=unused-result
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow=compatible-local $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> -Werror=unused-result
     -Werror=return-type -fstack-protector-strong)
 add_compile_definitions(_FILE_OFFSET_BITS=64)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

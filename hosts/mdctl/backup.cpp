@@ -1,6 +1,5 @@
 // mdctl backup, backup verify, restore.
 #include "command.h"
-#include "offline.h"
 #include "restore.h"
 #include "table.h"
 
@@ -14,8 +13,12 @@
 #include "libmailcore/server/config_keys.h"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace mdctl {
@@ -70,8 +73,42 @@ std::string hostname_of(base::FileSystem& files, const std::string& data) {
     return config ? config->hostname : std::string();
 }
 
+/// As `ask`, in a process of its own: where no server runs, root becomes the owner of the data
+/// folder for good to open the store, and may then not write where the backup goes.
+Json ask_apart(const std::string& data, const Json& request) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) stop("no pipe could be made");
+    const auto child = ::fork();
+    if (child < 0) stop("no process could be made");
+    if (child == 0) {
+        const auto text = ask(data, request).dump();
+        for (std::size_t at = 0; at < text.size();) {
+            const auto count = ::write(ends[1], text.data() + at, text.size() - at);
+            if (count <= 0) ::_exit(1);
+            at += static_cast<std::size_t>(count);
+        }
+        ::_exit(0);
+    }
+    ::close(ends[1]);
+    std::string text;
+    std::array<char, 65536> buffer;
+    while (true) {
+        const auto count = ::read(ends[0], buffer.data(), buffer.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) break;
+        text.append(buffer.data(), static_cast<std::size_t>(count));
+    }
+    ::close(ends[0]);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) // which has said why
+        std::exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+    return Json::parse(text, nullptr, false);
+}
+
 Result<journal::Inventory> inventory_of(const std::string& data) {
-    const auto answer = ask(data, {{"method", "backup.list"}});
+    const Json request{{"method", "backup.list"}};
+    const auto answer = ::geteuid() == 0 ? ask_apart(data, request) : ask(data, request);
     journal::Inventory inventory;
     const auto id = codec::hex_decode(text(answer, "store"));
     if (!id || id->size() != inventory.store.size())

@@ -1,7 +1,9 @@
-// Requests to a running server over its control socket.
+// Requests to a running server over its control socket, or to the store of one that does not run.
 #pragma once
 
-#include <cerrno>
+#include "libmailcore/base/result.h"
+
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -13,24 +15,15 @@ using Json = nlohmann::json;
 /// message that says what to do when the server does not run or refuses.
 Json ask(const std::string& folder, const Json& request);
 
-/// Several requests of which the later need the earlier. All are answered by a server that runs.
-class Connection {
+/// Somebody to ask more than once: a connection that stays, or a store that is held open.
+class Session {
   public:
-    /// To the server of this data folder.
-    explicit Connection(const std::string& folder);
-    ~Connection();
-    Connection(const Connection&) = delete;
-    Connection& operator=(const Connection&) = delete;
-    /// As `ask`, without its ways of doing without a server.
-    Json ask(const Json& request);
-    /// Nobody listens there.
-    [[nodiscard]] bool no_server() const { return error_ == ENOENT || error_ == ECONNREFUSED; }
-
-  private:
-    const std::string folder_;
-    int socket_ = -1;
-    int error_ = 0; ///< why there is no connection
+    virtual ~Session() = default;
+    /// What is in "ok". Unavailable: the server is gone. Else what the operation says.
+    virtual mailcore::Result<Json> ask(const Json& request) = 0;
 };
+/// Ends the program if there is neither a server nor a store.
+std::unique_ptr<Session> open_session(const std::string& folder);
 
 /// Prints `text` to standard error and ends the program.
 [[noreturn]] void stop(const std::string& text, int status = 1);

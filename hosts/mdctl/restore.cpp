@@ -91,14 +91,20 @@ int restore_account(const Call& call) {
     }
     const bool shows = !call.json && isatty(STDERR_FILENO);
     if (shows) fmt::print(stderr, "looking up what was there ...\n");
-    Connection server(call.folder);
-    auto answer = server.ask(request);
+    const auto server = open_session(call.folder);
+    const auto ask = [&](const Json& each) {
+        auto answer = server->ask(each);
+        if (!answer)
+            stop(answer.error().detail, answer.error().kind == ErrorKind::NotFound ? 3 : 1);
+        return std::move(*answer);
+    };
+    auto answer = ask(request);
     const auto messages = answer.at("messages").get<std::uint64_t>();
     std::uint64_t filed = 0, known = 0, left_out = 0;
     Json failed = Json::array();
     constexpr std::size_t failed_max = 1000;
     for (bool finished = false; !finished;) {
-        const auto step = server.ask({{"method", "restore.step"}});
+        const auto step = ask({{"method", "restore.step"}});
         filed += step.at("filed").get<std::uint64_t>();
         known += step.at("known").get<std::uint64_t>();
         left_out += step.at("left_out").get<std::uint64_t>();

@@ -4,6 +4,8 @@
 #include "libmailcore/mime/date.h"
 #include "libmailcore/store/account.h"
 
+#include <algorithm>
+
 namespace mailcore::admin::detail {
 
 namespace {
@@ -69,7 +71,19 @@ Task<Result<Account>> account_in(store::Store& store, std::string text) {
 }
 
 Task<Result<Account>> account_of(Context& context, std::string text) {
-    return account_in(context.store, std::move(text));
+    MAILCORE_CO_TRY(const auto address, ready(parse_address(text)));
+    // One look where the directory knows it; it does not tell of disabled ones.
+    MAILCORE_CO_AWAIT(const auto known, context.directory.lookup(address));
+    const auto* to = known ? std::get_if<accounts::ToAccount>(&*known) : nullptr;
+    if (to && to->detail.empty()) {
+        MAILCORE_CO_AWAIT(auto account, context.directory.account(to->account));
+        if (account &&
+            (account->address == address ||
+             std::ranges::find(account->more_addresses, address) != account->more_addresses.end()))
+            co_return std::move(*account);
+    }
+    auto awaited = account_in(context.store, std::move(text));
+    co_return co_await std::move(awaited);
 }
 
 Task<Result<std::string>> account_add(Context& context, std::string text) {

@@ -5,10 +5,11 @@
 #include "libmailcore/codec/hex.h"
 #include "libmailcore/store/journal_store.h"
 
-namespace mailcore::admin {
+namespace mailcore::admin::detail {
 
-std::string files_answer(const journal::Inventory& inventory) {
-    using detail::Json;
+namespace {
+
+std::string text_of(const journal::Inventory& inventory) {
     Json files = Json::array();
     for (const auto& file : inventory.files)
         files.push_back(Json{{"name", file.name}, {"octets", file.octets}});
@@ -19,9 +20,9 @@ std::string files_answer(const journal::Inventory& inventory) {
                                 {"files", std::move(files)}});
 }
 
-namespace detail {
+} // namespace
 
-Answer backup_files(Context& context, std::string text) {
+Answer backup_list(Context& context, std::string text) {
     Request request(text);
     if (auto error = request.finish()) co_return std::unexpected(std::move(*error));
     auto* const store = dynamic_cast<store::JournalStore*>(&context.store);
@@ -29,12 +30,10 @@ Answer backup_files(Context& context, std::string text) {
     constexpr int tries_max = 10; // files may go while they are looked at
     for (int tries = 1;; ++tries) {
         MAILCORE_CO_AWAIT(auto all, base::offload([store] { return store->inventory(); }));
-        if (all) co_return files_answer(*all);
+        if (all) co_return text_of(*all);
         if (all.error().kind != ErrorKind::NotFound || tries == tries_max)
             co_return std::unexpected(std::move(all).error());
     }
 }
 
-} // namespace detail
-
-} // namespace mailcore::admin
+} // namespace mailcore::admin::detail

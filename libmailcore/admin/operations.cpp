@@ -28,7 +28,7 @@ std::span<const Operation> operations() {
          detail::alias_set},
         {"backup.list", Look, "",
          "The files that hold all that was acknowledged, and how much of each.",
-         detail::backup_files},
+         detail::backup_list},
         {"domain.add", Change, "name, catch_all?, separators?, alias_of?",
          "Takes mail for a domain.", detail::domain_add},
         {"domain.list", Look, "", "All domains.", detail::domain_list},

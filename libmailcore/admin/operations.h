@@ -15,10 +15,6 @@
 #include <string>
 #include <string_view>
 
-namespace mailcore::journal {
-struct Inventory;
-}
-
 namespace mailcore::admin {
 
 /// Bounds of requests and answers. A request is at most one line of that length; of the octets of
@@ -66,9 +62,6 @@ struct Operation {
     std::string_view summary;
     Task<Result<std::string>> (*run)(Context& context, std::string request);
 };
-
-/// What "backup.list" answers.
-[[nodiscard]] std::string files_answer(const journal::Inventory& inventory);
 
 /// All of them, by name. Immutable.
 [[nodiscard]] std::span<const Operation> operations();

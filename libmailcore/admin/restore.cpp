@@ -145,10 +145,8 @@ Task<Result<void>> file_batch(Context& context, PastRestore& restore, Step& step
     batch->over_quota = true;
     batch->uidvalidity = restore.target->mailbox.uidvalidity.value;
     if (restore.had_mail) batch->looked_until = Uid{1};
-    MAILCORE_CO_TRY(const auto written,
-                    add_batch(context, *restore.target, batch, restore.taken));
-    if (written.outcome != Outcome::Done)
-        co_return fail(ErrorKind::Conflict, "the mailbox " + restore.into + " is another one by now");
+    Uid uidnext;
+    MAILCORE_CO_TRY(add_batch(context, *restore.target, batch, restore.taken, uidnext));
     const auto known = static_cast<std::uint64_t>(std::ranges::count_if(batch->emails, &Incoming::known));
     step.known += known;
     step.filed += batch->emails.size() - known;

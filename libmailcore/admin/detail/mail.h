@@ -59,18 +59,12 @@ struct Batch {
     bool new_keywords = true;
 };
 
-enum class Outcome : std::uint8_t { Done, OtherMailbox, Arrived, OverQuota };
-struct Written {
-    Outcome outcome = Outcome::Done;
-    std::vector<store::Uid> uids; ///< of those that were not known
-    store::Uid uidnext;
-};
-
 /// Adds the emails of a batch in one transaction, but for those that are among the messages of the
 /// mailbox from `batch.looked_until` on (if that is not 0): each of these stands for one, and is
-/// put into `taken`. Fills in their UIDs. The outcome is not Arrived.
-Task<Result<Written>> add_batch(Context& context, const Target& target,
-                                std::shared_ptr<Batch> batch, std::set<std::uint32_t>& taken);
+/// put into `taken`. Fills in their UIDs and the mailbox's next. Conflict: it is another mailbox by
+/// now. LimitExceeded: quota.
+Task<Result<void>> add_batch(Context& context, const Target& target, std::shared_ptr<Batch> batch,
+                             std::set<std::uint32_t>& taken, store::Uid& uidnext);
 
 /// Flags by IMAP's names, and back. Nothing: one is no flag that can be stored.
 [[nodiscard]] std::vector<std::string> flag_names(const store::MessageFlags& flags,
