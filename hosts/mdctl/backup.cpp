@@ -183,8 +183,8 @@ int verify_backup(const Call& call) {
     base::PosixFileSystem files;
     base::SystemClock clock;
     base::SystemRandom random;
-    const auto found = backup::verify(files, call.arguments.words[0], progress_of(call), {}, random,
-                                      clock, {});
+    const auto found =
+        backup::verify(files, call.arguments.words[0], progress_of(call), {}, random, clock, {});
     if (!found) stop(found.error().detail, found.error().kind == ErrorKind::NotFound ? 3 : 1);
     if (call.json) {
         print_json(Json{{"hostname", found->manifest.hostname},

@@ -126,8 +126,8 @@ int main(int argc, char** argv) {
     // Of "backup" and "backup verify" the longer one.
     const Command* found = nullptr;
     for (const auto& command : commands())
-        if (is_called(command, rest) &&
-            (!found || std::string_view(command.name).size() > std::string_view(found->name).size()))
+        if (is_called(command, rest) && (!found || std::string_view(command.name).size() >
+                                                       std::string_view(found->name).size()))
             found = &command;
     if (found) {
         const auto& command = *found;

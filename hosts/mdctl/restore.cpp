@@ -149,8 +149,8 @@ int restore_folder(const Call& call, const backup::OnProgress& progress) {
     {
         Scope scope(**loop);
         (*loop)->post([&] {
-            auto work = backup::restore(files, call.arguments.words[0], folder, options, random,
-                                        clock, {});
+            auto work =
+                backup::restore(files, call.arguments.words[0], folder, options, random, clock, {});
             scope.spawn(run_restore(std::move(work), outcome, **loop));
         });
         (*loop)->run();

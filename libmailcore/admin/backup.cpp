@@ -15,9 +15,8 @@ std::string text_of(const journal::Inventory& inventory) {
         files.push_back(Json{{"name", file.name}, {"octets", file.octets}});
     const auto& id = inventory.store;
     const std::string_view octets(reinterpret_cast<const char*>(id.data()), id.size());
-    return detail::text_of(Json{{"store", codec::hex_encode(octets)},
-                                {"end", inventory.end},
-                                {"files", std::move(files)}});
+    return detail::text_of(Json{
+        {"store", codec::hex_encode(octets)}, {"end", inventory.end}, {"files", std::move(files)}});
 }
 
 } // namespace

@@ -82,7 +82,7 @@ Task<Result<bool>> still_there(Context& context, const PastRestore& restore,
         return store::read_email(txn, owner, id);
     }));
     // After a restore its number may be another email's.
-    co_return now && *now == email;
+    co_return now&&* now == email;
 }
 
 /// Reads a body of the past into a new one; in bounded pieces.
@@ -92,8 +92,8 @@ Task<Result<void>> read_body(Context& context, PastRestore& restore, const store
     const auto writer = context.store.new_blob(scheduler, email.size);
     mime::Parser parser;
     for (std::uint64_t at = 0; at < email.size;) {
-        MAILCORE_CO_TRY(const auto octets, store::read_octets(*restore.past, email.pieces, at,
-                                                              piece_octets));
+        MAILCORE_CO_TRY(const auto octets,
+                        store::read_octets(*restore.past, email.pieces, at, piece_octets));
         if (octets.empty()) co_return fail(ErrorKind::Corrupt, "it is shorter than told");
         parser.feed(octets);
         MAILCORE_CO_TRY(writer->append(octets));
@@ -106,7 +106,8 @@ Task<Result<void>> read_body(Context& context, PastRestore& restore, const store
 
 /// The mailbox that takes what was in the one at hand.
 Task<Result<void>> find_target(Context& context, PastRestore& restore) {
-    const auto path = restore.into + store::hierarchy_separator + restore.mailboxes[restore.at].path;
+    const auto path =
+        restore.into + store::hierarchy_separator + restore.mailboxes[restore.at].path;
     const auto owner = restore.account.id;
     const auto find = [owner, path](ReadTransaction& txn) {
         return store::find_mailbox(txn, store::Access::owner(owner), owner, path);
@@ -147,7 +148,8 @@ Task<Result<void>> file_batch(Context& context, PastRestore& restore, Step& step
     if (restore.had_mail) batch->looked_until = Uid{1};
     Uid uidnext;
     MAILCORE_CO_TRY(add_batch(context, *restore.target, batch, restore.taken, uidnext));
-    const auto known = static_cast<std::uint64_t>(std::ranges::count_if(batch->emails, &Incoming::known));
+    const auto known =
+        static_cast<std::uint64_t>(std::ranges::count_if(batch->emails, &Incoming::known));
     step.known += known;
     step.filed += batch->emails.size() - known;
     co_return Result<void>{};
@@ -208,11 +210,10 @@ Task<Result<void>> take_some(Context& context, PastRestore& restore, Step& step)
             MAILCORE_CO_TRY(find_target(context, restore));
         }
     }
-    MAILCORE_CO_TRY(const auto listed,
-                    restore.past->read([ref, from = restore.from](ReadTransaction& txn) {
-                        return list_messages(txn, store::Access::owner(ref.owner), ref, from,
-                                             step_messages);
-                    }));
+    MAILCORE_CO_TRY(
+        const auto listed, restore.past->read([ref, from = restore.from](ReadTransaction& txn) {
+            return list_messages(txn, store::Access::owner(ref.owner), ref, from, step_messages);
+        }));
     auto flags = listed.flags.messages.begin();
     for (const auto& message : listed.messages.messages) {
         while (flags != listed.flags.messages.end() && flags->uid < message.uid) ++flags;
@@ -259,8 +260,8 @@ Answer restore_begin(Context& context, std::string text) {
     restore->all = all;
     MAILCORE_CO_TRY(restore->account, account_of(context, address));
     MAILCORE_CO_AWAIT(auto past, base::offload([journal_store, time = at->time, journal, position] {
-        return journal_store->past(time, journal, position);
-    }));
+                          return journal_store->past(time, journal, position);
+                      }));
     if (!past) co_return std::unexpected(std::move(past).error());
     restore->past = std::move(*past);
     MAILCORE_CO_AWAIT(auto then, account_in(*restore->past, address));

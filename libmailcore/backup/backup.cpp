@@ -62,8 +62,9 @@ class Backup {
     const BackupOptions& options_;
     const base::Clock& clock_;
     bool first_ = true;
-    Manifest before_;                         // the backup that is there; empty if `first_`
-    std::map<std::string, BackupFile> known_; // its files of the journal and what was copied, by path
+    Manifest before_; // the backup that is there; empty if `first_`
+    std::map<std::string, BackupFile>
+        known_; // its files of the journal and what was copied, by path
     std::map<std::string, BackupFile> settings_;
     journal::Inventory inventory_;
     BackupReport report_;
@@ -120,8 +121,8 @@ Result<bool> Backup::copy_store(const journal::Inventory& inventory) {
     };
     for (const auto* file : due) {
         const auto path = journal_path(file->name);
-        auto copied = detail::copy(files_, source_.data + "/" + path, file->octets,
-                                   in_backup(path), file->octets, read);
+        auto copied = detail::copy(files_, source_.data + "/" + path, file->octets, in_backup(path),
+                                   file->octets, read);
         if (!copied && copied.error().kind == ErrorKind::NotFound) return false;
         if (!copied) return std::unexpected(std::move(copied).error());
         known_[path] = {path, path, file->octets, *copied, {}};
@@ -135,14 +136,13 @@ Result<bool> Backup::copy_store(const journal::Inventory& inventory) {
 /// Small files, each under the name of its digest: what the last manifest names is not touched.
 Result<void> Backup::copy_settings() {
     for (const auto& path : source_.settings) {
-        auto octets =
-            base::read_file(files_, source_.data + "/" + path, settings_file_octets_max);
+        auto octets = base::read_file(files_, source_.data + "/" + path, settings_file_octets_max);
         if (!octets && octets.error().kind == ErrorKind::NotFound) continue; // removed just now
         if (!octets) return std::unexpected(std::move(octets).error());
         const auto digest = crypto::Blake2b256::of(*octets);
-        const auto name =
-            fmt::format("{}/{}-{}", settings_folder,
-                        codec::hex_encode(crypto::octets_of(digest)).substr(0, 32), file_name(path));
+        const auto name = fmt::format("{}/{}-{}", settings_folder,
+                                      codec::hex_encode(crypto::octets_of(digest)).substr(0, 32),
+                                      file_name(path));
         const auto same = [&](const BackupFile& file) { return file.name == name; };
         if (std::ranges::none_of(before_.files, same)) {
             MAILCORE_TRY(base::replace_file(files_, in_backup(name), *octets));
@@ -230,8 +230,7 @@ Result<BackupReport> Backup::run() {
     manifest.position = inventory_.end;
     for (auto* group : {&known_, &settings_})
         for (const auto& [path, file] : *group) manifest.files.push_back(file);
-    MAILCORE_TRY(
-        base::replace_file(files_, in_backup(manifest_name), encode(manifest)));
+    MAILCORE_TRY(base::replace_file(files_, in_backup(manifest_name), encode(manifest)));
     MAILCORE_TRY(remove_unnamed());
     return std::move(report_);
 }

@@ -77,8 +77,7 @@ std::optional<std::chrono::local_days> take_day(std::string_view& text) {
 }
 
 LocalSeconds to_local(WallTime time, const ZoneOffset& zone) {
-    return LocalSeconds{
-        std::chrono::floor<seconds>(time.time_since_epoch() + zone(time))};
+    return LocalSeconds{std::chrono::floor<seconds>(time.time_since_epoch() + zone(time))};
 }
 
 WallTime from_local(LocalSeconds local, const ZoneOffset& zone) {

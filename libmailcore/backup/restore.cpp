@@ -62,8 +62,8 @@ Result<void> Copying::find_moment(base::Random& random, const base::Clock& clock
     cut_ = report_.manifest.position;
     if (cut_ == 0) return {}; // nothing was ever written
     MAILCORE_TRY(const auto journal,
-                 journal::Journal::open_to_read(
-                     files_, backup_ + "/" + std::string(journal_folder), random, clock, log));
+                 journal::Journal::open_to_read(files_, backup_ + "/" + std::string(journal_folder),
+                                                random, clock, log));
     MAILCORE_TRY(const auto moment,
                  store::find_moment(*journal, options_.at.value_or(WallTime::max()), cut_));
     report_.at = moment.written;
@@ -142,9 +142,8 @@ Result<void> Copying::copy_settings() {
         MAILCORE_TRY(copy_file(file, file.octets));
         report_.settings.push_back(file.path);
         const auto slash = file.path.rfind('/');
-        return files_.sync_folder(slash == std::string::npos
-                                      ? folder_
-                                      : folder_ + "/" + file.path.substr(0, slash));
+        return files_.sync_folder(
+            slash == std::string::npos ? folder_ : folder_ + "/" + file.path.substr(0, slash));
     };
     for (const auto& file : report_.manifest.files) {
         if (file.path.starts_with(store)) continue;
@@ -159,9 +158,8 @@ Result<void> Copying::copy_settings() {
 
 /// New numbers for everything that clients remember.
 Task<Result<void>> renew_accounts(Store& store, RestoreReport& report) {
-    MAILCORE_CO_TRY(const auto accounts, store.read([](ReadTransaction& txn) {
-        return store::list_accounts(txn);
-    }));
+    MAILCORE_CO_TRY(const auto accounts,
+                    store.read([](ReadTransaction& txn) { return store::list_accounts(txn); }));
     for (const auto account : accounts) {
         MAILCORE_CO_AWAIT(
             auto renewed,
@@ -220,9 +218,9 @@ Task<Result<void>> settle_queue(Store& store, QueuedMail how, RestoreReport& rep
 
 } // namespace
 
-Task<Result<RestoreReport>> restore(base::FileSystem& files, std::string backup,
-                                    std::string folder, RestoreOptions options,
-                                    base::Random& random, const base::Clock& clock, Log log) {
+Task<Result<RestoreReport>> restore(base::FileSystem& files, std::string backup, std::string folder,
+                                    RestoreOptions options, base::Random& random,
+                                    const base::Clock& clock, Log log) {
     RestoreReport report;
     Copying copying(files, backup, folder, options, report);
     const auto prepare = [&]() -> Result<void> {

@@ -45,8 +45,8 @@ struct RestoreReport {
 /// id it had, with numbers of files that the original does not come to. `mdserver.toml` comes last:
 /// a folder without it was not finished. Conflict: the folder is not empty. NotFound: there is no
 /// backup, or it does not reach back that far. Blocks the scheduler's thread.
-Task<Result<RestoreReport>> restore(base::FileSystem& files, std::string backup,
-                                    std::string folder, RestoreOptions options,
-                                    base::Random& random, const base::Clock& clock, Log log);
+Task<Result<RestoreReport>> restore(base::FileSystem& files, std::string backup, std::string folder,
+                                    RestoreOptions options, base::Random& random,
+                                    const base::Clock& clock, Log log);
 
 } // namespace mailcore::backup

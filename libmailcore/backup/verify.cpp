@@ -48,8 +48,7 @@ void Verification::check_files(const OnProgress& progress) {
     };
     for (const auto& file : report_.manifest.files) {
         report_.octets += file.octets;
-        const auto digest =
-            detail::digest_of(files_, folder_ + "/" + file.name, file.octets, read);
+        const auto digest = detail::digest_of(files_, folder_ + "/" + file.name, file.octets, read);
         if (!digest)
             problem(file.name + ": " + digest.error().detail);
         else if (*digest != file.digest)
@@ -100,8 +99,8 @@ Result<VerifyReport> Verification::run(const OnProgress& progress,
         report_.until = store->moment().written;
         MAILCORE_TRY(report_.from, store->reaches_back_to());
         if (store->moment().mark.position < report_.manifest.position)
-            problem(fmt::format("the log ends at {} and not at {}",
-                                store->moment().mark.position, report_.manifest.position));
+            problem(fmt::format("the log ends at {} and not at {}", store->moment().mark.position,
+                                report_.manifest.position));
         MAILCORE_TRY(report_.store, store->check());
         for (const auto& what : report_.store.problems) problem(what);
         return check_accounts(*store);

@@ -42,9 +42,8 @@ struct PastStore::State {
         MAILCORE_TRY(auto reader, parts.index->read());
         return kv::View(nothing, nullptr, std::move(reader), 0, parts.moment.mark.position);
     }
-    [[nodiscard]] Result<std::optional<std::string>> read_body(BlobId blob, std::uint64_t offset,
-                                                               std::size_t octets,
-                                                               journal::ReadFrom from) const {
+    [[nodiscard]] Result<std::optional<std::string>>
+    read_body(BlobId blob, std::uint64_t offset, std::size_t octets, journal::ReadFrom from) const {
         MAILCORE_TRY(const auto rows, view());
         MAILCORE_TRY(const auto value, rows.get(detail::blob_key(blob)));
         if (!value) return fail(ErrorKind::NotFound, "no such body");

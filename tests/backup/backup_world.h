@@ -35,7 +35,7 @@ class BackupWorld {
   public:
     static constexpr store::AccountId account{7};
 
-    explicit BackupWorld(sim::DiskImage image = {}) : disk(std::move(image)) {}
+    explicit BackupWorld(sim::DiskImage image = {{}, {"/"}}) : disk(std::move(image)) {}
 
     [[nodiscard]] store::JournalStoreOptions options() {
         store::JournalStoreOptions options;

@@ -160,7 +160,7 @@ TEST_CASE("of a damaged backup everything else is restored") {
     const auto path = "/b/" + log->name;
     auto octets = *base::read_file(world.disk, path, 1 << 30);
     // Within the octets of a letter.
-    const auto at = octets.find("line 200");
+    const auto at = octets.find("Subject: letter 5\r\n");
     REQUIRE(at != std::string::npos);
     octets[at] ^= 1;
     REQUIRE(base::replace_file(world.disk, path, octets));

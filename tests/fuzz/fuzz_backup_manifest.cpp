@@ -16,10 +16,7 @@ extern "C" const char* const* fuzz_seeds() {
 "release": "0.1.0", "made": "2026-01-31T12:00:00Z", "position": 123456, "files": [
 {"path": "store/journal/id", "name": "store/journal/id", "octets": 55, "gone": "2026-01-31T12:00:00Z",
 "blake2b_256": "5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c"}]})",
-        "2026-01-31 12:00",
-        "yesterday 12:00:30",
-        "3 days ago",
-        nullptr};
+        "2026-01-31 12:00", "yesterday 12:00:30", "3 days ago", nullptr};
     return seeds;
 }
 
@@ -35,8 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         MAILCORE_ASSERT(again && again->files.size() == manifest->files.size());
     }
     const auto now = base::wall_time(1'774'960'200);
-    const auto at = backup::parse_past_time(
-        text, now, [](WallTime) { return std::chrono::minutes{60}; });
+    const auto at =
+        backup::parse_past_time(text, now, [](WallTime) { return std::chrono::minutes{60}; });
     MAILCORE_ASSERT(!at || *at >= WallTime{});
     return 0;
 }

@@ -56,8 +56,8 @@ struct Bench {
             const auto octets = base::read_file(files, "/j/" + file.name, 1 << 30);
             REQUIRE(octets);
             REQUIRE(octets->size() >= file.octets);
-            REQUIRE(base::replace_file(files, to + "/" + file.name,
-                                       octets->substr(0, file.octets)));
+            REQUIRE(
+                base::replace_file(files, to + "/" + file.name, octets->substr(0, file.octets)));
         }
     }
     std::uint64_t frames_in(const std::string& folder, std::vector<std::string>* damages = {}) {

@@ -107,7 +107,8 @@ TEST_CASE("the state at every moment of a history is what it was") {
             if (random.below(10) == 0) REQUIRE(store->checkpoint());
             if (random.below(15) == 0) {
                 store.reset();
-                store = std::move(*JournalStore::open(disk, "/s", options, random, scheduler, Log()));
+                store =
+                    std::move(*JournalStore::open(disk, "/s", options, random, scheduler, Log()));
             }
         }
         const auto files_before = disk.list("/s")->size();
@@ -136,8 +137,7 @@ TEST_CASE("the state at every moment of a history is what it was") {
             of.index_path = "/past.mdb";
             of.at = history[i].at;
             of.to = end;
-            const auto outside =
-                open_past(disk, of, options.open_index, random, scheduler, Log());
+            const auto outside = open_past(disk, of, options.open_index, random, scheduler, Log());
             REQUIRE(outside);
             compare(**outside, history[i], **outside, scheduler);
             const auto checked = (*outside)->check();
@@ -173,16 +173,14 @@ TEST_CASE("the past is not written to") {
 
 TEST_CASE("an index of the past that a crash leaves is removed at the next start") {
     base::SeededRandom random{1};
-    sim::Disk disk;
+    sim::Disk disk({{}, {"/"}});
     sim::VirtualScheduler scheduler;
     const auto options = small_options(disk, random);
-    auto store =
-        std::move(*JournalStore::open(disk, "/s", options, random, scheduler, Log()));
-    REQUIRE(test::run(scheduler,
-                      store->write([](WriteTransaction& txn) -> TxnTask<Result<void>> {
-                          txn.put("r", "1");
-                          co_return Result<void>{};
-                      })));
+    auto store = std::move(*JournalStore::open(disk, "/s", options, random, scheduler, Log()));
+    REQUIRE(test::run(scheduler, store->write([](WriteTransaction& txn) -> TxnTask<Result<void>> {
+        txn.put("r", "1");
+        co_return Result<void>{};
+    })));
     const auto before = disk.list("/s")->size();
     auto past = store->past(WallTime::max());
     REQUIRE(past);
@@ -199,4 +197,12 @@ TEST_CASE("an index of the past that a crash leaves is removed at the next start
     int indexes = 0;
     for (const auto& name : *after.list("/s")) indexes += name.starts_with("index-") ? 1 : 0;
     CHECK(indexes == 1);
+    const auto kept = test::run(
+        scheduler,
+        (*again)->read([](ReadTransaction& txn) -> TxnTask<Result<std::optional<std::string>>> {
+            auto found = co_await txn.get("r");
+            co_return found;
+        }));
+    REQUIRE(kept);
+    CHECK(*kept == "1");
 }

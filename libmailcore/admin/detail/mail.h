@@ -44,8 +44,8 @@ store::TxnTask<Result<Listed>> list_messages(store::ReadTransaction& txn, store:
 /// One email that is to be added.
 struct Incoming {
     store::NewBlobRef blob;
-    store::NewEmail email; ///< without its pieces
-    store::Filing filing;  ///< without its mailbox
+    store::NewEmail email;         ///< without its pieces
+    store::Filing filing;          ///< without its mailbox
     std::optional<store::Uid> uid; ///< where it is
     bool known = false;            ///< it had come before
 };

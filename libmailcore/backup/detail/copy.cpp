@@ -47,9 +47,9 @@ Result<Digest> copy(base::FileSystem& files, const std::string& from, std::uint6
                  read_pieces(files, from, octets, read,
                              [&](std::uint64_t at, std::string_view piece) -> Result<void> {
                                  if (at >= kept) return {};
-                                 piece = piece.substr(0, static_cast<std::size_t>(std::min(
-                                                             std::uint64_t{piece.size()},
-                                                             kept - at)));
+                                 piece =
+                                     piece.substr(0, static_cast<std::size_t>(std::min(
+                                                         std::uint64_t{piece.size()}, kept - at)));
                                  return file->write_at(at, std::span(&piece, 1));
                              }));
     MAILCORE_TRY(file->sync_data());

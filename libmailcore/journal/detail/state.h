@@ -42,7 +42,7 @@ struct BodySegment {
     SegmentNumber number = 0;
     std::unique_ptr<base::File> file;
     std::atomic<std::uint64_t> end{0}; ///< behind the last finished body
-    bool fresh = true;     ///< its name may not be on disk yet
+    bool fresh = true;                 ///< its name may not be on disk yet
 };
 
 } // namespace mailcore::journal::detail

@@ -51,7 +51,8 @@ Result<void> BodyCheck::references() {
                 MAILCORE_TRY(const auto row, reader->get(blob_key(last)));
                 there = row.has_value();
             }
-            if (!there) add_problem(report, fmt::format("body {}: needed but not there", blob->value));
+            if (!there)
+                add_problem(report, fmt::format("body {}: needed but not there", blob->value));
         }
         if (rows.size() < rows_a_step) break;
         from = rows.back().first + '\0';
@@ -65,7 +66,8 @@ Result<void> BodyCheck::references() {
             MAILCORE_TRY(const auto reader, index.read());
             const auto cursor = reader->cursor();
             cursor->start({owners.from, owners.to}, kv::Order::Ascending);
-            if (!cursor->valid()) add_problem(report, fmt::format("body {}: nobody needs it", blob->value));
+            if (!cursor->valid())
+                add_problem(report, fmt::format("body {}: nobody needs it", blob->value));
         }
         if (rows.size() < rows_a_step) return {};
         from = rows.back().first + '\0';
@@ -96,8 +98,9 @@ Result<void> BodyCheck::body(BlobId blob, const BlobRow& row) {
         if (present && present->place != row.place) whole = is_whole(*present);
         if (whole && *whole) return {};
     }
-    add_problem(report, fmt::format("body {} in segment {} at {}: {}", blob.value, row.place.segment,
-                        row.place.offset, whole ? "its digest is wrong" : whole.error().detail));
+    add_problem(report, fmt::format("body {} in segment {} at {}: {}", blob.value,
+                                    row.place.segment, row.place.offset,
+                                    whole ? "its digest is wrong" : whole.error().detail));
     return {};
 }
 

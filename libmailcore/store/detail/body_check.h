@@ -3,8 +3,8 @@
 
 #include "libmailcore/journal/journal.h"
 #include "libmailcore/kv/index.h"
-#include "libmailcore/store/detail/blob_rows.h"
 #include "libmailcore/store/check.h"
+#include "libmailcore/store/detail/blob_rows.h"
 
 #include <functional>
 #include <string>
