@@ -195,7 +195,9 @@ TEST_CASE("an index of the past that a crash leaves is removed at the next start
     const auto again = JournalStore::open(after, "/s", later, random, scheduler, Log());
     REQUIRE(again);
     int indexes = 0;
-    for (const auto& name : *after.list("/s")) indexes += name.starts_with("index-") ? 1 : 0;
+    const auto names = after.list("/s");
+    REQUIRE(names);
+    for (const auto& name : *names) indexes += name.starts_with("index-") ? 1 : 0;
     CHECK(indexes == 1);
     const auto kept = test::run(
         scheduler,
