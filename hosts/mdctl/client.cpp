@@ -116,7 +116,7 @@ std::unique_ptr<Session> open_offline_session(const std::string& folder) {
 
 bool needs_store_only(const std::string& method) {
     for (const auto* group :
-         {"account.", "alias.", "domain.", "email.", "mailbox.", "queue.", "rule."})
+         {"account.", "alias.", "backup.", "domain.", "email.", "mailbox.", "queue.", "rule."})
         if (method.starts_with(group)) return true;
     return false;
 }

@@ -440,6 +440,7 @@ Result<bool> Journal::drop_body_segment(SegmentNumber segment) {
     auto& s = *state_;
     {
         const std::scoped_lock lock(s.mutex);
+        if (!s.files_held.expired()) return false;
         if (const auto known = s.body_segments.find(segment); known != s.body_segments.end()) {
             // One more may be the list's of those that no stream has.
             const auto held = known->second.lock();
@@ -508,25 +509,29 @@ std::uint64_t Journal::disk_octets() const {
 
 // Replay of a log in use
 
+/// The log segments that begin before `to`; `last` is the newest of all.
+std::vector<detail::Link> Journal::State::links_before(Position to, LogSegment& last) const {
+    std::vector<detail::Link> found;
+    const std::scoped_lock lock(mutex);
+    for (const auto& segment : segments) {
+        detail::Link link;
+        link.number = segment.number;
+        link.base = segment.base;
+        link.path = log_path(segment.number, segment.base);
+        if (segment.base < to) found.push_back(std::move(link));
+    }
+    if (!segments.empty()) last = segments.back();
+    return found;
+}
+
 Result<void> Journal::replay(Position from, Position to, const Replay& replay,
                              Bodies bodies) const {
     auto& s = *state_;
     const auto damaged = [&](const std::string& what) {
         if (replay.damage) replay.damage(what);
     };
-    std::vector<detail::Link> found;
     LogSegment last;
-    {
-        const std::scoped_lock lock(s.mutex);
-        for (const auto& segment : s.segments) {
-            detail::Link link;
-            link.number = segment.number;
-            link.base = segment.base;
-            link.path = s.log_path(segment.number, segment.base);
-            if (segment.base < to) found.push_back(std::move(link));
-        }
-        if (!s.segments.empty()) last = s.segments.back();
-    }
+    auto found = s.links_before(to, last);
     MAILCORE_TRY(const auto chain,
                  detail::find_chain(s.files, s.store, std::move(found), from, damaged));
     std::uint64_t batch = 0;

@@ -32,6 +32,9 @@ struct Options {
     /// Held back for `Space::Reserve`. 0: nothing is.
     std::uint64_t reserve_octets = std::uint64_t{16} << 20;
     CompressionOptions compression;
+    /// The next file gets at least this number. A journal that goes on from a copy takes numbers
+    /// that the original will not come to, so that files of the two are never taken for one.
+    SegmentNumber numbers_from = 0;
 };
 
 /// A batch in the making: records, and the octets of bodies. One thread.
@@ -104,6 +107,26 @@ class BodyStream {
     [[nodiscard]] virtual SegmentHold hold() const = 0;
 };
 
+/// A file of a journal and how many octets of it, from its beginning, never change any more.
+struct KeptFile {
+    std::string name;
+    std::uint64_t octets = 0;
+    friend bool operator==(const KeptFile&, const KeptFile&) = default;
+};
+
+/// The files that hold everything up to a position: what a backup copies.
+struct Inventory {
+    StoreId store{};
+    Position end = 0;
+    std::vector<KeptFile> files;
+};
+
+/// A frame boundary, and when the frame before it was written.
+struct Moment {
+    Mark mark;
+    WallTime written;
+};
+
 enum class Space : std::uint8_t {
     Normal,
     Reserve, ///< may use the segment held in reserve
@@ -120,6 +143,11 @@ class Journal {
                                                  const Options& options, base::Random& random,
                                                  const base::Clock& clock, Log log,
                                                  const Mark& from, const Replay& replay);
+    /// The journal in `folder` as far as it can be read, and nothing is changed: a backup, or one
+    /// whose server is gone. It does not grow. All outlive it. NotFound: there is none.
+    static Result<std::unique_ptr<Journal>> open_to_read(base::FileSystem& files,
+                                                         std::string folder, base::Random& random,
+                                                         const base::Clock& clock, Log log);
     ~Journal();
     Journal(const Journal&) = delete;
     Journal& operator=(const Journal&) = delete;
@@ -158,6 +186,16 @@ class Journal {
     /// Removes a segment of bodies that no row names any more; false: somebody holds it.
     Result<bool> drop_body_segment(SegmentNumber segment);
 
+    /// What there is to copy now. NotFound: a file went meanwhile; ask again.
+    Result<Inventory> inventory() const;
+    /// As long as one lives, no file of the journal is removed.
+    [[nodiscard]] SegmentHold hold_files();
+
+    /// The first frame that there still is. NotFound: there is none.
+    Result<Moment> first_moment() const;
+    /// Behind the last of the frames that were written until `at` and end at `to` or before.
+    /// NotFound: there is none. Reads at most a segment.
+    Result<Moment> moment_at(WallTime at, Position to) const;
     /// Replays the log from `from` to `to`, which is at most `end()`, while it is in use.
     Result<void> replay(Position from, Position to, const Replay& replay, Bodies bodies) const;
 

@@ -1,5 +1,5 @@
 // Comparing a store with itself, and building its index anew.
-#include "libmailcore/crypto/hash.h"
+#include "libmailcore/store/detail/body_check.h"
 #include "libmailcore/store/detail/engine_rows.h"
 #include "libmailcore/store/detail/journal_store_state.h"
 #include "libmailcore/store/journal_store.h"
@@ -15,20 +15,13 @@ namespace mailcore::store {
 
 namespace {
 
-constexpr std::size_t problems_max = 1000, suspects_max = 100'000, rows_a_step = 1000;
+using detail::printable;
+using detail::Rows;
+using detail::rows_a_step;
+using detail::rows_from;
 
-std::string printable(std::string_view key) {
-    std::string text;
-    for (const char c : key)
-        if (c > ' ' && c < 0x7F && c != '\\')
-            text += c;
-        else
-            text += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    return text;
-}
+constexpr std::size_t suspects_max = 100'000;
 
-/// Rows of a range, a bounded number at a time: nothing is pinned between two steps.
-using Rows = std::vector<std::pair<std::string, std::string>>;
 Result<Rows> rows_from(const kv::View& view, std::string_view from, std::string_view to) {
     Rows rows;
     MAILCORE_TRY(view.walk({from, to}, kv::Order::Ascending, nullptr,
@@ -36,16 +29,6 @@ Result<Rows> rows_from(const kv::View& view, std::string_view from, std::string_
                                rows.emplace_back(key, value);
                                return rows.size() < rows_a_step;
                            }));
-    return rows;
-}
-Result<Rows> rows_from(kv::Index& index, std::string_view from, std::string_view to) {
-    Rows rows;
-    MAILCORE_TRY(const auto reader, index.read());
-    const auto cursor = reader->cursor();
-    for (cursor->start({from, to}, kv::Order::Ascending);
-         cursor->valid() && rows.size() < rows_a_step; cursor->next())
-        rows.emplace_back(cursor->key(), *cursor->value());
-    if (cursor->fault()) return std::unexpected(*cursor->fault());
     return rows;
 }
 
@@ -59,10 +42,6 @@ class Check {
     Result<void> compare_rows();
     Result<void> compare_step(Rows& ours, Rows& theirs, bool ours_end, bool theirs_end);
     Result<void> look_at_suspects();
-    Result<void> check_references();
-    Result<void> check_bodies();
-    Result<void> check_body(BlobId blob, const detail::BlobRow& row);
-    Result<bool> is_whole(const detail::BlobRow& row);
     Result<void> check_counts();
     void problem(std::string text);
 
@@ -73,9 +52,7 @@ class Check {
     std::set<std::string> suspects_;  // keys that differ, or have changed meanwhile
 };
 
-void Check::problem(std::string text) {
-    if (report_.problems.size() < problems_max) report_.problems.push_back(std::move(text));
-}
+void Check::problem(std::string text) { detail::add_problem(report_, std::move(text)); }
 
 /// Every row of the store against the index built anew.
 Result<void> Check::compare_rows() {
@@ -135,92 +112,6 @@ Result<void> Check::look_at_suspects() {
     return {};
 }
 
-/// Every reference has its body, and every body a reference.
-Result<void> Check::check_references() {
-    const auto blobs = detail::all_blobs(), references = detail::all_references();
-    BlobId last;
-    bool there = false;
-    for (std::string from = references.from;;) {
-        MAILCORE_TRY(const auto rows, rows_from(*anew_, from, references.to));
-        MAILCORE_TRY(const auto reader, anew_->read());
-        for (const auto& [key, value] : rows) {
-            ++report_.references;
-            const auto blob = detail::blob_of_reference(key);
-            if (!blob) {
-                problem(fmt::format("row {}: no key of a reference", printable(key)));
-                continue;
-            }
-            if (*blob != last) {
-                last = *blob;
-                MAILCORE_TRY(const auto row, reader->get(detail::blob_key(last)));
-                there = row.has_value();
-            }
-            if (!there) problem(fmt::format("body {}: needed but not there", blob->value));
-        }
-        if (rows.size() < rows_a_step) break;
-        from = rows.back().first + '\0';
-    }
-    for (std::string from = blobs.from;;) {
-        MAILCORE_TRY(const auto rows, rows_from(*anew_, from, blobs.to));
-        for (const auto& [key, value] : rows) {
-            const auto blob = detail::blob_of_key(key);
-            if (!blob) continue;
-            const auto owners = detail::references_of(*blob);
-            MAILCORE_TRY(const auto reader, anew_->read());
-            const auto cursor = reader->cursor();
-            cursor->start({owners.from, owners.to}, kv::Order::Ascending);
-            if (!cursor->valid()) problem(fmt::format("body {}: nobody needs it", blob->value));
-        }
-        if (rows.size() < rows_a_step) return {};
-        from = rows.back().first + '\0';
-    }
-}
-
-Result<bool> Check::is_whole(const detail::BlobRow& row) {
-    MAILCORE_TRY(const auto file, state_.journal->segment_file(row.place.segment));
-    crypto::Blake2b256 hash;
-    for (std::uint64_t at = 0; at < row.place.size; at += journal::chunk_octets) {
-        MAILCORE_TRY(const auto octets,
-                     journal::read_body(*file, row.place, state_.journal->chunks(), at,
-                                        journal::chunk_octets, journal::ReadFrom::Disk));
-        hash.update(*octets);
-    }
-    return hash.finish() == row.digest;
-}
-
-Result<void> Check::check_body(BlobId blob, const detail::BlobRow& row) {
-    ++report_.bodies;
-    report_.body_octets += row.place.size;
-    auto whole = is_whole(row);
-    if (whole && *whole) return {};
-    // It may be gone meanwhile, or lie elsewhere.
-    const auto now = state_.find_blob(blob);
-    if (!now && now.error().kind == ErrorKind::NotFound) return {};
-    if (now && now->place != row.place) whole = is_whole(*now);
-    if (whole && *whole) return {};
-    problem(fmt::format("body {} in segment {} at {}: {}", blob.value, row.place.segment,
-                        row.place.offset, whole ? "its digest is wrong" : whole.error().detail));
-    return {};
-}
-
-Result<void> Check::check_bodies() {
-    const auto blobs = detail::all_blobs();
-    for (std::string from = blobs.from;;) {
-        MAILCORE_TRY(const auto rows, rows_from(*anew_, from, blobs.to));
-        for (const auto& [key, value] : rows) {
-            const auto blob = detail::blob_of_key(key);
-            const auto row = detail::decode_blob_row(value);
-            if (!blob || !row) {
-                problem(fmt::format("row {}: no row of a body", printable(key)));
-                continue;
-            }
-            MAILCORE_TRY(check_body(*blob, *row));
-        }
-        if (rows.size() < rows_a_step) return {};
-        from = rows.back().first + '\0';
-    }
-}
-
 /// The rows that count what each segment holds against the rows of its bodies.
 Result<void> Check::check_counts() {
     // No checkpoint in between: two readers of the index see the same.
@@ -261,8 +152,10 @@ Result<CheckReport> Check::run() {
         reached_ = end;
         MAILCORE_TRY(compare_rows());
         MAILCORE_TRY(look_at_suspects());
-        MAILCORE_TRY(check_references());
-        MAILCORE_TRY(check_bodies());
+        detail::BodyCheck bodies{*anew_, *state_.journal, report_,
+                                 [this](BlobId blob) { return state_.find_blob(blob); }};
+        MAILCORE_TRY(bodies.references());
+        MAILCORE_TRY(bodies.bodies());
         return check_counts();
     }();
     anew_.reset();

@@ -4,6 +4,7 @@
 #include "libmailcore/kv/lmdb_index.h"
 #include "libmailcore/store/detail/engine_rows.h"
 #include "libmailcore/store/detail/journal_store_state.h"
+#include "libmailcore/store/detail/past_index.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -438,6 +439,33 @@ void JournalStore::State::stop() {
         MAILCORE_LOG(log, Warning, "store.checkpoint.failed", {{"error", done.error().detail}});
     journal->close();
     lock.reset(); // what is still under way elsewhere keeps the state, but not the folder
+}
+
+// Copies and the past
+
+Result<journal::Inventory> JournalStore::inventory() const { return state_->journal->inventory(); }
+
+Result<std::unique_ptr<PastStore>>
+JournalStore::past(WallTime at, const std::string& journal_folder, journal::Position to) {
+    auto& s = *state_;
+    PastStore::Parts parts;
+    if (journal_folder.empty()) {
+        parts.journal = s.journal;
+        to = s.overlay->published().position;
+    } else {
+        MAILCORE_TRY(parts.journal, journal::Journal::open_to_read(s.files, journal_folder,
+                                                                   s.random, s.clock, s.log));
+    }
+    // One that is left over without a mark is removed at the next start.
+    MAILCORE_TRY(auto file, s.index_files.make());
+    parts.index = std::move(file.index);
+    parts.done = [state = state_, number = file.number] {
+        const auto removed = state->index_files.remove(number);
+        if (!removed)
+            MAILCORE_LOG(state->log, Warning, "store.index.not-removed",
+                         {{"error", removed.error().detail}});
+    };
+    return detail::fill_past(std::move(parts), at, to, s.options.checkpoint_octets, s.log);
 }
 
 // The interface

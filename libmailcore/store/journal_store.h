@@ -8,6 +8,7 @@
 #include "libmailcore/base/random.h"
 #include "libmailcore/journal/journal.h"
 #include "libmailcore/kv/index.h"
+#include "libmailcore/store/past_store.h"
 #include "libmailcore/store/store.h"
 
 #include <chrono>
@@ -50,13 +51,6 @@ struct JournalStoreOptions {
     std::function<Result<std::unique_ptr<kv::Index>>(const std::string& path)> open_index;
 };
 
-/// What `check` found. It is in order if there are no problems.
-struct CheckReport {
-    std::uint64_t frames = 0, rows = 0, bodies = 0, references = 0;
-    std::uint64_t body_octets = 0;
-    std::vector<std::string> problems; ///< the first thousand
-};
-
 /// A store in a folder. One process at a time: it holds the folder's lock. Schedulers that have
 /// called it outlive it, or their calls do not. Any thread.
 class JournalStore final : public Store {
@@ -89,6 +83,14 @@ class JournalStore final : public Store {
     Result<void> checkpoint();
     /// Does at once what waits for idleness. With StoreThreads::None only.
     void settle();
+    /// The files that hold all that was acknowledged until now, below `journal` in the store's
+    /// folder: what a backup copies. NotFound: one went meanwhile; ask again. Any thread.
+    [[nodiscard]] Result<journal::Inventory> inventory() const;
+    /// The store as it was at `at`, while it stays in use; of `journal_folder`, if that is not
+    /// empty, up to `to`. Takes disk space for a second index. Blocks. NotFound: the journal does
+    /// not reach back that far; the text says how far.
+    Result<std::unique_ptr<PastStore>> past(WallTime at, const std::string& journal_folder = {},
+                                            journal::Position to = 0);
     /// Compares everything with everything: checksums and digests of bodies, references, the index
     /// with one that is built anew from the journal. The store stays in use. Blocks, for long;
     /// takes disk space for a second index.
