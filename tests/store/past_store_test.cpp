@@ -134,7 +134,7 @@ TEST_CASE("the state at every moment of a history is what it was") {
         for (std::size_t i = 0; i < history.size(); i += 9) {
             PastOf of;
             of.journal_folder = "/s/journal";
-            of.index_path = "/past.mdb";
+            of.index_path = "/s/past.mdb";
             of.at = history[i].at;
             of.to = end;
             const auto outside = open_past(disk, of, options.open_index, random, scheduler, Log());
@@ -144,7 +144,7 @@ TEST_CASE("the state at every moment of a history is what it was") {
             REQUIRE(checked);
             CHECK(checked->problems.empty());
         }
-        CHECK_FALSE(*disk.exists("/past.mdb"));
+        CHECK_FALSE(*disk.exists("/s/past.mdb"));
     }
 }
 
