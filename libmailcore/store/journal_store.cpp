@@ -2,6 +2,7 @@
 
 #include "libmailcore/base/assert.h"
 #include "libmailcore/kv/lmdb_index.h"
+#include "libmailcore/store/detail/body_reading.h"
 #include "libmailcore/store/detail/engine_rows.h"
 #include "libmailcore/store/detail/journal_store_state.h"
 #include "libmailcore/store/detail/past_index.h"
@@ -14,7 +15,6 @@ namespace mailcore::store {
 
 namespace {
 
-constexpr std::size_t blob_read_octets_max = std::size_t{1} << 20;
 constexpr std::size_t damages_max = 1000;
 constexpr std::chrono::milliseconds idle_after{100};         // then the pool is filled
 constexpr std::chrono::milliseconds index_retry_after{1000}; // after a full disk
@@ -543,21 +543,12 @@ Result<std::optional<std::string>> JournalStore::State::read_body(BlobId blob, s
 
 Task<Result<std::string>> JournalStore::read_blob(BlobId blob, std::uint64_t offset,
                                                   std::size_t octets) {
-    MAILCORE_ASSERT(octets <= blob_read_octets_max);
-    auto cached = state_->read_body(blob, offset, octets, journal::ReadFrom::Cache);
-    if (!cached) co_return std::unexpected(std::move(cached).error());
-    if (*cached) co_return std::move(**cached);
-    auto read = [state = state_, blob, offset, octets] {
-        return state->read_body(blob, offset, octets, journal::ReadFrom::Disk);
-    };
-    auto from_disk = co_await base::offload(std::move(read));
-    if (!from_disk) co_return std::unexpected(std::move(from_disk).error());
-    co_return std::move(**from_disk);
+    return detail::read_body_unblocked(state_, blob, offset, octets);
 }
 
 Task<Result<std::string>> JournalStore::read_new_blob(NewBlobRef blob, std::uint64_t offset,
                                                       std::size_t octets) {
-    MAILCORE_ASSERT(octets <= blob_read_octets_max);
+    MAILCORE_ASSERT(octets <= detail::blob_read_octets_max);
     const auto body = std::static_pointer_cast<const detail::JournalBody>(std::move(blob));
     MAILCORE_ASSERT(body->maker == this);
     if (offset >= body->size()) co_return std::string();

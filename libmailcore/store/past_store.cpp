@@ -4,6 +4,7 @@
 #include "libmailcore/kv/view.h"
 #include "libmailcore/mime/date.h"
 #include "libmailcore/store/detail/body_check.h"
+#include "libmailcore/store/detail/body_reading.h"
 #include "libmailcore/store/detail/index_files.h"
 #include "libmailcore/store/detail/past_index.h"
 #include "libmailcore/store/detail/row_transaction.h"
@@ -103,15 +104,7 @@ std::unique_ptr<BlobWriter> PastStore::new_blob(Scheduler&, std::uint64_t) {
 
 Task<Result<std::string>> PastStore::read_blob(BlobId blob, std::uint64_t offset,
                                                std::size_t octets) {
-    auto cached = state_->read_body(blob, offset, octets, journal::ReadFrom::Cache);
-    if (!cached) co_return std::unexpected(std::move(cached).error());
-    if (*cached) co_return std::move(**cached);
-    auto read = [state = state_, blob, offset, octets] {
-        return state->read_body(blob, offset, octets, journal::ReadFrom::Disk);
-    };
-    auto from_disk = co_await base::offload(std::move(read));
-    if (!from_disk) co_return std::unexpected(std::move(from_disk).error());
-    co_return std::move(**from_disk);
+    return detail::read_body_unblocked(state_, blob, offset, octets);
 }
 
 Task<Result<std::string>> PastStore::read_new_blob(NewBlobRef, std::uint64_t, std::size_t) {
