@@ -24,7 +24,8 @@ delivery::Incoming letter_to(MailWorld& world, const std::vector<std::string>& r
 }
 
 Task<void> accept(delivery::Intake& intake, delivery::Incoming incoming) {
-    (void)co_await intake.accept(std::move(incoming));
+    const auto answer = co_await intake.accept(std::move(incoming));
+    FAIL("answered " << answer.has_value() << ", though nobody waits");
 }
 
 } // namespace
