@@ -143,16 +143,18 @@ def run_all(targets, ledger, options):
             while waiting and len(running) < options.jobs:
                 target = waiting.pop(0)
                 left = options.minutes * 60 - ledger.of(target.name)["cpu"]
-                running[pool.submit(target.run, max(1, min(SLICE_SECONDS, left)))] = target
+                task = pool.submit(target.run, max(1, min(SLICE_SECONDS, left)))
+                running[task] = (target, len(target.findings()))
             done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
             for future in done:
-                target = running.pop(future)
+                target, before = running.pop(future)
                 found = len(target.findings())
                 ledger.add(target.name, *future.result())
                 had = ledger.of(target.name)
                 print(f"{target.name}: {had['cpu'] / 60:.1f} min, {had['runs']} inputs, {had['edges']} edges, "
                       f"{found} found", flush=True)
-                waiting.append(target)
+                if found == before:  # else it would find the same again
+                    waiting.append(target)
 
 
 if __name__ == "__main__":
