@@ -33,8 +33,8 @@ if(MAILCORE_MOLD AND NOT MAILCORE_SMALL AND NOT CMAKE_CROSSCOMPILING)
     add_link_options(-fuse-ld=mold)
 endif()
 
-add_compile_options(-Wall -Wextra -Wpedantic -Wshadow=compatible-local $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> -Werror=unused-result
-    -Werror=return-type -fstack-protector-strong)
+add_compile_options(-Wall -Wextra -Wpedantic $<$<CXX_COMPILER_ID:GNU>:-Wshadow=compatible-local>
+    $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> -Werror=unused-result -Werror=return-type -fstack-protector-strong)
 add_compile_definitions(_FILE_OFFSET_BITS=64)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # g++ 12 warns wrongly about strings, optionals and expecteds that are moved.
@@ -53,5 +53,8 @@ endif()
 if(MAILCORE_SANITIZE)
     add_compile_options(-fsanitize=${MAILCORE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
     add_link_options(-fsanitize=${MAILCORE_SANITIZE})
+endif()
+if(MAILCORE_LIBFUZZER)
+    add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 find_package(Threads REQUIRED)

@@ -250,7 +250,10 @@ void write_record(std::string& out, const Record& record) {
     put16(out, static_cast<std::uint16_t>(record.type));
     put16(out, class_in);
     put32(out, record.ttl);
-    const auto data = data_octets(record.data);
+    auto data = data_octets(record.data);
+    // An IPv4-mapped address is an IPv4 address to us, in an AAAA record too.
+    if (record.type == Type::Aaaa && data.size() == 4)
+        data.insert(0, std::string(10, '\0') + "\xff\xff");
     MAILCORE_ASSERT(data.size() <= 0xFFFF);
     put16(out, static_cast<std::uint32_t>(data.size()));
     out += data;

@@ -136,6 +136,7 @@ class ServerEngine final : public base::Engine {
     };
     /// The command in progress.
     struct Open {
+        Open() {} // and not "= default": clang wants the class around it complete for that
         CommandId id;
         std::string tag;
         const CommandRow* row = nullptr;

@@ -61,6 +61,7 @@ class SmtpSession final : public base::Dialogue {
     };
     /// One message on its way in.
     struct Transaction {
+        Transaction() {} // see imap::ServerEngine::Open
         smtp::Mail mail;
         std::vector<Accepted> accepted;
         filter::Context context;

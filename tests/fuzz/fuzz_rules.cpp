@@ -1,9 +1,9 @@
 // Rule files of any text: loading and running them ends, within bounds, whatever they say.
 #include "libmailcore/base/assert.h"
-#include "tests/sim/virtual_scheduler.h"
 #include "libmailcore/filter/lua_rules.h"
 #include "libmailcore/filter/memory_rule_store.h"
 #include "libmailcore/mime/parser.h"
+#include "tests/sim/virtual_scheduler.h"
 
 using namespace mailcore;
 

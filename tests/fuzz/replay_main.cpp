@@ -4,45 +4,17 @@
 // there.
 #include "libmailcore/base/random.h"
 #include "libmailcore/codec/number.h"
+#include "tests/fuzz/inputs.h"
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <dirent.h>
 #include <string>
-#include <sys/stat.h>
 #include <vector>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
-/// A target may name the files or folders (below the project or beside it) that it starts from.
-extern "C" __attribute__((weak)) const char* const* fuzz_seeds();
 
 namespace {
-
-std::string read(const std::string& path) {
-    std::string content;
-    if (std::FILE* file = std::fopen(path.c_str(), "rb")) {
-        char buffer[65536];
-        for (std::size_t got; (got = std::fread(buffer, 1, sizeof buffer, file)) > 0;)
-            content.append(buffer, got);
-        std::fclose(file);
-    }
-    return content;
-}
-
-void collect(const std::string& path, std::vector<std::string>& inputs) {
-    struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) return;
-    if (!S_ISDIR(status.st_mode)) {
-        inputs.push_back(read(path));
-        return;
-    }
-    if (DIR* folder = ::opendir(path.c_str())) {
-        while (const auto* entry = ::readdir(folder))
-            if (entry->d_name[0] != '.') collect(path + "/" + entry->d_name, inputs);
-        ::closedir(folder);
-    }
-}
 
 void run(const std::string& input) {
     if (const char* path = std::getenv("MAILCORE_FUZZ_INPUT"))
@@ -86,14 +58,12 @@ std::string mutated(std::string input, const std::vector<std::string>& inputs,
 int main(int argc, char** argv) {
     if (argc > 1 && std::strcmp(argv[1], "--smoke") != 0) {
         std::vector<std::string> inputs;
-        for (int i = 1; i < argc; ++i) collect(argv[i], inputs);
+        for (int i = 1; i < argc; ++i) mailcore::fuzz::collect(argv[i], inputs);
         for (const auto& input : inputs) run(input);
         std::printf("%zu inputs\n", inputs.size());
         return inputs.empty() ? 1 : 0;
     }
-    std::vector<std::string> inputs;
-    if (fuzz_seeds)
-        for (const auto* seed = fuzz_seeds(); *seed; ++seed) collect(*seed, inputs);
+    auto inputs = mailcore::fuzz::seeds();
     if (inputs.empty()) inputs.emplace_back("");
     for (const auto& input : inputs) run(input);
     const auto number = [&](int at, std::uint64_t otherwise) {
