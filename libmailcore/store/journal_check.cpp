@@ -1,6 +1,6 @@
 // Comparing a store with itself, and building its index anew.
-#include "libmailcore/crypto/hash.h"
 #include "libmailcore/store/detail/engine_rows.h"
+#include "libmailcore/store/detail/fill_index.h"
 #include "libmailcore/store/detail/journal_store_state.h"
 #include "libmailcore/store/journal_store.h"
 
@@ -56,13 +56,13 @@ class Check {
     Result<CheckReport> run();
 
   private:
+    Result<void> check_history(journal::Position end);
     Result<void> compare_rows();
     Result<void> compare_step(Rows& ours, Rows& theirs, bool ours_end, bool theirs_end);
     Result<void> look_at_suspects();
     Result<void> check_references();
     Result<void> check_bodies();
     Result<void> check_body(BlobId blob, const detail::BlobRow& row);
-    Result<bool> is_whole(const detail::BlobRow& row);
     Result<void> check_counts();
     void problem(std::string text);
 
@@ -118,9 +118,10 @@ Result<void> Check::compare_rows() {
 /// decides.
 Result<void> Check::look_at_suspects() {
     MAILCORE_TRY(const auto view, state_.overlay->read());
-    MAILCORE_TRY(detail::replay_into(*state_.journal, reached_, view.position(), *anew_,
-                                     state_.options.checkpoint_octets,
-                                     [this](const std::string& what) { problem(what); }));
+    MAILCORE_TRY(detail::replay_into(
+        *state_.journal, reached_, view.position(), *anew_, state_.options.checkpoint_octets,
+        [](const journal::FrameInfo&) { return true; },
+        [this](const std::string& what) { problem(what); }));
     reached_ = view.position();
     MAILCORE_TRY(const auto reader, anew_->read());
     for (const auto& key : suspects_) {
@@ -133,6 +134,36 @@ Result<void> Check::look_at_suspects() {
                                       : "the index has another value than the journal"));
     }
     return {};
+}
+
+/// All of the log from the oldest snapshot on, and that snapshot and those after it but the newest,
+/// which the new index is made from.
+Result<void> Check::check_history(journal::Position end) {
+    const auto wrong = [this](const std::string& what) { problem(what); };
+    const auto snapshots = state_.journal->snapshots();
+    for (const auto& each : snapshots) {
+        if (&each == &snapshots.back()) break;
+        MAILCORE_TRY(journal::read_snapshot(
+            state_.files, state_.folder + "/journal", state_.journal->store_id(), each,
+            [](std::string_view, std::string_view) -> Result<void> { return {}; }, wrong));
+    }
+    journal::Replay count;
+    count.record = [](const journal::FrameInfo&, const journal::Record&) -> Result<void> {
+        return {};
+    };
+    count.frame_end = [this](const journal::FrameInfo&) -> Result<void> {
+        ++report_.frames;
+        return {};
+    };
+    // What lies behind the newest is named when it is replayed.
+    const auto newest = snapshots.empty() ? 0 : snapshots.back().end.from.position;
+    if (!snapshots.empty()) {
+        count.damage = wrong;
+        MAILCORE_TRY(state_.journal->replay(snapshots.front().end.from.position, newest, count,
+                                            journal::Bodies::PassOver));
+    }
+    count.damage = {};
+    return state_.journal->replay(newest, end, count, journal::Bodies::PassOver);
 }
 
 /// Every reference has its body, and every body a reference.
@@ -176,27 +207,15 @@ Result<void> Check::check_references() {
     }
 }
 
-Result<bool> Check::is_whole(const detail::BlobRow& row) {
-    MAILCORE_TRY(const auto file, state_.journal->segment_file(row.place.segment));
-    crypto::Blake2b256 hash;
-    for (std::uint64_t at = 0; at < row.place.size; at += journal::chunk_octets) {
-        MAILCORE_TRY(const auto octets,
-                     journal::read_body(*file, row.place, state_.journal->chunks(), at,
-                                        journal::chunk_octets, journal::ReadFrom::Disk));
-        hash.update(*octets);
-    }
-    return hash.finish() == row.digest;
-}
-
 Result<void> Check::check_body(BlobId blob, const detail::BlobRow& row) {
     ++report_.bodies;
     report_.body_octets += row.place.size;
-    auto whole = is_whole(row);
+    auto whole = detail::is_whole(*state_.journal, row);
     if (whole && *whole) return {};
     // It may be gone meanwhile, or lie elsewhere.
     const auto now = state_.find_blob(blob);
     if (!now && now.error().kind == ErrorKind::NotFound) return {};
-    if (now && now->place != row.place) whole = is_whole(*now);
+    if (now && now->place != row.place) whole = detail::is_whole(*state_.journal, *now);
     if (whole && *whole) return {};
     problem(fmt::format("body {} in segment {} at {}: {}", blob.value, row.place.segment,
                         row.place.offset, whole ? "its digest is wrong" : whole.error().detail));
@@ -245,19 +264,12 @@ Result<CheckReport> Check::run() {
     MAILCORE_TRY(auto scratch, state_.index_files.make());
     anew_ = scratch.index;
     const auto checked = [&]() -> Result<void> {
-        journal::Replay count;
-        count.record = [](const journal::FrameInfo&, const journal::Record&) -> Result<void> {
-            return {};
-        };
-        count.frame_end = [this](const journal::FrameInfo&) -> Result<void> {
-            ++report_.frames;
-            return {};
-        };
+        const auto held = state_.journal->hold_files();
+        const auto wrong = [this](const std::string& what) { problem(what); };
         const auto end = state_.overlay->published().position;
-        MAILCORE_TRY(state_.journal->replay(0, end, count, journal::Bodies::PassOver));
-        MAILCORE_TRY(detail::replay_into(*state_.journal, 0, end, *anew_,
-                                         state_.options.checkpoint_octets,
-                                         [this](const std::string& what) { problem(what); }));
+        MAILCORE_TRY(check_history(end));
+        MAILCORE_TRY(detail::fill_index(state_.fill_source(), *state_.journal, *anew_,
+                                        {.position = end, .time = {}}, wrong));
         reached_ = end;
         MAILCORE_TRY(compare_rows());
         MAILCORE_TRY(look_at_suspects());
@@ -288,9 +300,14 @@ Result<void> JournalStore::rebuild() {
     }
     MAILCORE_TRY(auto fresh, s.index_files.make());
     const auto built = [&]() -> Result<void> {
-        MAILCORE_TRY(detail::replay_into(
-            *s.journal, 0, target.position, *fresh.index, s.options.checkpoint_octets,
-            [&s](const std::string& what) {
+        // Rows newer than `target` do no harm: the tables above hide them, and replaying from there
+        // brings them again. So the newest snapshot will do, whatever it reaches.
+        detail::FillUntil until;
+        until.position = target.position;
+        if (const auto snapshots = s.journal->snapshots(); !snapshots.empty())
+            until.position = std::max(until.position, snapshots.back().end.to.position);
+        MAILCORE_TRY(detail::fill_index(
+            s.fill_source(), *s.journal, *fresh.index, until, [&s](const std::string& what) {
                 MAILCORE_LOG(s.log, Error, "store.damage", {{"folder", s.folder}, {"what", what}});
             }));
         return s.note_applied(*fresh.index, target);
