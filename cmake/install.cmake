@@ -33,6 +33,11 @@ target_link_libraries(mailcore_static INTERFACE $<INSTALL_INTERFACE:mailcore::de
 install(TARGETS mailcore_static EXPORT mailcore-static
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 
+install(CODE "if(CMAKE_INSTALL_DO_STRIP)
+    execute_process(COMMAND ${CMAKE_STRIP} --strip-debug --enable-deterministic-archives
+        \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/libmailcore.a\" COMMAND_ERROR_IS_FATAL ANY)
+endif()" COMPONENT development)
+
 # The C++ interface is not promised before 1.0: programs ask for the minor version they were built with.
 if(MAILCORE_SHARED)
     set(soname ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
@@ -94,13 +99,11 @@ install(FILES ${PROJECT_BINARY_DIR}/mailcore.pc DESTINATION ${CMAKE_INSTALL_LIBD
 # The C interface, where it is built.
 if(TARGET mailcore_c)
     install(TARGETS mailcore_c EXPORT mailcore-c
-        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT development
-        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT c_runtime NAMELINK_COMPONENT development
+        PUBLIC_HEADER DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
     set_target_properties(mailcore_c PROPERTIES EXPORT_NAME c)
     target_include_directories(mailcore_c INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
     install(EXPORT mailcore-c NAMESPACE mailcore:: DESTINATION ${package_folder} COMPONENT development)
-    install(FILES ${PROJECT_SOURCE_DIR}/bindings/c/mailcore.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-        COMPONENT development)
     configure_file(${CMAKE_CURRENT_LIST_DIR}/mailcore-c.pc.in ${PROJECT_BINARY_DIR}/mailcore-c.pc @ONLY)
     install(FILES ${PROJECT_BINARY_DIR}/mailcore-c.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
         COMPONENT development)

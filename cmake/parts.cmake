@@ -1,7 +1,7 @@
 # Parts that a build may leave out (-DMAILCORE_IMAP=OFF); which files they are is said here and nowhere else.
 #
 # MODULES: whole folders of libmailcore. SOURCES: files of other modules. FOREIGN: headers of layers.txt that nothing
-# else needs. TESTS: what of tests/ goes with it. SOURCES and TESTS are regular expressions on paths. A file
+# else needs. TESTS: what of tests/ and examples/ goes with it. SOURCES and TESTS are regular expressions on paths. A file
 # without_<part>.cpp takes the place of what is left out: it says so to whoever asks for it.
 macro(mailcore_part name what)
     cmake_parse_arguments(part "" "" "MODULES;SOURCES;FOREIGN;TESTS" ${ARGN})
@@ -23,7 +23,7 @@ set(whole "/tests/(session|server|interop|bench)(/|$)")
 mailcore_part(IMAP "the IMAP service"
     MODULES imap
     SOURCES "/session/imap" "/session/mailbox_view\\.cpp$" "/server/imap_service\\.cpp$"
-    TESTS "/tests/imap(/|$)" "/fuzz_imap" ${whole})
+    TESTS "/tests/imap(/|$)" "/fuzz_imap" "/examples/whole_server" ${whole})
 mailcore_part(POP3 "the POP3 service"
     MODULES pop3
     SOURCES "/session/pop3\\.cpp$" "/server/pop3_service\\.cpp$"

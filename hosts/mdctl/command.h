@@ -48,6 +48,10 @@ std::vector<Command> queue_commands();
 std::vector<Command> rule_commands();
 std::vector<Command> running_commands();
 std::vector<Command> store_commands();
+std::vector<Command> transfer_commands();
+
+/// What the manual says of export and import beside their lines in the table.
+const char* transfer_manual();
 
 void print_json(const Json& json);
 /// Prints the answer as JSON, or `said`. The exit status.

@@ -2,6 +2,7 @@
 
 #include "command.h"
 #include "offline.h"
+#include "owner.h"
 
 #include "libmailcore/base/file.h"
 #include "libmailcore/base/random.h"
@@ -94,6 +95,7 @@ int init(const InitOptions& given) {
     options.domain = *domain;
     if (options.hostname.empty()) options.hostname = "mx." + options.domain;
     if (options.port_base + 995 > 65535) stop("--port-base: at most 64540", 2);
+    if (const auto became = become_owner(options.folder); !became) stop(became.error().detail);
     base::PosixFileSystem files;
     base::SystemRandom random;
     base::SystemClock clock;
@@ -141,14 +143,18 @@ int init(const InitOptions& given) {
 
     const auto postmaster = "postmaster@" + options.domain;
     const auto password = options.password.empty() ? new_password(random) : options.password;
-    const auto changed = run_offline(options.folder, options.hostname,
-                                     {{{"method", "domain.add"}, {"name", options.domain}},
-                                      {{"method", "account.add"},
-                                       {"address", postmaster},
-                                       {"password", password},
-                                       {"administrator", true},
-                                       {"name", "Postmaster"}}});
-    if (!changed) stop(changed.error().detail);
+    auto only_store = config;
+    only_store.data = options.folder;
+    auto store = open_store(std::move(only_store));
+    if (!store) stop(store.error().detail);
+    for (const auto& request :
+         {Json{{"method", "domain.add"}, {"name", options.domain}}, Json{{"method", "account.add"},
+                                                                         {"address", postmaster},
+                                                                         {"password", password},
+                                                                         {"administrator", true},
+                                                                         {"name", "Postmaster"}}})
+        if (const auto done = (*store)->ask(request); !done) stop(done.error().detail);
+    store->reset();
     // Last: a folder with settings is complete.
     if (auto put = base::replace_file(files, settings, server::documented_config(config)); !put)
         stop(put.error().detail);

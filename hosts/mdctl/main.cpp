@@ -22,8 +22,9 @@ int manual(const Call&); // prints the table below
 const std::vector<Command>& commands() {
     static const std::vector<Command> table = [] {
         std::vector<Command> all;
-        for (const auto group : {init_commands, account_commands, domain_commands, queue_commands,
-                                 rule_commands, running_commands, store_commands})
+        for (const auto group :
+             {init_commands, account_commands, domain_commands, queue_commands, rule_commands,
+              transfer_commands, running_commands, store_commands})
             std::ranges::move(group(), std::back_inserter(all));
         all.push_back({"manual", "", "print this reference as Markdown", 0, 0, {}, manual});
         return all;
@@ -56,6 +57,7 @@ int manual(const Call&) {
         fmt::print("| `{}{}{}` | {} |\n", command.name, usage.empty() ? "" : " ", usage,
                    command.summary);
     }
+    fmt::print("\n{}", transfer_manual());
     return 0;
 }
 

@@ -1,64 +1,52 @@
 #include "offline.h"
 
-#include "libmailcore/admin/operations.h"
+#include "owner.h"
+
 #include "libmailcore/server/server.h"
 
-#include <future>
-#include <memory>
+#include <string>
+#include <utility>
 
 namespace mdctl {
 
 namespace {
 
 using namespace mailcore;
-using Json = nlohmann::json;
-using Outcome = Result<Json>;
 
-Task<void> run_all(admin::Context& context, std::vector<Json> requests,
-                   std::promise<Outcome>& done) {
-    Outcome outcome = Json::object();
-    for (auto& request : requests) {
-        const auto method = request.value("method", "");
-        request.erase("method");
-        auto answer = co_await admin::run(context, method, request.dump());
-        if (!answer) {
-            outcome = std::unexpected(answer.error());
-            break;
-        }
-        outcome = Json::parse(*answer, nullptr, false);
+class StoreSession final : public Session {
+  public:
+    explicit StoreSession(std::unique_ptr<server::Server> server) : server_(std::move(server)) {}
+    StoreSession(const StoreSession&) = delete;
+    StoreSession& operator=(const StoreSession&) = delete;
+    ~StoreSession() override { server_->stop(); }
+
+    Result<Json> ask(const Json& request) override {
+        auto fields = request;
+        auto method = fields.value("method", "");
+        fields.erase("method");
+        auto text = fields.dump(-1, ' ', false, Json::error_handler_t::replace);
+        MAILCORE_TRY(const auto answer, server_->call(std::move(method), std::move(text)));
+        return Json::parse(answer, nullptr, false);
     }
-    done.set_value(std::move(outcome));
-}
+
+  private:
+    std::unique_ptr<server::Server> server_;
+};
 
 } // namespace
 
-Result<Json> run_offline(const std::string& folder, const std::string& hostname,
-                         std::vector<Json> requests) {
-    server::Config config;
-    config.data = folder;
-    config.hostname = hostname;
+Result<std::unique_ptr<Session>> open_store(server::Config config) {
+    MAILCORE_TRY(become_owner(config.data));
+    config.listen.clear();
+    config.certificates.clear();
     config.control_socket.clear();
+    config.rules_folder.clear();
+    config.log_file.clear();
+    config.delivers = false;
     config.loops = 1;
-    MAILCORE_TRY(const auto server, server::Server::create(config));
+    MAILCORE_TRY(auto server, server::Server::create(std::move(config)));
     MAILCORE_TRY(server->start());
-    admin::Context context{
-        server->store(), server->directory(), [](queue::QueueId, bool) {}, "mdctl", {}};
-    auto& scheduler = server->scheduler();
-    std::unique_ptr<Scope> scope; // lives on the loop
-    std::promise<Outcome> done;
-    scheduler.post([&] {
-        scope = std::make_unique<Scope>(scheduler);
-        scope->spawn(run_all(context, std::move(requests), done));
-    });
-    auto outcome = done.get_future().get();
-    std::promise<void> gone;
-    scheduler.post([&] {
-        scope.reset();
-        gone.set_value();
-    });
-    gone.get_future().wait();
-    server->stop();
-    return outcome;
+    return std::make_unique<StoreSession>(std::move(server));
 }
 
 } // namespace mdctl

@@ -1,17 +1,18 @@
 // Operations on a store that no server has open.
 #pragma once
 
-#include "libmailcore/base/result.h"
+#include "client.h"
 
-#include <nlohmann/json.hpp>
-#include <string>
-#include <vector>
+#include "libmailcore/base/result.h"
+#include "libmailcore/server/config.h"
+
+#include <memory>
 
 namespace mdctl {
 
-/// Runs requests (as for `ask`) one after the other, up to the first that fails, and answers what
-/// the last one said. Conflict: a server has the store.
-mailcore::Result<nlohmann::json> run_offline(const std::string& folder, const std::string& hostname,
-                                             std::vector<nlohmann::json> requests);
+/// Holds the store of `config.data` open, as a server that serves nobody and delivers nothing, and
+/// answers what a server would. Root becomes the owner of the folder first. Conflict: a server has
+/// it.
+mailcore::Result<std::unique_ptr<Session>> open_store(mailcore::server::Config config);
 
 } // namespace mdctl

@@ -4,6 +4,8 @@
 #include "libmailcore/mime/date.h"
 #include "libmailcore/store/account.h"
 
+#include <algorithm>
+
 namespace mailcore::admin::detail {
 
 namespace {
@@ -63,6 +65,16 @@ Task<Result<Json>> described(Context& context, Account account) {
 
 Task<Result<Account>> account_of(Context& context, std::string text) {
     MAILCORE_CO_TRY(const auto address, ready(parse_address(text)));
+    // One look where the directory knows it; it does not tell of disabled ones.
+    MAILCORE_CO_AWAIT(const auto known, context.directory.lookup(address));
+    const auto* to = known ? std::get_if<accounts::ToAccount>(&*known) : nullptr;
+    if (to && to->detail.empty()) {
+        MAILCORE_CO_AWAIT(auto account, context.directory.account(to->account));
+        if (account &&
+            (account->address == address ||
+             std::ranges::find(account->more_addresses, address) != account->more_addresses.end()))
+            co_return std::move(*account);
+    }
     {
         auto awaited = context.store.read(
             [address](ReadTransaction& txn) { return find_account(txn, address); });

@@ -51,6 +51,8 @@ Result<Incoming> parse_email(Json object, const std::string& name, WallTime now)
     const auto received = request.text_or("received", "");
     const auto flags = request.has("flags") ? request.texts("flags") : std::vector<std::string>{};
     if (auto error = request.finish()) return fail(ErrorKind::Rejected, name + "." + error->detail);
+    if (incoming.upload == 0 && incoming.base64.empty())
+        return fail(ErrorKind::Rejected, name + ".octets: expected a message in base64");
     incoming.filing.received.at = now;
     if (!received.empty()) {
         const auto date = mime::parse_rfc3339(received);
@@ -133,12 +135,11 @@ Task<Result<Uid>> find_known(Context& context, const Target& target, std::vector
             };
             if (taken.contains(message.uid.value) || std::ranges::none_of(emails, same_size))
                 continue;
-            MAILCORE_CO_AWAIT(
-                auto email,
-                context.store.read(
-                    [owner = target.account.id, id = message.email](ReadTransaction& txn) {
-                        return store::read_email(txn, owner, id);
-                    }));
+            MAILCORE_CO_AWAIT(const auto email,
+                              context.store.read([owner = target.account.id,
+                                                  id = message.email](ReadTransaction& txn) {
+                                  return store::read_email(txn, owner, id);
+                              }));
             if (!email) continue; // it is gone again
             const auto digest = co_await digest_of(context.store, *email);
             if (!digest) continue;
@@ -233,6 +234,57 @@ TxnTask<Result<Written>> write_all(WriteTransaction& txn, store::MailboxRef ref,
     co_return written;
 }
 
+/// Files those of the batch that are not there. False: something came meanwhile that may be one of
+/// them, or the keywords do not fit; to be done once more.
+Task<Result<bool>> add_once(Context& context, const Target& target, std::shared_ptr<Batch> batch,
+                            Uid& uidnext) {
+    const auto ref = target.ref();
+    MAILCORE_CO_AWAIT(auto written, context.store.write([ref, batch](WriteTransaction& txn) {
+        return write_all(txn, ref, batch);
+    }));
+    auto& emails = batch->emails;
+    const bool keywords = std::ranges::any_of(
+        emails, [](const Incoming& each) { return !each.filing.flags.keywords.empty(); });
+    if (!written) {
+        // Perhaps a mailbox with all its keywords in use: mail matters more than they do.
+        if (written.error().kind != ErrorKind::LimitExceeded || !keywords || !batch->new_keywords)
+            co_return std::unexpected(std::move(written).error());
+        batch->new_keywords = false;
+        co_return false;
+    }
+    switch (written->outcome) {
+    case Outcome::Arrived: co_return false;
+    case Outcome::OtherMailbox:
+        co_return fail(ErrorKind::Conflict, "the mailbox is another one by now");
+    case Outcome::OverQuota: co_return fail(ErrorKind::LimitExceeded, "the quota is used up");
+    case Outcome::Done: break;
+    }
+    std::size_t next = 0;
+    for (auto& each : emails)
+        if (!each.known) each.uid = written->uids[next++];
+    uidnext = written->uidnext;
+    co_return true;
+}
+
+Task<Result<void>> add_unknown(Context& context, const Target& target, std::shared_ptr<Batch> batch,
+                               Uid& uidnext) {
+    std::set<std::uint32_t> taken;
+    const bool look = batch->looked_until.value != 0;
+    bool done = false;
+    while (!done) {
+        if (look) {
+            MAILCORE_CO_TRY(batch->looked_until,
+                            find_known(context, target, batch->emails, taken, batch->looked_until));
+            uidnext = std::max(uidnext, batch->looked_until);
+        }
+        done = std::ranges::all_of(batch->emails, &Incoming::known);
+        if (!done) {
+            MAILCORE_CO_TRY(done, add_once(context, target, batch, uidnext));
+        }
+    }
+    co_return Result<void>{};
+}
+
 } // namespace
 
 Answer email_upload(Context& context, std::string text) {
@@ -271,10 +323,9 @@ Answer email_add(Context& context, std::string text) {
     const auto batch = std::make_shared<Batch>();
     batch->over_quota = request.flag("over_quota");
     batch->uidvalidity = request.number_or("uidvalidity", 0);
-    const auto seen = request.number_or("uidnext", 0);
+    const auto seen = std::min<std::uint64_t>(request.number_or("uidnext", 0), 0xFFFFFFFF);
     if (auto error = request.finish()) co_return std::unexpected(std::move(*error));
-    batch->looked_until =
-        Uid{static_cast<std::uint32_t>(std::min<std::uint64_t>(seen, 0xFFFFFFFF))};
+    batch->looked_until = Uid{static_cast<std::uint32_t>(seen)};
     auto& scheduler = co_await base::current_scheduler();
     auto& emails = batch->emails;
     for (std::size_t i = 0; i < objects.size(); ++i) {
@@ -284,47 +335,20 @@ Answer email_add(Context& context, std::string text) {
         emails.push_back(std::move(*parsed));
     }
     MAILCORE_CO_TRY(const auto target, target_of(context, address, path));
+    if (batch->uidvalidity != 0 && batch->uidvalidity != target.mailbox.uidvalidity.value)
+        co_return fail(ErrorKind::Conflict, "the mailbox is another one by now");
     MAILCORE_CO_TRY(make_bodies(context, emails));
 
-    std::set<std::uint32_t> taken;
     Uid uidnext = target.mailbox.uidnext;
-    while (true) {
-        if (seen != 0) {
-            MAILCORE_CO_TRY(batch->looked_until,
-                            find_known(context, target, emails, taken, batch->looked_until));
-            uidnext = std::max(uidnext, batch->looked_until);
-        }
-        if (std::ranges::all_of(emails, &Incoming::known)) break;
-        MAILCORE_CO_AWAIT(
-            auto written, context.store.write([ref = target.ref(), batch](WriteTransaction& txn) {
-                return write_all(txn, ref, batch);
-            }));
-        if (!written && written.error().kind == ErrorKind::LimitExceeded && batch->new_keywords &&
-            std::ranges::any_of(
-                emails, [](const Incoming& each) { return !each.filing.flags.keywords.empty(); })) {
-            // Perhaps a mailbox with all its keywords in use: mail matters more than they do.
-            batch->new_keywords = false;
-            continue;
-        }
-        if (!written) co_return std::unexpected(std::move(written).error());
-        if (written->outcome == Outcome::Arrived) continue;
-        if (written->outcome == Outcome::OtherMailbox)
-            co_return fail(ErrorKind::Conflict, "mailbox " + path + " is another one by now");
-        if (written->outcome == Outcome::OverQuota)
-            co_return fail(ErrorKind::LimitExceeded, "the quota of " + address + " is used up");
-        auto uid = written->uids.begin();
-        for (auto& each : emails)
-            if (!each.known) each.uid = *uid++;
-        uidnext = written->uidnext;
-        break;
-    }
+    MAILCORE_CO_TRY(add_unknown(context, target, batch, uidnext));
     Json rows = Json::array();
     for (const auto& each : emails)
         rows.push_back(Json{{"uid", each.uid->value}, {"known", each.known}});
-    co_return text_of(Json{{"uidvalidity", target.mailbox.uidvalidity.value},
-                           {"uidnext", uidnext.value},
-                           {"keywords_dropped", !batch->new_keywords},
-                           {"emails", std::move(rows)}});
+    const Json answer{{"uidvalidity", target.mailbox.uidvalidity.value},
+                      {"uidnext", uidnext.value},
+                      {"keywords_dropped", !batch->new_keywords},
+                      {"emails", std::move(rows)}};
+    co_return text_of(answer);
 }
 
 } // namespace mailcore::admin::detail

@@ -74,10 +74,10 @@ Answer mailbox_create(Context& context, std::string text) {
     wanted.role = *role;
     MAILCORE_CO_TRY(const auto account, account_of(context, address));
     const auto path = wanted.path;
-    MAILCORE_CO_AWAIT(
-        auto made,
-        context.store.write(
-            [id = account.id, wanted](WriteTransaction& txn) { return create(txn, id, wanted); }));
+    MAILCORE_CO_AWAIT(auto made,
+                      context.store.write([id = account.id, wanted](WriteTransaction& txn) {
+                          return create(txn, id, wanted);
+                      }));
     if (!made && made.error().kind == ErrorKind::Conflict)
         co_return fail(ErrorKind::Conflict,
                        "mailbox " + path + " exists, or another one has its role");

@@ -59,6 +59,9 @@ struct RouteConfig {
 struct Config {
     std::string data = ".";
     bool in_memory = false; ///< keep nothing: for tests and embedders; not a key of the file
+    /// False: what is in the queue stays there, for who only looks into a store; not a key of the
+    /// file.
+    bool delivers = true;
 
     std::string hostname;
     std::string default_domain;

@@ -93,15 +93,7 @@ class ControlEngine final : public base::Engine {
 class ControlDialogue final : public base::Dialogue {
   public:
     ControlDialogue(ControlTarget& target, Scheduler& scheduler, base::Waker& waker, Log log)
-        : target_(target), scheduler_(scheduler), waker_(waker), log_(log),
-          engine_(scheduler.now()), context_{target.store(),
-                                             target.directory(),
-                                             [&target](queue::QueueId id, bool now) {
-                                                 target.queue_changed(id, now);
-                                             },
-                                             "control",
-                                             log,
-                                             target.configuration().message_octets_max},
+        : waker_(waker), engine_(scheduler.now()), methods_(target, "control", log),
           scope_(scheduler) {}
 
     base::Engine& engine() override { return engine_; }
@@ -122,7 +114,8 @@ class ControlDialogue final : public base::Dialogue {
         } else {
             const auto method = json["method"].get<std::string>();
             json.erase("method");
-            auto result = co_await run(method, std::move(json));
+            auto awaited = methods_.run(method, text_of(json));
+            auto result = co_await std::move(awaited);
             if (result)
                 out = "{\"ok\":" + *result + "}";
             else
@@ -133,143 +126,9 @@ class ControlDialogue final : public base::Dialogue {
         waker_.wake();
     }
 
-    Task<Result<std::string>> run(std::string method, Json request) {
-        if (method == "status") co_return co_await status();
-        if (method == "metrics")
-            co_return text_of(Json{{"text", prometheus_text(target_.metrics())}});
-        if (method == "connections") co_return co_await connections();
-        if (method == "trace") {
-            if (!request.contains("text") || !request["text"].is_string())
-                co_return fail(ErrorKind::Rejected, "text: expected a text");
-            auto awaited = trace(request["text"].get<std::string>());
-            co_return co_await std::move(awaited);
-        }
-        if (method == "log") {
-            auto awaited = trace("");
-            co_return co_await std::move(awaited);
-        }
-        if (method == "reload") {
-            if (!target_.request_reload())
-                co_return fail(ErrorKind::Rejected, "this server has no settings file");
-            co_return std::string("{}");
-        }
-        if (method == "store.check") co_return co_await check();
-        if (method == "store.rebuild") co_return co_await rebuild();
-        {
-            auto awaited = admin::run(context_, std::move(method), text_of(request));
-            co_return co_await std::move(awaited);
-        }
-    }
-
-    Task<Result<std::string>> status() {
-        const auto status = target_.store().status();
-        MAILCORE_CO_AWAIT(auto counts, target_.store().read([](store::ReadTransaction& txn) {
-            return queue::count(txn, 100'000);
-        }));
-        Json endpoints = Json::array();
-        const auto bound = target_.endpoints();
-        for (const auto& endpoint : bound)
-            endpoints.push_back(Json{{"service", to_string(endpoint.service)},
-                                     {"address", endpoint.bound.local_address.to_string()},
-                                     {"port", endpoint.bound.local_port},
-                                     {"path", endpoint.path}});
-        Json out{{"hostname", target_.configuration().hostname},
-                 {"endpoints", std::move(endpoints)},
-                 {"warnings", target_.warnings()},
-                 {"store",
-                  {{"writable", status.writable},
-                   {"reason", status.reason},
-                   {"free_octets", status.free_octets},
-                   {"journal_octets", status.journal_octets},
-                   {"index_octets", status.index_octets},
-                   {"transactions", status.transactions},
-                   {"batches", status.batches},
-                   {"syncs", status.syncs},
-                   {"damages", status.damages}}}};
-        if (counts)
-            out["queue"] = {{"messages", counts->messages},
-                            {"waiting", counts->waiting},
-                            {"held", counts->held},
-                            {"bad", counts->bad}};
-        co_return text_of(out);
-    }
-
-    Task<Result<std::string>> connections() {
-        auto facts = co_await target_.connections();
-        Json list = Json::array();
-        for (const auto& each : facts)
-            list.push_back(Json{{"id", each.id.value},
-                                {"service", each.service},
-                                {"address", each.peer.address.to_string()},
-                                {"port", each.peer.port},
-                                {"tls", each.peer.tls ? each.peer.tls->version : ""},
-                                {"since", mime::format_utc(each.since)},
-                                {"received", each.received},
-                                {"sent", each.sent},
-                                {"memory", each.memory}});
-        co_return text_of(Json{{"connections", std::move(list)}});
-    }
-
-    /// Log lines that hold `text`, and all others of the messages they are about.
-    Task<Result<std::string>> trace(std::string text) {
-        const auto path = target_.log_file();
-        if (path.empty())
-            co_return fail(ErrorKind::NotFound,
-                           "the log goes to standard output: log.file is empty");
-        MAILCORE_CO_AWAIT(auto lines,
-                          base::offload([path, text] { return trace_log(path, text); }));
-        if (!lines) co_return std::unexpected(lines.error());
-        std::string out = "{\"events\":[";
-        for (const auto& line : *lines) out += (out.ends_with('[') ? "" : ",") + line;
-        co_return out + "]}";
-    }
-
-    Task<Result<std::string>> check() {
-        auto* journal = dynamic_cast<store::JournalStore*>(&target_.store());
-        Json problems = Json::array();
-        Json out = Json::object();
-        if (journal) {
-            MAILCORE_CO_AWAIT(auto report, base::offload([journal] { return journal->check(); }));
-            if (!report) co_return std::unexpected(report.error());
-            for (const auto& problem : report->problems) problems.push_back(problem);
-            out = Json{{"frames", report->frames},
-                       {"rows", report->rows},
-                       {"bodies", report->bodies},
-                       {"references", report->references},
-                       {"body_octets", report->body_octets}};
-        }
-        MAILCORE_CO_TRY(const auto accounts, target_.store().read([](store::ReadTransaction& txn) {
-            return store::list_accounts(txn);
-        }));
-        for (const auto account : accounts) {
-            MAILCORE_CO_AWAIT(auto found,
-                              target_.store().read([account](store::ReadTransaction& txn) {
-                                  return store::check_account(txn, account);
-                              }));
-            if (!found) co_return std::unexpected(found.error());
-            for (const auto& problem : *found)
-                problems.push_back("account " + std::to_string(account.value) + ": " + problem);
-        }
-        out["accounts"] = accounts.size();
-        out["problems"] = std::move(problems);
-        co_return text_of(out);
-    }
-
-    Task<Result<std::string>> rebuild() {
-        auto* journal = dynamic_cast<store::JournalStore*>(&target_.store());
-        if (!journal)
-            co_return fail(ErrorKind::Rejected, "a store in memory has no index to rebuild");
-        MAILCORE_CO_AWAIT(auto done, base::offload([journal] { return journal->rebuild(); }));
-        if (!done) co_return std::unexpected(done.error());
-        co_return std::string("{}");
-    }
-
-    ControlTarget& target_;
-    Scheduler& scheduler_;
     base::Waker& waker_;
-    Log log_;
     ControlEngine engine_;
-    admin::Context context_;
+    ControlMethods methods_;
     bool closed_ = false;
     Scope scope_; // last: its tasks use the others
 };
@@ -288,6 +147,166 @@ class ControlFactory final : public net::DialogueFactory {
 };
 
 } // namespace
+
+ControlMethods::ControlMethods(ControlTarget& target, std::string actor, Log log)
+    : target_(target), context_{target.store(),
+                                target.directory(),
+                                [&target](queue::QueueId id, bool now) {
+                                    target.queue_changed(id, now);
+                                },
+                                std::move(actor),
+                                log,
+                                target.configuration().message_octets_max} {}
+
+Task<Result<std::string>> ControlMethods::run(std::string method, std::string text) {
+    auto request = Json::parse(text.empty() ? "{}" : text, nullptr, false);
+    if (!request.is_object()) co_return fail(ErrorKind::Rejected, "the request is no JSON object");
+    if (method == "status") co_return co_await status();
+    if (method == "operations") co_return list_operations();
+    if (method == "metrics") co_return metrics();
+    if (method == "connections") co_return co_await connections();
+    if (method == "trace") {
+        if (!request.contains("text") || !request["text"].is_string())
+            co_return fail(ErrorKind::Rejected, "text: expected a text");
+        auto awaited = trace(request["text"].get<std::string>());
+        co_return co_await std::move(awaited);
+    }
+    if (method == "log") {
+        auto awaited = trace("");
+        co_return co_await std::move(awaited);
+    }
+    if (method == "reload") {
+        if (!target_.request_reload())
+            co_return fail(ErrorKind::Rejected, "this server has no settings file");
+        co_return std::string("{}");
+    }
+    if (method == "store.check") co_return co_await check();
+    if (method == "store.rebuild") co_return co_await rebuild();
+    {
+        auto awaited = admin::run(context_, std::move(method), std::move(text));
+        co_return co_await std::move(awaited);
+    }
+}
+
+Task<Result<std::string>> ControlMethods::status() {
+    const auto status = target_.store().status();
+    MAILCORE_CO_AWAIT(auto counts, target_.store().read([](store::ReadTransaction& txn) {
+        return queue::count(txn, 100'000);
+    }));
+    Json endpoints = Json::array();
+    const auto bound = target_.endpoints();
+    for (const auto& endpoint : bound)
+        endpoints.push_back(Json{{"service", to_string(endpoint.service)},
+                                 {"address", endpoint.bound.local_address.to_string()},
+                                 {"port", endpoint.bound.local_port},
+                                 {"path", endpoint.path}});
+    Json out{{"hostname", target_.configuration().hostname},
+             {"endpoints", std::move(endpoints)},
+             {"warnings", target_.warnings()},
+             {"store",
+              {{"writable", status.writable},
+               {"reason", status.reason},
+               {"free_octets", status.free_octets},
+               {"journal_octets", status.journal_octets},
+               {"index_octets", status.index_octets},
+               {"transactions", status.transactions},
+               {"batches", status.batches},
+               {"syncs", status.syncs},
+               {"damages", status.damages}}}};
+    if (counts)
+        out["queue"] = {{"messages", counts->messages},
+                        {"waiting", counts->waiting},
+                        {"held", counts->held},
+                        {"bad", counts->bad}};
+    co_return text_of(out);
+}
+
+std::string ControlMethods::list_operations() {
+    Json list = Json::array();
+    for (const auto& each : admin::operations())
+        list.push_back(Json{{"method", each.method},
+                            {"request", each.request},
+                            {"changes", each.permission == admin::Permission::Change},
+                            {"summary", each.summary}});
+    return text_of(Json{{"operations", std::move(list)}});
+}
+
+std::string ControlMethods::metrics() {
+    const auto all = target_.metrics();
+    Json list = Json::array();
+    for (const auto& metric : all)
+        list.push_back(Json{{"name", metric.name},
+                            {"help", metric.help},
+                            {"value", metric.value},
+                            {"counter", metric.counter}});
+    return text_of(Json{{"text", prometheus_text(all)}, {"metrics", std::move(list)}});
+}
+
+Task<Result<std::string>> ControlMethods::connections() {
+    auto facts = co_await target_.connections();
+    Json list = Json::array();
+    for (const auto& each : facts)
+        list.push_back(Json{{"id", each.id.value},
+                            {"service", each.service},
+                            {"address", each.peer.address.to_string()},
+                            {"port", each.peer.port},
+                            {"tls", each.peer.tls ? each.peer.tls->version : ""},
+                            {"since", mime::format_utc(each.since)},
+                            {"received", each.received},
+                            {"sent", each.sent},
+                            {"memory", each.memory}});
+    co_return text_of(Json{{"connections", std::move(list)}});
+}
+
+/// Log lines that hold `text`, and all others of the messages they are about.
+Task<Result<std::string>> ControlMethods::trace(std::string text) {
+    const auto path = target_.log_file();
+    if (path.empty())
+        co_return fail(ErrorKind::NotFound, "the log goes to standard output: log.file is empty");
+    MAILCORE_CO_AWAIT(auto lines, base::offload([path, text] { return trace_log(path, text); }));
+    if (!lines) co_return std::unexpected(lines.error());
+    std::string out = "{\"events\":[";
+    for (const auto& line : *lines) out += (out.ends_with('[') ? "" : ",") + line;
+    co_return out + "]}";
+}
+
+Task<Result<std::string>> ControlMethods::check() {
+    auto* journal = dynamic_cast<store::JournalStore*>(&target_.store());
+    Json problems = Json::array();
+    Json out = Json::object();
+    if (journal) {
+        MAILCORE_CO_AWAIT(auto report, base::offload([journal] { return journal->check(); }));
+        if (!report) co_return std::unexpected(report.error());
+        for (const auto& problem : report->problems) problems.push_back(problem);
+        out = Json{{"frames", report->frames},
+                   {"rows", report->rows},
+                   {"bodies", report->bodies},
+                   {"references", report->references},
+                   {"body_octets", report->body_octets}};
+    }
+    MAILCORE_CO_TRY(const auto accounts, target_.store().read([](store::ReadTransaction& txn) {
+        return store::list_accounts(txn);
+    }));
+    for (const auto account : accounts) {
+        MAILCORE_CO_AWAIT(auto found, target_.store().read([account](store::ReadTransaction& txn) {
+            return store::check_account(txn, account);
+        }));
+        if (!found) co_return std::unexpected(found.error());
+        for (const auto& problem : *found)
+            problems.push_back("account " + std::to_string(account.value) + ": " + problem);
+    }
+    out["accounts"] = accounts.size();
+    out["problems"] = std::move(problems);
+    co_return text_of(out);
+}
+
+Task<Result<std::string>> ControlMethods::rebuild() {
+    auto* journal = dynamic_cast<store::JournalStore*>(&target_.store());
+    if (!journal) co_return fail(ErrorKind::Rejected, "a store in memory has no index to rebuild");
+    MAILCORE_CO_AWAIT(auto done, base::offload([journal] { return journal->rebuild(); }));
+    if (!done) co_return std::unexpected(done.error());
+    co_return std::string("{}");
+}
 
 std::shared_ptr<net::DialogueFactory> make_control_factory(ControlTarget& target, Log log) {
     return std::make_shared<ControlFactory>(target, log);

@@ -1,6 +1,7 @@
 // The control socket: one JSON object a line in, one a line out, for mdctl.
 #pragma once
 
+#include "libmailcore/admin/operations.h"
 #include "libmailcore/net/acceptor.h"
 #include "libmailcore/net/dialogue_factory.h"
 #include "libmailcore/queue/message.h"
@@ -33,9 +34,32 @@ class ControlTarget {
     ~ControlTarget() = default;
 };
 
+/// What the control socket does, without the socket. On a loop of the target, which outlives it.
+class ControlMethods {
+  public:
+    /// `actor` stands in audit events.
+    ControlMethods(ControlTarget& target, std::string actor, Log log);
+    /// `request`: the JSON object without its method; empty: no fields. The answer: what stands
+    /// behind "ok". NotFound: no such method; the rest as admin::run.
+    Task<Result<std::string>> run(std::string method, std::string request);
+
+  private:
+    Task<Result<std::string>> status();
+    std::string list_operations();
+    std::string metrics();
+    Task<Result<std::string>> connections();
+    Task<Result<std::string>> trace(std::string text);
+    Task<Result<std::string>> check();
+    Task<Result<std::string>> rebuild();
+
+    ControlTarget& target_;
+    admin::Context context_;
+};
+
 /// Requests: {"method": "account.add", ...fields}. Answers: {"ok": {...}} or {"error": "...",
-/// "kind": "..."}. Methods: those of admin::operations, and status, metrics, connections, trace,
-/// reload, store.check, store.rebuild. Whoever can open the socket may do everything.
+/// "kind": "..."}. Methods: those of admin::operations, and operations, status, metrics,
+/// connections, trace, reload, store.check, store.rebuild. Whoever can open the socket may do
+/// everything.
 [[nodiscard]] std::shared_ptr<net::DialogueFactory> make_control_factory(ControlTarget& target,
                                                                          Log log);
 

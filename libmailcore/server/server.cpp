@@ -232,6 +232,7 @@ struct Server::Impl final : ControlTarget {
     make_pipeline(LoopParts& loop, const std::vector<filter::LuaRules>& rules, std::size_t index);
     void set_pipelines(const std::vector<filter::LuaRules>& rules);
     Result<std::vector<std::string>> reload(Config next);
+    Result<std::string> call(std::string method, std::string request);
     /// Runs `work` on the first loop and waits for it; never on a loop.
     void on_first_loop(std::function<void()> work);
 
@@ -275,7 +276,8 @@ struct Server::Impl final : ControlTarget {
     std::shared_ptr<net::TlsServer> tls_server; // absent: no certificate
     std::vector<std::unique_ptr<LoopParts>> loop_parts;
     std::vector<std::unique_ptr<LoopRulePorts>> rule_ports;
-    std::unique_ptr<Scope> chores; // of the first loop
+    std::unique_ptr<ControlMethods> methods; // of the first loop, for `call`
+    std::unique_ptr<Scope> chores;           // of the first loop
     PartsByLoop parts_by_loop;
     CurrentOptions current;
     std::shared_ptr<tls::ClientContext> client_tls;
@@ -283,6 +285,8 @@ struct Server::Impl final : ControlTarget {
     std::unique_ptr<delivery::SmtpTransport> transport;
     std::unique_ptr<delivery::Courier> courier;
     std::unique_ptr<net::Acceptor> acceptor;
+    std::unique_ptr<store::Subscription> changes; // of the first loop; absent: nobody listens
+    std::mutex running_mutex;                     // a call comes from any thread
     bool running = false;
 };
 
@@ -452,12 +456,23 @@ Result<void> Server::Impl::start() {
         control_socket.reset();
     }
     loops->start();
-    running = true;
     first.loop.post([this] {
-        courier->start();
-        chores = std::make_unique<Scope>(loop_parts.front()->loop);
+        auto& loop = loop_parts.front()->loop;
+        if (config.delivers)
+            courier->start();
+        else
+            courier->stop();
+        methods = std::make_unique<ControlMethods>(*this, "host", log);
+        chores = std::make_unique<Scope>(loop);
         chores->spawn(sweep_rules(*the_store));
+        if (parts.changed)
+            changes = the_store->subscribe(
+                loop, {}, [this](const store::Change& change) { parts.changed(change); });
     });
+    {
+        const std::scoped_lock lock(running_mutex);
+        running = true;
+    }
     for (const auto& warning : warnings())
         MAILCORE_LOG(log, Warning, "tls.certificate", {{"what", warning}});
     MAILCORE_LOG(log, Info, "server.started",
@@ -512,12 +527,16 @@ void Server::Impl::on_first_loop(std::function<void()> work) {
 }
 
 void Server::Impl::stop() {
-    if (!running) return;
-    running = false;
+    {
+        const std::scoped_lock lock(running_mutex);
+        if (!std::exchange(running, false)) return;
+    }
     MAILCORE_LOG(log, Info, "server.stopping", {{"connections", acceptor->connections()}});
     on_first_loop([this] {
         courier->stop();
         chores.reset();
+        methods.reset();
+        changes.reset();
     });
     std::promise<void> drained;
     auto finished = drained.get_future();
@@ -536,6 +555,47 @@ void Server::Impl::stop() {
     the_store.reset();
     loops.reset();
     MAILCORE_LOG(log, Info, "server.stopped", {});
+}
+
+namespace {
+
+/// Where the answer of a call is left, in every case: a caller waits.
+class CallAnswer {
+  public:
+    explicit CallAnswer(std::promise<Result<std::string>> answer) : answer_(std::move(answer)) {}
+    CallAnswer(CallAnswer&& other) noexcept
+        : answer_(std::move(other.answer_)), given_(std::exchange(other.given_, true)) {}
+    ~CallAnswer() { give(fail(ErrorKind::Unavailable, "the server ended")); }
+    void give(Result<std::string> answer) {
+        if (!std::exchange(given_, true)) answer_.set_value(std::move(answer));
+    }
+
+  private:
+    std::promise<Result<std::string>> answer_;
+    bool given_ = false;
+};
+
+Task<void> answer_call(Task<Result<std::string>> work, CallAnswer into) {
+    auto answer = co_await std::move(work);
+    into.give(std::move(answer));
+}
+
+} // namespace
+
+Result<std::string> Server::Impl::call(std::string method, std::string request) {
+    std::promise<Result<std::string>> answer;
+    auto answered = answer.get_future();
+    {
+        const std::scoped_lock lock(running_mutex);
+        if (!running) return fail(ErrorKind::Unavailable, "the server does not run");
+        loop_parts.front()->loop.post([this, into = CallAnswer(std::move(answer)),
+                                       method = std::move(method),
+                                       request = std::move(request)]() mutable {
+            chores->spawn(
+                answer_call(methods->run(std::move(method), std::move(request)), std::move(into)));
+        });
+    }
+    return answered.get();
 }
 
 void Server::Impl::queue_changed(queue::QueueId id, bool now) {
@@ -708,6 +768,9 @@ Result<std::vector<std::string>> Server::reload(Config config) {
 }
 std::vector<BoundEndpoint> Server::endpoints() const { return impl_->bound; }
 std::vector<Metric> Server::metrics() const { return impl_->metrics(); }
+Result<std::string> Server::call(std::string method, std::string request) {
+    return impl_->call(std::move(method), std::move(request));
+}
 store::Store& Server::store() { return impl_->store(); }
 accounts::StoreDirectory& Server::directory() { return impl_->directory(); }
 Scheduler& Server::scheduler() { return impl_->loop_parts.front()->loop; }

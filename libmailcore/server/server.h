@@ -53,6 +53,9 @@ class Server {
         /// Somebody asks over the control socket that the settings be read again: the host does
         /// that, on a thread of its own, by `reload`. Empty: it cannot.
         std::function<void()> request_reload;
+        /// Told on the first loop, after each commit, what changed in whose account. Empty: nobody
+        /// wants to know.
+        std::function<void(const store::Change&)> changed;
     };
 
     /// Binds every endpoint, the control socket included, and does nothing more: what follows may
@@ -78,6 +81,10 @@ class Server {
 
     [[nodiscard]] std::vector<BoundEndpoint> endpoints() const;
     [[nodiscard]] std::vector<Metric> metrics() const;
+    /// Does what the control socket does (server/control.h): `request` and the answer are JSON
+    /// objects; "host" is the actor of audit events. Any thread but the loops'; blocks.
+    /// Unavailable: the server does not run, or ended meanwhile.
+    Result<std::string> call(std::string method, std::string request);
     [[nodiscard]] store::Store& store();
     [[nodiscard]] accounts::StoreDirectory& directory();
     /// Runs work on the first loop: for embedders who have Tasks of their own.

@@ -24,7 +24,7 @@ check() { # NAME COMMAND...
     fi
 }
 
-for component in runtime development; do
+for component in runtime c_runtime development; do
     check "installing the $component files" cmake --install "$build" --prefix "$work/first" --component $component
 done
 prefix=$work/'moved elsewhere'

@@ -262,3 +262,61 @@ TEST_CASE("only its owner may open the control socket, and it answers there") {
     server->stop();
     CHECK(::stat(path.c_str(), &status) != 0);
 }
+
+TEST_CASE("a program asks for what the control socket does, from any thread") {
+    Place place;
+    const auto server = place.start();
+    const auto status = server->call("status", "");
+    REQUIRE(status);
+    CHECK(status->find("mx.example.test") != std::string::npos);
+    CHECK(server->call("domain.add", R"({"name": "example.test"})"));
+    const auto twice = server->call("domain.add", R"({"name": "example.test"})");
+    REQUIRE_FALSE(twice);
+    CHECK(twice.error().kind == ErrorKind::Conflict);
+    CHECK(server->call("no.such", "{}").error().kind == ErrorKind::NotFound);
+    CHECK(server->call("status", "[]").error().kind == ErrorKind::Rejected);
+    std::vector<std::future<bool>> threads;
+    for (int i = 0; i < 8; ++i)
+        threads.push_back(std::async(std::launch::async, [&] {
+            for (int k = 0; k < 20; ++k)
+                if (!server->call("metrics", "{}")) return false;
+            return true;
+        }));
+    for (auto& each : threads) CHECK(each.get());
+    server->stop();
+    CHECK(server->call("status", "").error().kind == ErrorKind::Unavailable);
+}
+
+TEST_CASE("who asks while the server ends is answered") {
+    Place place;
+    const auto server = place.start();
+    std::promise<void> asked;
+    auto asking = std::async(std::launch::async, [&] {
+        asked.set_value();
+        while (server->call("status", "")) {
+        }
+        return server->call("status", "").error().kind;
+    });
+    asked.get_future().wait();
+    server->stop();
+    CHECK(asking.get() == ErrorKind::Unavailable);
+}
+
+TEST_CASE("changes of mailboxes are told after they were made") {
+    Place place;
+    std::promise<store::Change> told;
+    std::once_flag once;
+    Server::Parts parts;
+    parts.changed = [&](const store::Change& change) {
+        std::call_once(once, [&] { told.set_value(change); });
+    };
+    auto created = Server::create(place.config, std::move(parts));
+    REQUIRE(created);
+    REQUIRE((*created)->start());
+    REQUIRE((*created)->call("domain.add", R"({"name": "example.test"})"));
+    REQUIRE((*created)->call("account.add",
+                             R"({"address": "an@example.test", "password": "correct horse"})"));
+    const auto change = told.get_future().get();
+    CHECK(change.account.value != 0);
+    CHECK(change.modseq.value != 0);
+}

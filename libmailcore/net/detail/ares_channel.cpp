@@ -3,6 +3,8 @@
 #include "libmailcore/net/detail/guarded.h"
 #include "libmailcore/net/detail/socket.h"
 
+// Of 1.34 deprecated, of 1.18 (Debian 12) the only way.
+#define CARES_NO_DEPRECATED
 #include <ares.h>
 #include <arpa/inet.h>
 #include <array>
