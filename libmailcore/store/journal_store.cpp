@@ -620,8 +620,11 @@ StoreStatus JournalStore::status() const {
         const std::scoped_lock guard(s.damages_mutex);
         status.damages = s.damages;
     }
-    const auto live = s.live.total();
-    status.reclaimable_octets = status.journal_octets - std::min(status.journal_octets, live);
+    auto needed = s.live.total();
+    if (s.journal->reserve_ready()) needed += s.options.journal.reserve_octets;
+    if (const auto snapshots = s.journal->snapshots(); !snapshots.empty())
+        needed += snapshots.back().octets;
+    status.reclaimable_octets = status.journal_octets - std::min(status.journal_octets, needed);
     s.upkeep->describe(status);
     return status;
 }
