@@ -99,8 +99,9 @@ install(FILES ${PROJECT_BINARY_DIR}/mailcore.pc DESTINATION ${CMAKE_INSTALL_LIBD
 # The C interface, where it is built.
 if(TARGET mailcore_c)
     install(TARGETS mailcore_c EXPORT mailcore-c
-        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT c_runtime NAMELINK_COMPONENT development
-        PUBLIC_HEADER DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT c_runtime NAMELINK_COMPONENT development)
+    install(FILES ${PROJECT_SOURCE_DIR}/bindings/c/mailcore.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+        COMPONENT development)
     set_target_properties(mailcore_c PROPERTIES EXPORT_NAME c)
     target_include_directories(mailcore_c INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
     install(EXPORT mailcore-c NAMESPACE mailcore:: DESTINATION ${package_folder} COMPONENT development)

@@ -116,7 +116,7 @@ std::unique_ptr<Session> open_offline_session(const std::string& folder) {
 
 bool needs_store_only(const std::string& method) {
     for (const auto* group :
-         {"account.", "alias.", "domain.", "email.", "mailbox.", "queue.", "rule."})
+         {"account.", "alias.", "backup.", "domain.", "email.", "mailbox.", "queue.", "rule."})
         if (method.starts_with(group)) return true;
     return false;
 }
@@ -132,6 +132,12 @@ std::unique_ptr<Session> open(const std::string& folder, bool store_will_do) {
 }
 
 } // namespace
+
+std::unique_ptr<Session> open_server_session(const std::string& folder) {
+    const int socket = connect(socket_path(folder));
+    if (socket < 0) return nullptr;
+    return std::make_unique<SocketSession>(socket);
+}
 
 std::unique_ptr<Session> open_session(const std::string& folder) { return open(folder, true); }
 

@@ -42,6 +42,7 @@ struct Command {
 
 /// One group each; `rule` is in rule_command.cpp, since rule.cpp works without a server.
 std::vector<Command> account_commands();
+std::vector<Command> backup_commands(); // and restore
 std::vector<Command> domain_commands(); // and aliases
 std::vector<Command> init_commands();
 std::vector<Command> queue_commands();

@@ -24,7 +24,7 @@ const std::vector<Command>& commands() {
         std::vector<Command> all;
         for (const auto group :
              {init_commands, account_commands, domain_commands, queue_commands, rule_commands,
-              transfer_commands, running_commands, store_commands})
+              transfer_commands, running_commands, store_commands, backup_commands})
             std::ranges::move(group(), std::back_inserter(all));
         all.push_back({"manual", "", "print this reference as Markdown", 0, 0, {}, manual});
         return all;
@@ -36,6 +36,21 @@ const std::vector<Command>& commands() {
 bool belongs(std::string_view name, std::string_view words) {
     return name.starts_with(words) &&
            (name.size() == words.size() || words.empty() || name[words.size()] == ' ');
+}
+
+std::vector<std::string> words_of(std::string_view name) {
+    std::vector<std::string> words;
+    for (const char c : name) {
+        if (c == ' ' || words.empty()) words.emplace_back();
+        if (c != ' ') words.back() += c;
+    }
+    return words;
+}
+
+/// Whether a call begins with the command's name.
+bool is_called(const Command& command, const std::vector<std::string>& call) {
+    const auto name = words_of(command.name);
+    return call.size() >= name.size() && std::equal(name.begin(), name.end(), call.begin());
 }
 
 /// The reference of all commands as Markdown: hosts/mdctl/mdctl.md.
@@ -108,19 +123,19 @@ int main(int argc, char** argv) {
         fmt::print("mdctl {}\n", mailcore::version());
         return 0;
     }
-    for (const auto& command : commands()) {
-        std::vector<std::string> name;
-        for (const std::string_view part{command.name}; const char c : part) {
-            if (c == ' ' || name.empty()) name.emplace_back();
-            if (c != ' ') name.back() += c;
-        }
-        if (rest.size() < name.size() || !std::equal(name.begin(), name.end(), rest.begin()))
-            continue;
+    // Of "backup" and "backup verify" the longer one.
+    const Command* found = nullptr;
+    for (const auto& command : commands())
+        if (is_called(command, rest) && (!found || std::string_view(command.name).size() >
+                                                       std::string_view(found->name).size()))
+            found = &command;
+    if (found) {
+        const auto& command = *found;
         if (help) {
             print_help(stdout, command.name);
             return 0;
         }
-        for (std::size_t i = name.size(); i < rest.size(); ++i) {
+        for (std::size_t i = words_of(command.name).size(); i < rest.size(); ++i) {
             if (!rest[i].starts_with("--")) {
                 call.arguments.words.push_back(rest[i]);
                 continue;

@@ -63,6 +63,13 @@ Task<Result<Json>> described(Context& context, Account account) {
 
 } // namespace
 
+Task<Result<Account>> account_in(store::Store& store, std::string text) {
+    MAILCORE_CO_TRY(const auto address, ready(parse_address(text)));
+    auto awaited =
+        store.read([address](ReadTransaction& txn) { return find_account(txn, address); });
+    co_return co_await std::move(awaited);
+}
+
 Task<Result<Account>> account_of(Context& context, std::string text) {
     MAILCORE_CO_TRY(const auto address, ready(parse_address(text)));
     // One look where the directory knows it; it does not tell of disabled ones.
@@ -75,11 +82,8 @@ Task<Result<Account>> account_of(Context& context, std::string text) {
              std::ranges::find(account->more_addresses, address) != account->more_addresses.end()))
             co_return std::move(*account);
     }
-    {
-        auto awaited = context.store.read(
-            [address](ReadTransaction& txn) { return find_account(txn, address); });
-        co_return co_await std::move(awaited);
-    }
+    auto awaited = account_in(context.store, std::move(text));
+    co_return co_await std::move(awaited);
 }
 
 Task<Result<std::string>> account_add(Context& context, std::string text) {

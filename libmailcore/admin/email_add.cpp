@@ -21,37 +21,23 @@ using store::Uid;
 using store::UidSet;
 using store::WriteTransaction;
 
-/// One email of a request.
-struct Incoming {
+/// Where a request's email has its octets.
+struct Given {
     std::string base64; ///< empty: `upload`
     std::uint64_t upload = 0;
-    store::NewBlobRef blob;
-    store::NewEmail email;
-    store::Filing filing;
-    std::optional<Uid> uid; ///< where it is
-    bool known = false;     ///< it had come before
 };
 
-/// What one transaction adds; it outlives the request if that is given up meanwhile.
-struct Batch {
-    std::vector<Incoming> emails;
-    bool over_quota = false;
-    std::uint64_t uidvalidity = 0; ///< 0: whatever it is
-    Uid looked_until;              ///< 0: nothing is looked for
-    bool new_keywords = true;
-};
-
-Result<Incoming> parse_email(Json object, const std::string& name, WallTime now) {
+Result<Incoming> parse_email(Json object, const std::string& name, WallTime now, Given& given) {
     auto request = Request::of(std::move(object));
     Incoming incoming;
     if (request.has("upload"))
-        incoming.upload = request.number_or("upload", 0);
+        given.upload = request.number_or("upload", 0);
     else
-        incoming.base64 = request.text("octets");
+        given.base64 = request.text("octets");
     const auto received = request.text_or("received", "");
     const auto flags = request.has("flags") ? request.texts("flags") : std::vector<std::string>{};
     if (auto error = request.finish()) return fail(ErrorKind::Rejected, name + "." + error->detail);
-    if (incoming.upload == 0 && incoming.base64.empty())
+    if (given.upload == 0 && given.base64.empty())
         return fail(ErrorKind::Rejected, name + ".octets: expected a message in base64");
     incoming.filing.received.at = now;
     if (!received.empty()) {
@@ -87,9 +73,10 @@ decode_all(const std::vector<std::string>& texts) {
 }
 
 /// Gives every email its body: from the request, or from what was handed in before.
-Task<Result<void>> make_bodies(Context& context, std::vector<Incoming>& emails) {
+Task<Result<void>> make_bodies(Context& context, std::vector<Incoming>& emails,
+                               std::vector<Given> given) {
     std::vector<std::string> texts;
-    for (auto& each : emails) texts.push_back(std::exchange(each.base64, {}));
+    for (auto& each : given) texts.push_back(std::move(each.base64));
     MAILCORE_CO_AWAIT(auto decoded,
                       base::offload([texts = std::move(texts)] { return decode_all(texts); }));
     if (!decoded) co_return std::unexpected(std::move(decoded).error());
@@ -97,7 +84,7 @@ Task<Result<void>> make_bodies(Context& context, std::vector<Incoming>& emails) 
     for (std::size_t i = 0; i < emails.size(); ++i) {
         auto& email = emails[i];
         std::unique_ptr<store::BlobWriter> writer;
-        if (email.upload == 0) {
+        if (given[i].upload == 0) {
             auto& [octets, described] = (*decoded)[i];
             email.email = std::move(described);
             if (octets.size() > context.message_octets_max)
@@ -107,9 +94,9 @@ Task<Result<void>> make_bodies(Context& context, std::vector<Incoming>& emails) 
             MAILCORE_CO_TRY(writer->append(octets));
             octets = {};
         } else {
-            auto begun = context.uploads.begun.extract(email.upload);
+            auto begun = context.uploads.begun.extract(given[i].upload);
             if (begun.empty())
-                co_return fail(ErrorKind::NotFound, "no upload " + std::to_string(email.upload));
+                co_return fail(ErrorKind::NotFound, "no upload " + std::to_string(given[i].upload));
             email.email.describe(begun.mapped().parser.finish(), 0);
             writer = std::move(begun.mapped().writer);
         }
@@ -266,9 +253,10 @@ Task<Result<bool>> add_once(Context& context, const Target& target, std::shared_
     co_return true;
 }
 
-Task<Result<void>> add_unknown(Context& context, const Target& target, std::shared_ptr<Batch> batch,
-                               Uid& uidnext) {
-    std::set<std::uint32_t> taken;
+} // namespace
+
+Task<Result<void>> add_batch(Context& context, const Target& target, std::shared_ptr<Batch> batch,
+                             std::set<std::uint32_t>& taken, Uid& uidnext) {
     const bool look = batch->looked_until.value != 0;
     bool done = false;
     while (!done) {
@@ -284,8 +272,6 @@ Task<Result<void>> add_unknown(Context& context, const Target& target, std::shar
     }
     co_return Result<void>{};
 }
-
-} // namespace
 
 Answer email_upload(Context& context, std::string text) {
     Request request(text);
@@ -328,19 +314,21 @@ Answer email_add(Context& context, std::string text) {
     batch->looked_until = Uid{static_cast<std::uint32_t>(seen)};
     auto& scheduler = co_await base::current_scheduler();
     auto& emails = batch->emails;
+    std::vector<Given> given;
     for (std::size_t i = 0; i < objects.size(); ++i) {
         auto parsed = parse_email(std::move(objects[i]), "emails[" + std::to_string(i) + "]",
-                                  scheduler.wall_now());
+                                  scheduler.wall_now(), given.emplace_back());
         if (!parsed) co_return std::unexpected(std::move(parsed).error());
         emails.push_back(std::move(*parsed));
     }
     MAILCORE_CO_TRY(const auto target, target_of(context, address, path));
     if (batch->uidvalidity != 0 && batch->uidvalidity != target.mailbox.uidvalidity.value)
         co_return fail(ErrorKind::Conflict, "the mailbox is another one by now");
-    MAILCORE_CO_TRY(make_bodies(context, emails));
+    MAILCORE_CO_TRY(make_bodies(context, emails, std::move(given)));
 
     Uid uidnext = target.mailbox.uidnext;
-    MAILCORE_CO_TRY(add_unknown(context, target, batch, uidnext));
+    std::set<std::uint32_t> taken;
+    MAILCORE_CO_TRY(add_batch(context, target, batch, taken, uidnext));
     Json rows = Json::array();
     for (const auto& each : emails)
         rows.push_back(Json{{"uid", each.uid->value}, {"known", each.known}});

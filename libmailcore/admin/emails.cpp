@@ -32,25 +32,6 @@ constexpr SystemName system_names[] = {
 constexpr std::uint64_t digest_octets_max = 64 * 1024 * 1024;
 constexpr std::size_t piece_octets = 256 * 1024;
 
-struct Listed {
-    store::MessageBatch messages;
-    store::FlagsBatch flags;
-};
-TxnTask<Result<Listed>> list(ReadTransaction& txn, store::Access access, store::MailboxRef ref,
-                             Uid from, std::size_t messages_max) {
-    Listed listed;
-    MAILCORE_CO_TRY(listed.messages,
-                    store::read_messages(txn, access, ref, UidSet::all(), from, messages_max));
-    const auto& messages = listed.messages.messages;
-    if (messages.empty()) co_return listed;
-    // One more block than asked for never comes: both read whole blocks of the same UIDs.
-    const store::UidRange range{messages.front().uid, messages.back().uid};
-    const UidSet same(range);
-    MAILCORE_CO_TRY(listed.flags,
-                    store::read_flags(txn, access, ref, same, from, messages.size() + 64));
-    co_return listed;
-}
-
 Json failure(Uid uid, const Error& error) {
     return Json{{"uid", uid.value}, {"error", error.detail}, {"kind", to_string(error.kind)}};
 }
@@ -100,6 +81,21 @@ Task<Result<Target>> target_of(Context& context, std::string address, std::strin
     if (!found || !found->selectable) co_return fail(ErrorKind::NotFound, "no mailbox " + mailbox);
     target.mailbox = std::move(*found);
     co_return target;
+}
+
+TxnTask<Result<Listed>> list_messages(ReadTransaction& txn, store::Access access,
+                                      store::MailboxRef ref, Uid from, std::size_t messages_max) {
+    Listed listed;
+    MAILCORE_CO_TRY(listed.messages,
+                    store::read_messages(txn, access, ref, UidSet::all(), from, messages_max));
+    const auto& messages = listed.messages.messages;
+    if (messages.empty()) co_return listed;
+    // One more block than asked for never comes: both read whole blocks of the same UIDs.
+    const store::UidRange range{messages.front().uid, messages.back().uid};
+    const UidSet same(range);
+    MAILCORE_CO_TRY(listed.flags,
+                    store::read_flags(txn, access, ref, same, from, messages.size() + 64));
+    co_return listed;
 }
 
 UidSet uid_set(const std::vector<std::uint64_t>& numbers) {
@@ -167,7 +163,7 @@ Answer email_list(Context& context, std::string text) {
         MAILCORE_CO_TRY(const auto listed,
                         context.store.read([access = target.access(), ref = target.ref(), from,
                                             count](ReadTransaction& txn) {
-                            return list(txn, access, ref, from, count);
+                            return list_messages(txn, access, ref, from, count);
                         }));
         more = listed.messages.next.has_value();
         auto flags = listed.flags.messages.begin();

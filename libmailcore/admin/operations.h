@@ -35,6 +35,9 @@ struct Uploads {
     std::uint64_t next = 1;
 };
 
+/// Mail of the past that is being filed again.
+struct PastRestore;
+
 /// What operations work on, and for whom. One caller at a time.
 struct Context {
     store::Store& store;
@@ -45,6 +48,9 @@ struct Context {
     Log log;
     std::uint64_t message_octets_max = 64 * 1024 * 1024; ///< of one that is added
     Uploads uploads{};
+    std::shared_ptr<PastRestore> restore{}; ///< begun and not finished
+    /// Keeps the files that `backup.list` named last in place while they are copied.
+    std::shared_ptr<const void> backup{};
 };
 
 /// What a caller must be allowed to do.

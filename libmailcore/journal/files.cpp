@@ -138,7 +138,7 @@ Result<CopiedBodies> Journal::copy_bodies(std::span<const BodyPlace> bodies) {
     MAILCORE_TRY(auto segment, s.take_body_segment());
     CopiedBodies copied;
     const auto copy = [&]() -> Result<void> {
-        auto at = segment->end;
+        std::uint64_t at = segment->end;
         std::string octets;
         for (const auto& from : bodies) {
             MAILCORE_TRY(const auto file, segment_file(from.segment));

@@ -329,7 +329,13 @@ void Journal::close() {
 
 Result<std::unique_ptr<SnapshotWriter>> Journal::new_snapshot() {
     auto& s = *state_;
-    return SnapshotWriter::create(s.files, s.folder, s.store, ++s.last_number, s.clock.wall_now());
+    SegmentNumber previous = 0;
+    {
+        const std::scoped_lock lock(s.mutex);
+        if (!s.snapshots.empty()) previous = s.snapshots.back().number;
+    }
+    return SnapshotWriter::create(s.files, s.folder, s.store, ++s.last_number, previous,
+                                  s.clock.wall_now());
 }
 
 Result<Snapshot> Journal::finish_snapshot(SnapshotWriter& writer, SnapshotEnd end) {
@@ -342,6 +348,12 @@ Result<Snapshot> Journal::finish_snapshot(SnapshotWriter& writer, SnapshotEnd en
 std::vector<Snapshot> Journal::snapshots() const {
     const std::scoped_lock lock(state_->mutex);
     return state_->snapshots;
+}
+
+Result<bool> Journal::read_snapshot(const Snapshot& snapshot, const VisitRow& visit,
+                                    const std::function<void(const std::string&)>& damaged) const {
+    return journal::read_snapshot(state_->files, state_->folder, state_->store, snapshot, visit,
+                                  damaged);
 }
 
 Result<bool> Journal::drop_snapshot(SegmentNumber number) {
@@ -368,25 +380,29 @@ Result<bool> Journal::drop_snapshot(SegmentNumber number) {
 
 // Replay of a log in use
 
+/// The log segments that begin before `to`; `last` is the newest of all.
+std::vector<detail::Link> Journal::State::links_before(Position to, LogSegment& last) const {
+    std::vector<detail::Link> found;
+    const std::scoped_lock lock(mutex);
+    for (const auto& segment : segments) {
+        detail::Link link;
+        link.number = segment.number;
+        link.base = segment.base;
+        link.path = log_path(segment.number, segment.base);
+        if (segment.base < to) found.push_back(std::move(link));
+    }
+    if (!segments.empty()) last = segments.back();
+    return found;
+}
+
 Result<void> Journal::replay(Position from, Position to, const Replay& replay,
                              Bodies bodies) const {
     auto& s = *state_;
     const auto damaged = [&](const std::string& what) {
         if (replay.damage) replay.damage(what);
     };
-    std::vector<detail::Link> found;
     LogSegment last;
-    {
-        const std::scoped_lock lock(s.mutex);
-        for (const auto& segment : s.segments) {
-            detail::Link link;
-            link.number = segment.number;
-            link.base = segment.base;
-            link.path = s.log_path(segment.number, segment.base);
-            if (segment.base < to) found.push_back(std::move(link));
-        }
-        if (!s.segments.empty()) last = s.segments.back();
-    }
+    auto found = s.links_before(to, last);
     MAILCORE_TRY(const auto chain,
                  detail::find_chain(s.files, s.store, std::move(found), from, damaged));
     std::uint64_t batch = 0;

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,6 +35,9 @@ struct Options {
     /// Held back for `Space::Reserve`. 0: nothing is.
     std::uint64_t reserve_octets = std::uint64_t{16} << 20;
     CompressionOptions compression;
+    /// The next file gets at least this number. A journal that goes on from a copy takes numbers
+    /// that the original will not come to, so that files of the two are never taken for one.
+    SegmentNumber numbers_from = 0;
 };
 
 /// A batch in the making: records, and the octets of bodies. One thread.
@@ -114,6 +118,36 @@ class BodyStream {
     [[nodiscard]] virtual SegmentHold hold() const = 0;
 };
 
+/// A file of a journal and how many octets of it, from its beginning, never change any more.
+struct KeptFile {
+    std::string name;
+    std::uint64_t octets = 0;
+    friend bool operator==(const KeptFile&, const KeptFile&) = default;
+};
+
+/// The files that hold everything up to a position: what a backup copies.
+struct Inventory {
+    StoreId store{};
+    Position end = 0;
+    std::vector<KeptFile> files;
+    SegmentHold hold; ///< as long as it lives none of them goes; empty: they may
+};
+
+/// A frame boundary, and when the frame before it was written.
+struct Moment {
+    Mark mark;
+    WallTime written;
+};
+
+/// A stretch of the past of which every moment can be shown.
+struct Reach {
+    Position from = 0; ///< the log from here on is needed for it
+    Moment first;
+    /// Nothing: it goes on to the log's end. Else what comes after it is gone: backups that were
+    /// made too rarely have such gaps.
+    std::optional<Moment> last;
+};
+
 enum class Space : std::uint8_t {
     Normal,
     Reserve, ///< may use the segment held in reserve
@@ -130,6 +164,11 @@ class Journal {
                                                  const Options& options, base::Random& random,
                                                  const base::Clock& clock, Log log,
                                                  const Mark& from, const Replay& replay);
+    /// The journal in `folder` as far as it can be read, and nothing is changed: a backup, or one
+    /// whose server is gone. It does not grow. All outlive it. NotFound: there is none.
+    static Result<std::unique_ptr<Journal>> open_to_read(base::FileSystem& files,
+                                                         std::string folder, base::Random& random,
+                                                         const base::Clock& clock, Log log);
     ~Journal();
     Journal(const Journal&) = delete;
     Journal& operator=(const Journal&) = delete;
@@ -187,12 +226,26 @@ class Journal {
     Result<Snapshot> finish_snapshot(SnapshotWriter& writer, SnapshotEnd end);
     /// The finished ones, oldest first.
     [[nodiscard]] std::vector<Snapshot> snapshots() const;
+    /// snapshot.h.
+    Result<bool> read_snapshot(const Snapshot& snapshot, const VisitRow& visit,
+                               const std::function<void(const std::string&)>& damaged) const;
     /// Removes one that is not needed any more, durably; false: somebody has `hold_files`.
     Result<bool> drop_snapshot(SegmentNumber number);
 
     /// As long as one lives, no segment and no snapshot goes.
     [[nodiscard]] SegmentHold hold_files();
 
+    /// What there is to copy now, held in place.
+    Result<Inventory> inventory();
+
+    /// What of the past can be shown, oldest first; empty: nothing was ever written. Until the log
+    /// is reclaimed, everything from its first frame on; then, from where the oldest snapshot
+    /// ended.
+    Result<std::vector<Reach>> reaches() const;
+    /// Behind the last of the frames that were written until `at` and end at `to` or before.
+    /// NotFound: there is none, or what it takes to show it is gone (`reaches`). Reads at most a
+    /// segment.
+    Result<Moment> moment_at(WallTime at, Position to) const;
     /// Replays the log from `from` to `to`, which is at most `end()`, while it is in use.
     Result<void> replay(Position from, Position to, const Replay& replay, Bodies bodies) const;
 

@@ -333,6 +333,7 @@ Result<void> Journal::State::recover(const Mark& from, const Replay& replay) {
         MAILCORE_TRY(const auto octets, file->size());
         reserve_ready = octets >= options.reserve_octets;
     }
+    last_number = options.numbers_from > 0 ? options.numbers_from - 1 : 0;
     Recovery recovery(*this, from, replay);
     return recovery.run(names);
 }

@@ -51,7 +51,7 @@ Result<std::optional<Snapshot>> look_into(base::File& file, const StoreId& store
     const auto visit = [&](const Record& record) -> Result<void> {
         if (record.header.type != RecordType::SnapshotEnd) return {};
         auto end = decode_snapshot_end(record.content);
-        if (end) found = Snapshot{number, octets, std::move(*end)};
+        if (end) found = Snapshot{number, header->previous, octets, std::move(*end)};
         return {};
     };
     MAILCORE_TRY(read_records(last->records, visit, [](std::size_t, std::string_view) {}));
@@ -105,14 +105,14 @@ SnapshotWriter::~SnapshotWriter() {
     static_cast<void>(files_.remove(path_));
 }
 
-Result<std::unique_ptr<SnapshotWriter>> SnapshotWriter::create(base::FileSystem& files,
-                                                               const std::string& folder,
-                                                               const StoreId& store,
-                                                               SegmentNumber number, WallTime now) {
+Result<std::unique_ptr<SnapshotWriter>>
+SnapshotWriter::create(base::FileSystem& files, const std::string& folder, const StoreId& store,
+                       SegmentNumber number, SegmentNumber previous, WallTime now) {
     SegmentHeader header;
     header.kind = SegmentKind::Snapshot;
     header.store = store;
     header.number = number;
+    header.previous = previous;
     header.made = now;
     std::unique_ptr<SnapshotWriter> writer(new SnapshotWriter(files, folder, header));
     MAILCORE_TRY(writer->file_, files.open(writer->path_, OpenMode::CreateNew));
@@ -167,7 +167,7 @@ Result<Snapshot> SnapshotWriter::finish(SnapshotEnd end) {
     MAILCORE_TRY(file_->sync_data());
     MAILCORE_TRY(files_.sync_folder(folder_));
     finished_ = true;
-    return Snapshot{header_.number, at_, std::move(end)};
+    return Snapshot{header_.number, header_.previous, at_, std::move(end)};
 }
 
 // Reading

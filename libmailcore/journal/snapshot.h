@@ -40,7 +40,8 @@ struct SnapshotEnd {
 /// A snapshot that is finished.
 struct Snapshot {
     SegmentNumber number = 0;
-    std::uint64_t octets = 0; ///< of the file
+    SegmentNumber previous = 0; ///< the one before it; 0: it is the first that ever was
+    std::uint64_t octets = 0;   ///< of the file
     SnapshotEnd end;
 };
 
@@ -48,11 +49,10 @@ struct Snapshot {
 /// thread; blocks.
 class SnapshotWriter {
   public:
-    /// `files` outlives it.
-    static Result<std::unique_ptr<SnapshotWriter>> create(base::FileSystem& files,
-                                                          const std::string& folder,
-                                                          const StoreId& store,
-                                                          SegmentNumber number, WallTime now);
+    /// `previous`: number of the snapshot before it; 0: there never was one. `files` outlives it.
+    static Result<std::unique_ptr<SnapshotWriter>>
+    create(base::FileSystem& files, const std::string& folder, const StoreId& store,
+           SegmentNumber number, SegmentNumber previous, WallTime now);
     ~SnapshotWriter();
     SnapshotWriter(const SnapshotWriter&) = delete;
     SnapshotWriter& operator=(const SnapshotWriter&) = delete;

@@ -3,10 +3,18 @@
 
 #include "libmailcore/store/transaction.h"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 namespace mailcore::store {
+
+/// What comparing a store with itself found. It is in order if there are no problems.
+struct CheckReport {
+    std::uint64_t frames = 0, rows = 0, bodies = 0, references = 0;
+    std::uint64_t body_octets = 0;
+    std::vector<std::string> problems; ///< the first thousand
+};
 
 /// Counts everything of one account anew and names each row that says otherwise: counters of
 /// account and mailboxes, blocks, change index, memberships, names, threads. Empty: all agree. At

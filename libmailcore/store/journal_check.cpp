@@ -1,4 +1,5 @@
 // Comparing a store with itself, and building its index anew.
+#include "libmailcore/store/detail/body_check.h"
 #include "libmailcore/store/detail/engine_rows.h"
 #include "libmailcore/store/detail/fill_index.h"
 #include "libmailcore/store/detail/journal_store_state.h"
@@ -15,20 +16,13 @@ namespace mailcore::store {
 
 namespace {
 
-constexpr std::size_t problems_max = 1000, suspects_max = 100'000, rows_a_step = 1000;
+using detail::printable;
+using detail::Rows;
+using detail::rows_a_step;
+using detail::rows_from;
 
-std::string printable(std::string_view key) {
-    std::string text;
-    for (const char c : key)
-        if (c > ' ' && c < 0x7F && c != '\\')
-            text += c;
-        else
-            text += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    return text;
-}
+constexpr std::size_t suspects_max = 100'000;
 
-/// Rows of a range, a bounded number at a time: nothing is pinned between two steps.
-using Rows = std::vector<std::pair<std::string, std::string>>;
 Result<Rows> rows_from(const kv::View& view, std::string_view from, std::string_view to) {
     Rows rows;
     MAILCORE_TRY(view.walk({from, to}, kv::Order::Ascending, nullptr,
@@ -36,16 +30,6 @@ Result<Rows> rows_from(const kv::View& view, std::string_view from, std::string_
                                rows.emplace_back(key, value);
                                return rows.size() < rows_a_step;
                            }));
-    return rows;
-}
-Result<Rows> rows_from(kv::Index& index, std::string_view from, std::string_view to) {
-    Rows rows;
-    MAILCORE_TRY(const auto reader, index.read());
-    const auto cursor = reader->cursor();
-    for (cursor->start({from, to}, kv::Order::Ascending);
-         cursor->valid() && rows.size() < rows_a_step; cursor->next())
-        rows.emplace_back(cursor->key(), *cursor->value());
-    if (cursor->fault()) return std::unexpected(*cursor->fault());
     return rows;
 }
 
@@ -60,9 +44,6 @@ class Check {
     Result<void> compare_rows();
     Result<void> compare_step(Rows& ours, Rows& theirs, bool ours_end, bool theirs_end);
     Result<void> look_at_suspects();
-    Result<void> check_references();
-    Result<void> check_bodies();
-    Result<void> check_body(BlobId blob, const detail::BlobRow& row);
     Result<void> check_counts();
     void problem(std::string text);
 
@@ -73,9 +54,7 @@ class Check {
     std::set<std::string> suspects_;  // keys that differ, or have changed meanwhile
 };
 
-void Check::problem(std::string text) {
-    if (report_.problems.size() < problems_max) report_.problems.push_back(std::move(text));
-}
+void Check::problem(std::string text) { detail::add_problem(report_, std::move(text)); }
 
 /// Every row of the store against the index built anew.
 Result<void> Check::compare_rows() {
@@ -136,16 +115,16 @@ Result<void> Check::look_at_suspects() {
     return {};
 }
 
-/// All of the log from the oldest snapshot on, and that snapshot and those after it but the newest,
-/// which the new index is made from.
+/// All of the log that can be shown, and every snapshot but the newest, which the new index is made
+/// from.
 Result<void> Check::check_history(journal::Position end) {
+    const auto& journal = *state_.journal;
     const auto wrong = [this](const std::string& what) { problem(what); };
-    const auto snapshots = state_.journal->snapshots();
+    const auto snapshots = journal.snapshots();
     for (const auto& each : snapshots) {
         if (&each == &snapshots.back()) break;
-        MAILCORE_TRY(journal::read_snapshot(
-            state_.files, state_.folder + "/journal", state_.journal->store_id(), each,
-            [](std::string_view, std::string_view) -> Result<void> { return {}; }, wrong));
+        MAILCORE_TRY(journal.read_snapshot(
+            each, [](std::string_view, std::string_view) -> Result<void> { return {}; }, wrong));
     }
     journal::Replay count;
     count.record = [](const journal::FrameInfo&, const journal::Record&) -> Result<void> {
@@ -155,89 +134,16 @@ Result<void> Check::check_history(journal::Position end) {
         ++report_.frames;
         return {};
     };
-    // What lies behind the newest is named when it is replayed.
+    // What lies behind the newest snapshot is named when it is replayed.
     const auto newest = snapshots.empty() ? 0 : snapshots.back().end.from.position;
-    if (!snapshots.empty()) {
+    MAILCORE_TRY(const auto shown, journal.reaches());
+    const auto from = shown.empty() ? 0 : shown.back().from;
+    if (from < newest) {
         count.damage = wrong;
-        MAILCORE_TRY(state_.journal->replay(snapshots.front().end.from.position, newest, count,
-                                            journal::Bodies::PassOver));
+        MAILCORE_TRY(journal.replay(from, newest, count, journal::Bodies::PassOver));
     }
     count.damage = {};
-    return state_.journal->replay(newest, end, count, journal::Bodies::PassOver);
-}
-
-/// Every reference has its body, and every body a reference.
-Result<void> Check::check_references() {
-    const auto blobs = detail::all_blobs(), references = detail::all_references();
-    BlobId last;
-    bool there = false;
-    for (std::string from = references.from;;) {
-        MAILCORE_TRY(const auto rows, rows_from(*anew_, from, references.to));
-        MAILCORE_TRY(const auto reader, anew_->read());
-        for (const auto& [key, value] : rows) {
-            ++report_.references;
-            const auto blob = detail::blob_of_reference(key);
-            if (!blob) {
-                problem(fmt::format("row {}: no key of a reference", printable(key)));
-                continue;
-            }
-            if (*blob != last) {
-                last = *blob;
-                MAILCORE_TRY(const auto row, reader->get(detail::blob_key(last)));
-                there = row.has_value();
-            }
-            if (!there) problem(fmt::format("body {}: needed but not there", blob->value));
-        }
-        if (rows.size() < rows_a_step) break;
-        from = rows.back().first + '\0';
-    }
-    for (std::string from = blobs.from;;) {
-        MAILCORE_TRY(const auto rows, rows_from(*anew_, from, blobs.to));
-        for (const auto& [key, value] : rows) {
-            const auto blob = detail::blob_of_key(key);
-            if (!blob) continue;
-            const auto owners = detail::references_of(*blob);
-            MAILCORE_TRY(const auto reader, anew_->read());
-            const auto cursor = reader->cursor();
-            cursor->start({owners.from, owners.to}, kv::Order::Ascending);
-            if (!cursor->valid()) problem(fmt::format("body {}: nobody needs it", blob->value));
-        }
-        if (rows.size() < rows_a_step) return {};
-        from = rows.back().first + '\0';
-    }
-}
-
-Result<void> Check::check_body(BlobId blob, const detail::BlobRow& row) {
-    ++report_.bodies;
-    report_.body_octets += row.place.size;
-    auto whole = detail::is_whole(*state_.journal, row);
-    if (whole && *whole) return {};
-    // It may be gone meanwhile, or lie elsewhere.
-    const auto now = state_.find_blob(blob);
-    if (!now && now.error().kind == ErrorKind::NotFound) return {};
-    if (now && now->place != row.place) whole = detail::is_whole(*state_.journal, *now);
-    if (whole && *whole) return {};
-    problem(fmt::format("body {} in segment {} at {}: {}", blob.value, row.place.segment,
-                        row.place.offset, whole ? "its digest is wrong" : whole.error().detail));
-    return {};
-}
-
-Result<void> Check::check_bodies() {
-    const auto blobs = detail::all_blobs();
-    for (std::string from = blobs.from;;) {
-        MAILCORE_TRY(const auto rows, rows_from(*anew_, from, blobs.to));
-        for (const auto& [key, value] : rows) {
-            const auto blob = detail::blob_of_key(key);
-            const auto row = detail::decode_blob_row(value);
-            if (!blob || !row) {
-                problem(fmt::format("row {}: no row of a body", printable(key)));
-                continue;
-            }
-            MAILCORE_TRY(check_body(*blob, *row));
-        }
-        if (rows.size() < rows_a_step) return {};
-        from = rows.back().first + '\0';
-    }
+    return journal.replay(newest, end, count, journal::Bodies::PassOver);
 }
 
 /// The rows that count what each segment holds against the rows of its bodies.
@@ -273,8 +179,10 @@ Result<CheckReport> Check::run() {
         reached_ = end;
         MAILCORE_TRY(compare_rows());
         MAILCORE_TRY(look_at_suspects());
-        MAILCORE_TRY(check_references());
-        MAILCORE_TRY(check_bodies());
+        detail::BodyCheck bodies{*anew_, *state_.journal, report_,
+                                 [this](BlobId blob) { return state_.find_blob(blob); }};
+        MAILCORE_TRY(bodies.references());
+        MAILCORE_TRY(bodies.bodies());
         return check_counts();
     }();
     anew_.reset();

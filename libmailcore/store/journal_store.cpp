@@ -2,8 +2,10 @@
 
 #include "libmailcore/base/assert.h"
 #include "libmailcore/kv/lmdb_index.h"
+#include "libmailcore/store/detail/body_reading.h"
 #include "libmailcore/store/detail/engine_rows.h"
 #include "libmailcore/store/detail/journal_store_state.h"
+#include "libmailcore/store/detail/past_index.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -13,7 +15,6 @@ namespace mailcore::store {
 
 namespace {
 
-constexpr std::size_t blob_read_octets_max = std::size_t{1} << 20;
 constexpr std::chrono::milliseconds idle_after{100};         // then the pool is filled
 constexpr std::chrono::milliseconds index_retry_after{1000}; // after a full disk
 
@@ -488,6 +489,35 @@ void JournalStore::State::stop() {
     lock.reset(); // what is still under way elsewhere keeps the state, but not the folder
 }
 
+// Copies and the past
+
+Result<journal::Inventory> JournalStore::inventory() { return state_->journal->inventory(); }
+
+Result<std::unique_ptr<PastStore>>
+JournalStore::past(WallTime at, const std::string& journal_folder, journal::Position to) {
+    auto& s = *state_;
+    PastStore::Parts parts;
+    if (journal_folder.empty()) {
+        parts.journal = s.journal;
+        to = s.overlay->published().position;
+    } else {
+        MAILCORE_TRY(parts.journal, journal::Journal::open_to_read(s.files, journal_folder,
+                                                                   s.random, s.clock, s.log));
+    }
+    // One that is left over without a mark is removed at the next start.
+    MAILCORE_TRY(auto file, s.index_files.make());
+    parts.index = std::move(file.index);
+    parts.done = [state = state_, number = file.number] {
+        const auto removed = state->index_files.remove(number);
+        if (!removed)
+            MAILCORE_LOG(state->log, Warning, "store.index.not-removed",
+                         {{"error", removed.error().detail}});
+    };
+    auto source = s.fill_source();
+    if (!journal_folder.empty()) source.journal_folder = journal_folder;
+    return detail::fill_past(source, std::move(parts), at, to, s.log);
+}
+
 // The interface
 
 Task<Result<void>> JournalStore::run_read(ReadWork work) {
@@ -563,21 +593,12 @@ Result<std::optional<std::string>> JournalStore::State::read_body(BlobId blob, s
 
 Task<Result<std::string>> JournalStore::read_blob(BlobId blob, std::uint64_t offset,
                                                   std::size_t octets) {
-    MAILCORE_ASSERT(octets <= blob_read_octets_max);
-    auto cached = state_->read_body(blob, offset, octets, journal::ReadFrom::Cache);
-    if (!cached) co_return std::unexpected(std::move(cached).error());
-    if (*cached) co_return std::move(**cached);
-    auto read = [state = state_, blob, offset, octets] {
-        return state->read_body(blob, offset, octets, journal::ReadFrom::Disk);
-    };
-    auto from_disk = co_await base::offload(std::move(read));
-    if (!from_disk) co_return std::unexpected(std::move(from_disk).error());
-    co_return std::move(**from_disk);
+    return detail::read_body_unblocked(state_, blob, offset, octets);
 }
 
 Task<Result<std::string>> JournalStore::read_new_blob(NewBlobRef blob, std::uint64_t offset,
                                                       std::size_t octets) {
-    MAILCORE_ASSERT(octets <= blob_read_octets_max);
+    MAILCORE_ASSERT(octets <= detail::blob_read_octets_max);
     const auto body = std::static_pointer_cast<const detail::JournalBody>(std::move(blob));
     MAILCORE_ASSERT(body->maker == this);
     if (offset >= body->size()) co_return std::string();

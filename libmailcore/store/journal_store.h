@@ -8,6 +8,7 @@
 #include "libmailcore/base/random.h"
 #include "libmailcore/journal/journal.h"
 #include "libmailcore/kv/index.h"
+#include "libmailcore/store/past_store.h"
 #include "libmailcore/store/store.h"
 
 #include <chrono>
@@ -66,13 +67,6 @@ struct JournalStoreOptions {
     StoreThreads threads = StoreThreads::Own;
     /// Opens the index in a file; empty: LMDB.
     std::function<Result<std::unique_ptr<kv::Index>>(const std::string& path)> open_index;
-};
-
-/// What `check` found. It is in order if there are no problems.
-struct CheckReport {
-    std::uint64_t frames = 0, rows = 0, bodies = 0, references = 0;
-    std::uint64_t body_octets = 0;
-    std::vector<std::string> problems; ///< the first thousand
 };
 
 /// What of the past `compact` gives up.
@@ -137,6 +131,14 @@ class JournalStore final : public Store {
     void begin_scrub();
     /// Does at once what waits for idleness. With StoreThreads::None only.
     void settle();
+    /// The files that hold all that was acknowledged until now, below `journal` in the store's
+    /// folder, held in place: what a backup copies. Any thread.
+    [[nodiscard]] Result<journal::Inventory> inventory();
+    /// The store as it was at `at`, while it stays in use; of `journal_folder`, if that is not
+    /// empty, up to `to`. Takes disk space for a second index. No file of the journal goes as long
+    /// as it lives. Blocks. NotFound: the journal cannot show that; the text says what it can.
+    Result<std::unique_ptr<PastStore>> past(WallTime at, const std::string& journal_folder = {},
+                                            journal::Position to = 0);
     /// Compares everything with everything: checksums and digests of bodies, references, the index
     /// with one that is built anew from the journal. The store stays in use. Blocks, for long;
     /// takes disk space for a second index.

@@ -4,6 +4,7 @@
 #include "libmailcore/crypto/hash.h"
 #include "libmailcore/kv/table.h"
 #include "libmailcore/kv/view.h"
+#include "libmailcore/store/detail/body_reading.h"
 #include "libmailcore/store/detail/engine_rows.h"
 #include "libmailcore/store/detail/outbox.h"
 #include "libmailcore/store/detail/row_transaction.h"
@@ -16,8 +17,6 @@
 namespace mailcore::store {
 
 namespace {
-
-constexpr std::size_t blob_read_octets_max = std::size_t{1} << 20;
 
 class MemoryBody final : public detail::Body {
   public:
@@ -155,7 +154,7 @@ std::unique_ptr<BlobWriter> MemoryStore::new_blob(Scheduler&, std::uint64_t) {
 
 Task<Result<std::string>> MemoryStore::read_blob(BlobId blob, std::uint64_t offset,
                                                  std::size_t octets) {
-    MAILCORE_ASSERT(octets <= blob_read_octets_max);
+    MAILCORE_ASSERT(octets <= detail::blob_read_octets_max);
     std::shared_ptr<const MemoryBody> body;
     {
         const std::scoped_lock lock(state_->mutex);
@@ -169,7 +168,7 @@ Task<Result<std::string>> MemoryStore::read_blob(BlobId blob, std::uint64_t offs
 
 Task<Result<std::string>> MemoryStore::read_new_blob(NewBlobRef blob, std::uint64_t offset,
                                                      std::size_t octets) {
-    MAILCORE_ASSERT(octets <= blob_read_octets_max);
+    MAILCORE_ASSERT(octets <= detail::blob_read_octets_max);
     const auto& body = static_cast<const MemoryBody&>(*blob);
     MAILCORE_ASSERT(body.maker == this);
     if (offset >= body.octets().size()) co_return std::string();

@@ -85,7 +85,7 @@ void read_damaged_snapshot(std::string_view input) {
     base::MemoryFileSystem files;
     MAILCORE_ASSERT(files.make_folder("/j"));
     StoreId store{};
-    const auto made = SnapshotWriter::create(files, "/j", store, 1, WallTime{});
+    const auto made = SnapshotWriter::create(files, "/j", store, 1, 0, WallTime{});
     MAILCORE_ASSERT(made);
     for (int i = 1000; i < 2000; ++i)
         MAILCORE_ASSERT((*made)->put("key " + std::to_string(i), "value"));

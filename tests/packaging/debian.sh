@@ -136,6 +136,11 @@ shell() { inside sh -ec "$1"; }
 
 first=$(sed -n 's/^set(MAILCORE_VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt")
 next=${first%.*}.$((${first##*.} + 1))
+if [ "$packages" = "$work/packages" ]; then # what an earlier run has left
+    rm -rf "$work/given"
+    mv "$packages" "$work/given"
+    packages=$work/given
+fi
 rm -rf "$work/packages" "$work/build" "$work/run"
 mkdir -p "$work/packages"
 if [ -n "$packages" ]; then

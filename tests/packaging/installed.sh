@@ -73,6 +73,11 @@ check 'the static program asks for no libmailcore.so' \
 export PKG_CONFIG_PATH=$library/pkgconfig LD_LIBRARY_PATH=$library
 check 'pkg-config builds' make -C "$project" program
 check 'the program runs' "$project/program"
+if [ -e "$includes/mailcore.h" ]; then
+    printf '#include <mailcore.h>\n#include <stdio.h>\nint main(void) { puts(mailcore_version()); return 0; }\n' >"$project/c.c"
+    check 'a C program builds' bash -c "cd '$project' && eval ${CC:-cc} -std=c11 -Wall -Werror c.c -o c \$(pkg-config --cflags --libs mailcore-c)"
+    check 'and runs' bash -c "'$project/c' | grep -x '$version'"
+fi
 rm "$library"/libmailcore.so*
 check 'pkg-config --static builds with the archive alone' make -C "$project" program_static
 check 'the program runs without a shared library' env -u LD_LIBRARY_PATH "$project/program_static"

@@ -15,6 +15,9 @@ Task<Result<T>> ready(Result<T> result) {
 /// The account that has this address as its own. NotFound.
 Task<Result<accounts::Account>> account_of(Context& context, std::string address);
 
+/// The same in any store.
+Task<Result<accounts::Account>> account_in(store::Store& store, std::string address);
+
 using Answer = Task<Result<std::string>>;
 
 Answer account_add(Context& context, std::string request);
@@ -44,6 +47,10 @@ Answer email_digest(Context& context, std::string request);
 Answer email_list(Context& context, std::string request);
 Answer email_read(Context& context, std::string request);
 Answer email_upload(Context& context, std::string request);
+Answer backup_hold(Context& context, std::string request);
+Answer backup_list(Context& context, std::string request);
+Answer restore_begin(Context& context, std::string request);
+Answer restore_step(Context& context, std::string request);
 Answer rule_replay(Context& context, std::string request);
 
 } // namespace mailcore::admin::detail

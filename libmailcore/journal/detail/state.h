@@ -1,6 +1,7 @@
 // What an open journal consists of.
 #pragma once
 
+#include "libmailcore/journal/detail/chain.h"
 #include "libmailcore/journal/journal.h"
 
 #include <atomic>
@@ -40,8 +41,8 @@ class Failure {
 struct BodySegment {
     SegmentNumber number = 0;
     std::unique_ptr<base::File> file;
-    std::uint64_t end = 0; ///< behind the last finished body
-    bool fresh = true;     ///< its name may not be on disk yet
+    std::atomic<std::uint64_t> end{0}; ///< behind the last finished body
+    bool fresh = true;                 ///< its name may not be on disk yet
 };
 
 } // namespace mailcore::journal::detail
@@ -98,6 +99,8 @@ struct Journal::State {
     [[nodiscard]] std::string reserve_path() const { return path("reserve"); }
 
     Result<void> load_store_id();
+    [[nodiscard]] std::vector<detail::Link> links_before(Position to,
+                                                         detail::LogSegment& last) const;
     Result<void> recover(const Mark& from, const Replay& replay);
 
     Result<FrameInfo> append(Frame frame, Space space);

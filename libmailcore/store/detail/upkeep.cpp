@@ -458,8 +458,8 @@ Result<void> Upkeep::scrub_snapshots(ScrubReport& report) {
     for (const auto& each : state_.journal->snapshots()) {
         std::uint64_t octets = 0;
         MAILCORE_TRY(newest_is_whole,
-                     journal::read_snapshot(
-                         state_.files, state_.folder + "/journal", state_.journal->store_id(), each,
+                     state_.journal->read_snapshot(
+                         each,
                          [&](std::string_view key, std::string_view value) -> Result<void> {
                              octets += key.size() + value.size();
                              if (octets < octets_a_move) return {};
