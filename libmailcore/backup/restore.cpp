@@ -53,7 +53,7 @@ class Copying {
     const std::string& folder_;
     const RestoreOptions& options_;
     RestoreReport& report_;
-    journal::Position cut_ = 0; ///< what the log holds from here on does not count
+    journal::Position cut_ = 0;                ///< what the log holds from here on does not count
     std::vector<journal::Snapshot> snapshots_; ///< those that can be read
     journal::SegmentNumber last_number_ = 0;
     Progress progress_;

@@ -90,8 +90,7 @@ Result<CheckReport> PastStore::check() const {
     // What is left of the log before a gap holds bodies that rows still name, and shows nothing.
     MAILCORE_TRY(const auto shown, reaches());
     MAILCORE_TRY(parts.journal->replay(shown.empty() ? 0 : shown.back().from,
-                                       parts.moment.mark.position, calls,
-                                       journal::Bodies::Verify));
+                                       parts.moment.mark.position, calls, journal::Bodies::Verify));
     for (const auto& each : parts.journal->snapshots()) {
         MAILCORE_TRY(parts.journal->read_snapshot(
             each, [](std::string_view, std::string_view) -> Result<void> { return {}; },
@@ -149,11 +148,11 @@ Result<journal::Moment> find_moment(const journal::Journal& journal, WallTime at
     for (std::size_t i = 0; i < reaches.size(); ++i) {
         if (reaches[i].first.written <= at) continue;
         if (i == 0)
-            return fail(ErrorKind::NotFound, "the journal begins later; the earliest time is " +
-                                                 text(reaches[i].first));
-        return fail(ErrorKind::NotFound,
-                    "what was written after " + text(*reaches[i - 1].last) +
-                        " is gone; the earliest time behind that is " + text(reaches[i].first));
+            return fail(ErrorKind::NotFound,
+                        "the journal begins later; the earliest time is " + text(reaches[i].first));
+        return fail(ErrorKind::NotFound, "what was written after " + text(*reaches[i - 1].last) +
+                                             " is gone; the earliest time behind that is " +
+                                             text(reaches[i].first));
     }
     return moment;
 }
