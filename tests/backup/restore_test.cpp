@@ -170,7 +170,8 @@ TEST_CASE("of a damaged backup everything else is restored") {
     CHECK(restored->emails == 60);
 }
 
-TEST_CASE("a power cut while a folder is restored leaves one without settings, or one that is whole") {
+TEST_CASE(
+    "a power cut while a folder is restored leaves one without settings, or one that is whole") {
     BackupWorld world;
     world.start();
     for (int i = 0; i < 20; ++i) world.file(letter(i, 3'000));
