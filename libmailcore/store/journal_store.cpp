@@ -140,8 +140,13 @@ Result<void> JournalStore::State::load_snapshot(detail::IndexFile& index) {
     const auto id = journal::Journal::read_store_id(files, folder + "/journal");
     // Where the journal's name is lost, the journal finds it out, and makes do with the log.
     if (!id) return {};
+    const auto log_reaches_back = [this]() -> Result<bool> {
+        MAILCORE_TRY(const auto reader, journal::Journal::open_to_read(files, folder + "/journal",
+                                                                       random, clock, log));
+        return detail::reaches_back(*reader);
+    };
     MAILCORE_TRY(const auto mark,
-                 detail::fill_from_snapshot(fill_source(), *id, *index.index,
+                 detail::fill_from_snapshot(fill_source(), *id, *index.index, log_reaches_back,
                                             [this](const std::string& what) { report(what); }));
     if (!mark) return {};
     // The rows are those of the snapshot's beginning to end; what is replayed makes them exact.

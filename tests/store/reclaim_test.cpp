@@ -310,6 +310,44 @@ TEST_CASE("scrubbing names what is damaged, and makes a damaged snapshot anew") 
     CHECK(world.store->status().last_scrub);
 }
 
+TEST_CASE("an only snapshot that is damaged costs nothing as long as the log reaches back") {
+    sim::Disk disk(root());
+    World world(disk);
+    REQUIRE(world.open());
+    std::map<std::string, BlobId> mails;
+    const auto add = [&](int from, int to) {
+        for (int i = from; i < to; ++i) {
+            const auto mark = "mail " + std::to_string(i);
+            mails.emplace(mark, *world.add(mark, i % 9 == 4 ? 150'000 : 6'000));
+        }
+    };
+    add(0, 20);
+    REQUIRE(world.store->snapshot());
+    add(20, 30);
+    const auto names = *disk.list("/s/journal");
+    for (const auto& name : names)
+        if (name.ends_with(".snapshot")) {
+            const auto file = disk.open("/s/journal/" + name, OpenMode::Write);
+            const std::string_view x = "X";
+            REQUIRE((*file)->write_at(4096 + 300, std::span(&x, 1)));
+        }
+    const auto past = world.store->past(world.scheduler.wall_now());
+    REQUIRE(past);
+    for (const auto& [mark, id] : mails)
+        CHECK(test::run(world.scheduler, test::read_whole(**past, id)));
+    REQUIRE(world.store->rebuild());
+    for (const auto& [mark, id] : mails) CHECK(world.read(id));
+    world.store.reset();
+    const auto left = *disk.list("/s");
+    for (const auto& name : left)
+        if (name.starts_with("index-")) REQUIRE(disk.remove("/s/" + name));
+    REQUIRE(world.open());
+    const auto damages = world.store->status().damages;
+    CHECK_FALSE(damages.empty());
+    for (const auto& each : damages) CHECK(each.starts_with("snapshot "));
+    for (const auto& [mark, id] : mails) CHECK(world.read(id));
+}
+
 TEST_CASE("a moment within the horizon can be put together again, bodies and all") {
     sim::Disk disk(root());
     World world(disk);

@@ -14,11 +14,11 @@ namespace {
 
 using Snapshots = std::vector<journal::Snapshot>;
 
-/// The newest whole one; if none is whole, the newest, for what can be read of it.
-Result<std::optional<journal::Snapshot>> choose(const FillSource& source,
-                                                const journal::StoreId& store,
-                                                const Snapshots& oldest_first,
-                                                const Damaged& damaged) {
+/// The newest whole one. If none is whole: none where the log can do without, else the newest, for
+/// what can be read of it.
+Result<std::optional<journal::Snapshot>>
+choose(const FillSource& source, const journal::StoreId& store, const Snapshots& oldest_first,
+       const LogReachesBack& log_reaches_back, const Damaged& damaged) {
     if (oldest_first.empty()) return std::nullopt;
     for (const auto& each : oldest_first | std::views::reverse) {
         MAILCORE_TRY(const bool whole,
@@ -28,6 +28,8 @@ Result<std::optional<journal::Snapshot>> choose(const FillSource& source,
                          damaged));
         if (whole) return each;
     }
+    MAILCORE_TRY(const bool log_will_do, log_reaches_back());
+    if (log_will_do) return std::nullopt;
     damaged(fmt::format("no snapshot is whole: what can be read of snapshot {} is used",
                         oldest_first.back().number));
     return oldest_first.back();
@@ -48,6 +50,11 @@ Result<void> load(const FillSource& source, const journal::StoreId& store,
 
 } // namespace
 
+Result<bool> reaches_back(const journal::Journal& journal) {
+    MAILCORE_TRY(const auto reaches, journal.reaches());
+    return !reaches.empty() && reaches.front().from == 0 && !reaches.front().last;
+}
+
 Result<Filled> fill_index(const FillSource& source, journal::Journal& journal, kv::Index& index,
                           const FillUntil& until, const Damaged& damaged) {
     const auto held = journal.hold_files();
@@ -57,7 +64,9 @@ Result<Filled> fill_index(const FillSource& source, journal::Journal& journal, k
                (until.time && each.end.ended > *until.time);
     });
     Filled filled;
-    MAILCORE_TRY(const auto chosen, choose(source, journal.store_id(), snapshots, damaged));
+    MAILCORE_TRY(const auto chosen, choose(
+                                        source, journal.store_id(), snapshots,
+                                        [&journal] { return reaches_back(journal); }, damaged));
     if (chosen) {
         MAILCORE_TRY(load(source, journal.store_id(), *chosen, index));
         filled.snapshot = chosen->number;
@@ -78,12 +87,13 @@ Result<Filled> fill_index(const FillSource& source, journal::Journal& journal, k
     return filled;
 }
 
-Result<std::optional<journal::Mark>> fill_from_snapshot(const FillSource& source,
-                                                        const journal::StoreId& store,
-                                                        kv::Index& index, const Damaged& damaged) {
+Result<std::optional<journal::Mark>>
+fill_from_snapshot(const FillSource& source, const journal::StoreId& store, kv::Index& index,
+                   const LogReachesBack& log_reaches_back, const Damaged& damaged) {
     MAILCORE_TRY(const auto found,
                  journal::find_snapshots(source.files, source.journal_folder, store));
-    MAILCORE_TRY(const auto chosen, choose(source, store, found.finished, damaged));
+    MAILCORE_TRY(const auto chosen,
+                 choose(source, store, found.finished, log_reaches_back, damaged));
     if (!chosen) return std::nullopt;
     MAILCORE_TRY(load(source, store, *chosen, index));
     return chosen->end.from;

@@ -20,6 +20,9 @@
 namespace mailcore::store::detail {
 
 using Damaged = std::function<void(const std::string&)>;
+/// Whether the log alone leads to all rows.
+using LogReachesBack = std::function<Result<bool>()>;
+Result<bool> reaches_back(const journal::Journal& journal);
 
 /// Where filling ends: before the first frame that lies beyond either.
 struct FillUntil {
@@ -44,15 +47,15 @@ struct FillSource {
 
 /// Fills an empty index with the rows as they were at `until`: the newest snapshot that had ended
 /// by then, then the log. Rows of whatever is damaged are missing; `damaged` is told what. A
-/// snapshot that is damaged is used only if there is no other. Blocks, for long.
+/// snapshot that is damaged is used only if there is no other way. Blocks, for long.
 Result<Filled> fill_index(const FillSource& source, journal::Journal& journal, kv::Index& index,
                           const FillUntil& until, const Damaged& damaged);
 
 /// For an index that is missing when the journal is not open yet: fills it from the newest snapshot
 /// and returns from where the log has to be replayed over it, to its end. Nothing: there is no
 /// snapshot, and the whole log is to be replayed.
-Result<std::optional<journal::Mark>> fill_from_snapshot(const FillSource& source,
-                                                        const journal::StoreId& store,
-                                                        kv::Index& index, const Damaged& damaged);
+Result<std::optional<journal::Mark>>
+fill_from_snapshot(const FillSource& source, const journal::StoreId& store, kv::Index& index,
+                   const LogReachesBack& log_reaches_back, const Damaged& damaged);
 
 } // namespace mailcore::store::detail
