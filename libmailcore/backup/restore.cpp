@@ -45,6 +45,7 @@ class Copying {
 
   private:
     [[nodiscard]] std::uint64_t kept_octets(const BackupFile& file) const;
+    [[nodiscard]] bool is_unreadable_snapshot(const BackupFile& file) const;
     Result<void> copy_file(const BackupFile& file, std::uint64_t kept);
     Result<void> make_parents(const std::string& path);
 
@@ -87,6 +88,15 @@ std::uint64_t Copying::kept_octets(const BackupFile& file) const {
     }
     if (!parsed || parsed->kind != SegmentKind::Log) return file.octets;
     return std::min(file.octets, cut_ - std::min(cut_, parsed->base));
+}
+
+/// One that is gone may be of a server that a restored one has replaced.
+bool Copying::is_unreadable_snapshot(const BackupFile& file) const {
+    const auto name = std::string_view(file.path).substr(file.path.rfind('/') + 1);
+    const auto parsed = journal::parse_segment_name(name);
+    return parsed && parsed->kind == SegmentKind::Snapshot && !file.gone &&
+           std::ranges::find(snapshots_, parsed->number, &journal::Snapshot::number) ==
+               snapshots_.end();
 }
 
 Result<void> Copying::make_parents(const std::string& path) {
@@ -132,6 +142,8 @@ Result<void> Copying::copy_store() {
         if (const auto parsed = journal::parse_segment_name(name))
             last_number_ = std::max(last_number_, parsed->number);
         const auto kept = kept_octets(file);
+        if (is_unreadable_snapshot(file))
+            add_problem(report_, file.name + ": it cannot be read, and is left out");
         if (kept == 0) continue;
         due.emplace_back(&file, kept);
         progress_.octets_of += file.octets;

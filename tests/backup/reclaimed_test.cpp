@@ -220,8 +220,8 @@ TEST_CASE("an octet that changes in a backup's snapshot is named, by the file an
             CHECK(says(problems, name));
             if (at > 4096) CHECK(says(problems, ": a damaged frame at 4096"));
             // The snapshot before, and the log behind it, lead to the same.
-            if (name != names.front() && at > 4096) {
-                const auto folder = "/damaged " + name;
+            if (name != names.front()) {
+                const auto folder = fmt::format("/damaged {} {}", name, at);
                 const auto restored = days.world.restore(folder);
                 REQUIRE(restored);
                 CHECK(says(restored->problems, name));
