@@ -106,9 +106,42 @@ Json ask_apart(const std::string& data, const Json& request) {
     return Json::parse(text, nullptr, false);
 }
 
-Result<journal::Inventory> inventory_of(const std::string& data) {
+/// Who says what there is to copy. A running server keeps it in place as long as the connection
+/// lasts, which it closes when nothing was asked for ten minutes.
+class Lister {
+  public:
+    explicit Lister(std::string data) : data_(std::move(data)) {}
+    Result<Json> list();
+    /// Now and then while files are copied.
+    void still_copying();
+
+  private:
+    const std::string data_;
+    base::SystemClock clock_;
+    std::unique_ptr<Session> server_;
+    Instant asked_;
+};
+
+Result<Json> Lister::list() {
     const Json request{{"method", "backup.list"}};
-    const auto answer = ::geteuid() == 0 ? ask_apart(data, request) : ask(data, request);
+    if (!server_) server_ = open_server_session(data_);
+    if (!server_) return ::geteuid() == 0 ? ask_apart(data_, request) : ask(data_, request);
+    asked_ = clock_.now();
+    auto answer = server_->ask(request);
+    if (!answer) server_.reset();
+    return answer;
+}
+
+void Lister::still_copying() {
+    constexpr std::chrono::minutes interval{1};
+    if (!server_ || clock_.now() < asked_ + interval) return;
+    asked_ = clock_.now();
+    // Without it files may go, and the server is asked for those that are there then.
+    if (!server_->ask({{"method", "backup.hold"}})) server_.reset();
+}
+
+Result<journal::Inventory> inventory_of(Lister& lister) {
+    MAILCORE_TRY(const auto answer, lister.list());
     journal::Inventory inventory;
     const auto id = codec::hex_decode(text(answer, "store"));
     if (!id || id->size() != inventory.store.size())
@@ -146,10 +179,14 @@ int make_backup(const Call& call) {
     base::SystemClock clock;
     backup::BackupOptions options;
     if (call.arguments.has("keep")) options.keep = parse_duration(call.arguments.value("keep"));
-    options.progress = progress_of(call);
+    Lister lister(call.folder);
+    options.progress = [&lister, shown = progress_of(call)](const backup::Progress& progress) {
+        lister.still_copying();
+        if (shown) shown(progress);
+    };
     backup::BackupSource source;
     source.data = call.folder;
-    source.inventory = [&] { return inventory_of(call.folder); };
+    source.inventory = [&lister] { return inventory_of(lister); };
     source.settings = settings_files(call.folder);
     source.hostname = hostname_of(files, call.folder);
     const auto made = backup::make_backup(files, source, folder, options, clock);
@@ -186,12 +223,16 @@ int verify_backup(const Call& call) {
     const auto found =
         backup::verify(files, call.arguments.words[0], progress_of(call), {}, random, clock, {});
     if (!found) stop(found.error().detail, found.error().kind == ErrorKind::NotFound ? 3 : 1);
+    Json gaps = Json::array();
+    for (const auto& [from, until] : found->gaps)
+        gaps.push_back(Json{{"from", mime::format_utc(from)}, {"until", mime::format_utc(until)}});
     if (call.json) {
         print_json(Json{{"hostname", found->manifest.hostname},
                         {"release", found->manifest.release},
                         {"made", mime::format_utc(found->manifest.made)},
                         {"from", mime::format_utc(found->from)},
                         {"until", mime::format_utc(found->until)},
+                        {"gaps", gaps},
                         {"files", found->manifest.files.size()},
                         {"octets", found->octets},
                         {"accounts", found->accounts},
@@ -216,6 +257,10 @@ int verify_backup(const Call& call) {
     fmt::print("\n{} of {}; what was there between {} and {} can be restored\n",
                found->manifest.hostname, mime::format_utc(found->manifest.made),
                mime::format_utc(found->from), mime::format_utc(found->until));
+    for (const auto& gap : gaps)
+        fmt::print("but nothing that was between {} and {}: back up more often than the server's "
+                   "restore_horizon\n",
+                   text(gap, "from"), text(gap, "until"));
     fmt::print("{}\n", found->problems.empty()
                            ? "the backup is good"
                            : fmt::format("{} problems", found->problems.size()));

@@ -133,6 +133,12 @@ std::unique_ptr<Session> open(const std::string& folder, bool store_will_do) {
 
 } // namespace
 
+std::unique_ptr<Session> open_server_session(const std::string& folder) {
+    const int socket = connect(socket_path(folder));
+    if (socket < 0) return nullptr;
+    return std::make_unique<SocketSession>(socket);
+}
+
 std::unique_ptr<Session> open_session(const std::string& folder) { return open(folder, true); }
 
 Json ask(const std::string& folder, const Json& request) {

@@ -22,6 +22,8 @@ class Session {
     /// What is in "ok". Unavailable: the server is gone. Else what the operation says.
     virtual mailcore::Result<Json> ask(const Json& request) = 0;
 };
+/// Nothing: no server answers.
+std::unique_ptr<Session> open_server_session(const std::string& folder);
 /// Ends the program if there is neither a server nor a store.
 std::unique_ptr<Session> open_session(const std::string& folder);
 

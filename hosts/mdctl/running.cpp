@@ -28,6 +28,14 @@ int status(const Call& call) {
                store["writable"] == true ? "takes writes" : "READ ONLY: " + text(store, "reason"),
                octets(store["free_octets"]), octets(store["journal_octets"]),
                octets(store["index_octets"]));
+    const auto when = [&store](const char* field) {
+        return store[field].is_null() ? std::string("never") : text(store, field);
+    };
+    fmt::print("        {} not needed now; last snapshot {}, last scrub {}{}\n",
+               octets(store["reclaimable_octets"]), when("last_snapshot"), when("last_scrub"),
+               store["scrubbing"] == true
+                   ? fmt::format(" (one is under way: {} read)", octets(store["scrub_octets"]))
+                   : std::string());
     if (answer.contains("queue"))
         fmt::print("queue   {} messages; recipients: {} waiting, {} held\n",
                    text(answer["queue"], "messages"), text(answer["queue"], "waiting"),

@@ -1,4 +1,4 @@
-// What a backup copies: the files of the store.
+// What a backup copies: the files of the store, which stay as long as whoever copies them is there.
 #include "libmailcore/admin/detail/operations.h"
 #include "libmailcore/admin/detail/request.h"
 
@@ -26,13 +26,17 @@ Answer backup_list(Context& context, std::string text) {
     if (auto error = request.finish()) co_return std::unexpected(std::move(*error));
     auto* const store = dynamic_cast<store::JournalStore*>(&context.store);
     if (!store) co_return fail(ErrorKind::Rejected, "a store in memory has no files");
-    constexpr int tries_max = 10; // files may go while they are looked at
-    for (int tries = 1;; ++tries) {
-        MAILCORE_CO_AWAIT(auto all, base::offload([store] { return store->inventory(); }));
-        if (all) co_return text_of(*all);
-        if (all.error().kind != ErrorKind::NotFound || tries == tries_max)
-            co_return std::unexpected(std::move(all).error());
-    }
+    MAILCORE_CO_AWAIT(auto all, base::offload([store] { return store->inventory(); }));
+    if (!all) co_return std::unexpected(std::move(all).error());
+    context.backup = all->hold;
+    co_return text_of(*all);
+}
+
+Answer backup_hold(Context& context, std::string text) {
+    Request request(text);
+    if (auto error = request.finish()) co_return std::unexpected(std::move(*error));
+    if (!context.backup) co_return fail(ErrorKind::NotFound, "no files are being copied");
+    co_return std::string("{}");
 }
 
 } // namespace mailcore::admin::detail

@@ -26,8 +26,12 @@ std::span<const Operation> operations() {
         {"alias.remove", Change, "address", "Removes an alias.", detail::alias_remove},
         {"alias.set", Change, "address, targets, description?", "Adds or replaces an alias.",
          detail::alias_set},
+        {"backup.hold", Look, "",
+         "Those files are still being copied; NotFound: they are not held any more.",
+         detail::backup_hold},
         {"backup.list", Look, "",
-         "The files that hold all that was acknowledged, and how much of each.",
+         "The files that hold all that was acknowledged, and how much of each; none of them goes "
+         "as long as the caller is connected.",
          detail::backup_list},
         {"domain.add", Change, "name, catch_all?, separators?, alias_of?",
          "Takes mail for a domain.", detail::domain_add},

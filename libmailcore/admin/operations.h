@@ -49,6 +49,8 @@ struct Context {
     std::uint64_t message_octets_max = 64 * 1024 * 1024; ///< of one that is added
     Uploads uploads{};
     std::shared_ptr<PastRestore> restore{}; ///< begun and not finished
+    /// Keeps the files that `backup.list` named last in place while they are copied.
+    std::shared_ptr<const void> backup{};
 };
 
 /// What a caller must be allowed to do.

@@ -45,6 +45,7 @@ class Copying {
 
   private:
     [[nodiscard]] std::uint64_t kept_octets(const BackupFile& file) const;
+    [[nodiscard]] bool is_unreadable_snapshot(const BackupFile& file) const;
     Result<void> copy_file(const BackupFile& file, std::uint64_t kept);
     Result<void> make_parents(const std::string& path);
 
@@ -53,7 +54,8 @@ class Copying {
     const std::string& folder_;
     const RestoreOptions& options_;
     RestoreReport& report_;
-    journal::Position cut_ = 0; ///< what the log holds from here on does not count
+    journal::Position cut_ = 0;                ///< what the log holds from here on does not count
+    std::vector<journal::Snapshot> snapshots_; ///< those that can be read
     journal::SegmentNumber last_number_ = 0;
     Progress progress_;
 };
@@ -67,6 +69,7 @@ Result<void> Copying::find_moment(base::Random& random, const base::Clock& clock
     MAILCORE_TRY(const auto moment,
                  store::find_moment(*journal, options_.at.value_or(WallTime::max()), cut_));
     report_.at = moment.written;
+    snapshots_ = journal->snapshots();
     if (options_.at) cut_ = moment.mark.position;
     return {};
 }
@@ -77,8 +80,23 @@ std::uint64_t Copying::kept_octets(const BackupFile& file) const {
     const auto parsed = journal::parse_segment_name(std::string_view(file.path).substr(slash + 1));
     // What went before the last backup is needed only for what was before.
     if (file.gone && !options_.at) return 0;
+    if (parsed && parsed->kind == SegmentKind::Snapshot) {
+        // With one that had not ended then the store would begin beyond that moment.
+        const auto known =
+            std::ranges::find(snapshots_, parsed->number, &journal::Snapshot::number);
+        return known != snapshots_.end() && known->end.to.position <= cut_ ? file.octets : 0;
+    }
     if (!parsed || parsed->kind != SegmentKind::Log) return file.octets;
     return std::min(file.octets, cut_ - std::min(cut_, parsed->base));
+}
+
+/// One that is gone may be of a server that a restored one has replaced.
+bool Copying::is_unreadable_snapshot(const BackupFile& file) const {
+    const auto name = std::string_view(file.path).substr(file.path.rfind('/') + 1);
+    const auto parsed = journal::parse_segment_name(name);
+    return parsed && parsed->kind == SegmentKind::Snapshot && !file.gone &&
+           std::ranges::find(snapshots_, parsed->number, &journal::Snapshot::number) ==
+               snapshots_.end();
 }
 
 Result<void> Copying::make_parents(const std::string& path) {
@@ -124,6 +142,8 @@ Result<void> Copying::copy_store() {
         if (const auto parsed = journal::parse_segment_name(name))
             last_number_ = std::max(last_number_, parsed->number);
         const auto kept = kept_octets(file);
+        if (is_unreadable_snapshot(file))
+            add_problem(report_, file.name + ": it cannot be read, and is left out");
         if (kept == 0) continue;
         due.emplace_back(&file, kept);
         progress_.octets_of += file.octets;

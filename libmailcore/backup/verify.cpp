@@ -97,7 +97,10 @@ Result<VerifyReport> Verification::run(const OnProgress& progress,
         MAILCORE_TRY(const auto store,
                      store::open_past(files_, newest, open_index, random, clock, log));
         report_.until = store->moment().written;
-        MAILCORE_TRY(report_.from, store->reaches_back_to());
+        MAILCORE_TRY(const auto shown, store->reaches());
+        if (!shown.empty()) report_.from = shown.front().first.written;
+        for (std::size_t i = 1; i < shown.size(); ++i)
+            report_.gaps.emplace_back(shown[i - 1].last->written, shown[i].first.written);
         if (store->moment().mark.position < report_.manifest.position)
             problem(fmt::format("the log ends at {} and not at {}", store->moment().mark.position,
                                 report_.manifest.position));

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mailcore::backup {
@@ -15,7 +16,9 @@ namespace mailcore::backup {
 /// What `verify` found. The backup is good if there are no problems.
 struct VerifyReport {
     Manifest manifest;
-    WallTime from, until; ///< what can be restored: any state between
+    WallTime from, until; ///< what can be restored: any state between, but for the gaps
+    /// Where backups were made too rarely: what was written between these times is gone.
+    std::vector<std::pair<WallTime, WallTime>> gaps;
     std::uint64_t octets = 0;
     std::uint64_t accounts = 0, mailboxes = 0, emails = 0, email_octets = 0, queued = 0;
     store::CheckReport store;

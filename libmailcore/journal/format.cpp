@@ -200,7 +200,8 @@ Result<bool> read_records(std::string_view records, const VisitRecord& visit,
         const bool known =
             record.header.version == 1 &&
             (record.header.type == RecordType::Changes || record.header.type == RecordType::Body ||
-             record.header.type == RecordType::End);
+             record.header.type == RecordType::End || record.header.type == RecordType::Rows ||
+             record.header.type == RecordType::SnapshotEnd);
         if (!known && (record.header.flags & record_may_be_skipped) != 0) continue;
         if (!known) return later_release("a record");
         MAILCORE_TRY(visit(record));

@@ -34,7 +34,7 @@ inline constexpr std::size_t record_header_octets = 20;
 enum class SegmentKind : std::uint16_t {
     Log = 1,      ///< frames
     Bodies = 2,   ///< bodies too large for a frame
-    Snapshot = 3, ///< frames that hold a snapshot of the index; written by later releases
+    Snapshot = 3, ///< frames that hold a snapshot of the index: `snapshot.h`
 };
 
 /// The first block of every segment.
@@ -45,8 +45,10 @@ struct SegmentHeader {
     Position base = 0; ///< of file offset 0; Log only
     WallTime made;
     SegmentNumber previous = 0; ///< the log segment before this one
-    Position sealed = 0;        ///< where its frames end: what lies behind does not count
-    std::uint32_t chain = 0;    ///< checksum of its last frame
+    /// Log: where that one's frames end; what lies behind does not count. Snapshot: where its own
+    /// last frame begins, 0 as long as it is not finished.
+    Position sealed = 0;
+    std::uint32_t chain = 0; ///< checksum of that last frame
 };
 [[nodiscard]] std::string encode(const SegmentHeader& header);
 /// Corrupt: it is no such block, or damaged. Rejected: it was written by a later release.
@@ -86,6 +88,17 @@ enum class RecordType : std::uint8_t {
     Body = 2,    ///< a body's name and where its octets lie
     End = 3,     ///< the log was closed in order; no content
     // 16 to 31: index snapshots
+    Rows = 16,        ///< sorted rows: Changes without erasures
+    SnapshotEnd = 17, ///< what a snapshot stands for: `snapshot.h`
+};
+
+/// A point between two frames from which the log can be read on.
+struct Mark {
+    Position position = 0;
+    std::uint64_t batch = 0; ///< of the frame before it; 0: unknown, or there is none
+    std::uint32_t chain = 0; ///< that frame's checksum; likewise
+
+    friend bool operator==(const Mark&, const Mark&) = default;
 };
 
 struct RecordHeader {

@@ -11,7 +11,6 @@
 
 namespace mailcore::journal {
 
-using detail::BodySegment;
 using detail::LogSegment;
 
 namespace {
@@ -98,6 +97,7 @@ Result<FrameInfo> Journal::State::write_frame(Frame& frame, Space space) {
     const auto size = round_to_blocks(frame.octets());
     const auto needs_segment = [&] {
         if (!active) return true;
+        if (close_active) return true;
         const auto end = segments.back().end;
         // The reserve is room of its own; what is already on blocks needs none.
         if (space == Space::Reserve && reserve_ready && end + size > written) return true;
@@ -238,10 +238,18 @@ Result<void> Journal::State::begin_segment(Space space, std::uint64_t octets) {
         MAILCORE_TRY(file, files.open(name, OpenMode::CreateNew));
     }
     active = std::move(file);
+    close_active = false;
     written = ready;
     const std::scoped_lock lock(mutex);
+    made[next.number] = clock.wall_now();
     segments.push_back(next);
     return {};
+}
+
+void Journal::close_log_segment() {
+    // One that has no frame yet is new enough.
+    auto& s = *state_;
+    s.close_active = s.active && s.segments.back().end > segment_header_octets;
 }
 
 // What can wait
@@ -317,194 +325,57 @@ void Journal::close() {
     s.failure.set("the journal is closed");
 }
 
-// Bodies
+// Snapshots
 
-namespace {
-
-class SegmentStream final : public BodyStream {
-  public:
-    using GiveBack = std::move_only_function<void(std::shared_ptr<BodySegment>)>;
-    SegmentStream(std::shared_ptr<BodySegment> segment, const ChunkCodec& codec,
-                  std::move_only_function<Result<void>(BodySegment&)> sync, GiveBack give_back)
-        : segment_(std::move(segment)), codec_(codec), sync_(std::move(sync)),
-          give_back_(std::move(give_back)), at_(segment_->end) {}
-    ~SegmentStream() override {
-        // A body that was not finished is written over by the next.
-        give_back_(std::move(segment_));
-    }
-
-    Result<void> write(std::string_view octets) override {
-        const auto chunk = codec_.encode(octets, codec_.wants(octets.size()));
-        uniform_ = uniform_ && !is_compressed_chunk(chunk);
-        chunks_.push_back(static_cast<std::uint32_t>(chunk.size()));
-        size_ += octets.size();
-        return put(chunk);
-    }
-
-    Result<BodyPlace> finish() override {
-        if (!uniform_ && chunks_.size() > 1) {
-            MAILCORE_TRY(put(encode_chunk_table(chunks_)));
-        }
-        MAILCORE_TRY(sync_(*segment_));
-        BodyPlace place{segment_->number, segment_->end, size_, at_ - segment_->end, uniform_};
-        segment_->end = at_;
-        return place;
-    }
-
-    [[nodiscard]] SegmentHold hold() const override { return segment_; }
-
-  private:
-    Result<void> put(std::string_view octets) {
-        MAILCORE_TRY(segment_->file->write_at(at_, std::span(&octets, 1)));
-        at_ += octets.size();
-        return {};
-    }
-
-    std::shared_ptr<BodySegment> segment_;
-    const ChunkCodec& codec_;
-    std::move_only_function<Result<void>(BodySegment&)> sync_;
-    GiveBack give_back_;
-    std::uint64_t at_;
-    std::uint64_t size_ = 0;
-    bool uniform_ = true;
-    std::vector<std::uint32_t> chunks_; // four octets for 256 KiB of body
-};
-
-} // namespace
-
-Result<std::unique_ptr<BodyStream>> Journal::stream_body() {
+Result<std::unique_ptr<SnapshotWriter>> Journal::new_snapshot() {
     auto& s = *state_;
-    if (const auto reason = s.failure.reason(); !reason.empty())
-        return fail(ErrorKind::Unavailable, reason);
-    std::shared_ptr<BodySegment> segment;
+    SegmentNumber previous = 0;
     {
         const std::scoped_lock lock(s.mutex);
-        if (!s.free_body_segments.empty()) {
-            segment = std::move(s.free_body_segments.back());
-            s.free_body_segments.pop_back();
-        }
+        if (!s.snapshots.empty()) previous = s.snapshots.back().number;
     }
-    if (!segment) {
-        segment = std::make_shared<BodySegment>();
-        segment->number = ++s.last_number;
-        const auto path = s.path(segment_name(SegmentKind::Bodies, segment->number, 0));
-        MAILCORE_TRY(segment->file, s.files.open(path, OpenMode::CreateNew));
-        SegmentHeader header;
-        header.kind = SegmentKind::Bodies;
-        header.store = s.store;
-        header.number = segment->number;
-        header.made = s.clock.wall_now();
-        const auto block = encode(header);
-        const std::string_view piece = block;
-        if (auto wrote = segment->file->write_at(0, std::span(&piece, 1)); !wrote) {
-            const auto removed = s.files.remove(path);
-            if (!removed)
-                MAILCORE_LOG(s.log, Warning, "journal.leftover",
-                             {{"file", path}, {"error", removed.error().detail}});
-            return std::unexpected(std::move(wrote).error());
-        }
-        segment->end = segment_header_octets;
-        const std::scoped_lock lock(s.mutex);
-        s.body_segments.emplace(segment->number, segment);
-        s.body_numbers.insert(std::ranges::upper_bound(s.body_numbers, segment->number),
-                              segment->number);
-    }
-    const auto sync = [&s](BodySegment& body_segment) -> Result<void> {
-        auto synced = s.sync(*body_segment.file);
-        if (synced && body_segment.fresh) {
-            synced = s.files.sync_folder(s.folder);
-            body_segment.fresh = !synced;
-        }
-        if (!synced) s.failure.set(synced.error().detail);
-        return synced;
-    };
-    auto give_back = [&s](std::shared_ptr<BodySegment> body_segment) {
-        const bool full = body_segment->end >= s.options.body_segment_octets;
-        const std::scoped_lock lock(s.mutex);
-        // Nothing is appended to a full one any more; those who hold it keep it in place.
-        if (full)
-            s.sealed_octets[body_segment->number] = body_segment->end;
-        else
-            s.free_body_segments.push_back(std::move(body_segment));
-        std::erase_if(s.body_segments, [](const auto& each) { return each.second.expired(); });
-    };
-    return std::make_unique<SegmentStream>(std::move(segment), s.codec, sync, std::move(give_back));
+    return SnapshotWriter::create(s.files, s.folder, s.store, ++s.last_number, previous,
+                                  s.clock.wall_now());
 }
 
-std::vector<SegmentNumber> Journal::body_segments() const {
+Result<Snapshot> Journal::finish_snapshot(SnapshotWriter& writer, SnapshotEnd end) {
+    MAILCORE_TRY(auto finished, writer.finish(std::move(end)));
     const std::scoped_lock lock(state_->mutex);
-    return state_->body_numbers;
+    state_->snapshots.push_back(finished);
+    return finished;
 }
 
-Result<bool> Journal::drop_body_segment(SegmentNumber segment) {
+std::vector<Snapshot> Journal::snapshots() const {
+    const std::scoped_lock lock(state_->mutex);
+    return state_->snapshots;
+}
+
+Result<bool> Journal::read_snapshot(const Snapshot& snapshot, const VisitRow& visit,
+                                    const std::function<void(const std::string&)>& damaged) const {
+    return journal::read_snapshot(state_->files, state_->folder, state_->store, snapshot, visit,
+                                  damaged);
+}
+
+Result<bool> Journal::drop_snapshot(SegmentNumber number) {
     auto& s = *state_;
+    Snapshot dropped;
     {
         const std::scoped_lock lock(s.mutex);
         if (!s.files_held.expired()) return false;
-        if (const auto known = s.body_segments.find(segment); known != s.body_segments.end()) {
-            // One more may be the list's of those that no stream has.
-            const auto held = known->second.lock();
-            const auto free = std::ranges::find(s.free_body_segments, held);
-            const bool listed = held && free != s.free_body_segments.end();
-            if (held.use_count() > (listed ? 2 : 1)) return false;
-            if (listed) s.free_body_segments.erase(free);
-            s.body_segments.erase(known);
-        }
-        std::erase(s.body_numbers, segment);
-        s.open_files.erase(segment); // those who read from it keep the file
-        s.sealed_octets.erase(segment);
+        const auto known = std::ranges::find(s.snapshots, number, &Snapshot::number);
+        if (known == s.snapshots.end()) return true;
+        dropped = std::move(*known);
+        s.snapshots.erase(known);
     }
-    MAILCORE_TRY(s.files.remove(s.path(segment_name(SegmentKind::Bodies, segment, 0))));
-    return true;
-}
-
-Result<std::shared_ptr<base::File>> Journal::segment_file(SegmentNumber segment) const {
-    constexpr std::size_t open_files_max = 256;
-    auto& s = *state_;
-    std::string name;
-    {
-        const std::scoped_lock lock(s.mutex);
-        if (const auto open = s.open_files.find(segment); open != s.open_files.end())
-            return open->second;
-        const auto log = std::ranges::lower_bound(s.segments, segment, {}, &LogSegment::number);
-        if (log != s.segments.end() && log->number == segment)
-            name = segment_name(SegmentKind::Log, segment, log->base);
-        else if (std::ranges::binary_search(s.body_numbers, segment))
-            name = segment_name(SegmentKind::Bodies, segment, 0);
-    }
-    if (name.empty())
-        return fail(ErrorKind::NotFound, fmt::format("segment {} is not there", segment));
-    MAILCORE_TRY(auto opened, s.files.open(s.path(name), OpenMode::Read));
-    std::shared_ptr<base::File> file = std::move(opened);
+    auto removed = s.files.remove(s.path(segment_name(SegmentKind::Snapshot, number, 0)));
+    if (removed || removed.error().kind == ErrorKind::NotFound)
+        removed = s.files.sync_folder(s.folder);
+    if (removed) return true;
+    // It may be there when the journal is opened next: what it needs must stay, too.
     const std::scoped_lock lock(s.mutex);
-    // The oldest segments are the ones least asked for.
-    if (s.open_files.size() >= open_files_max) s.open_files.erase(s.open_files.begin());
-    return s.open_files.emplace(segment, std::move(file)).first->second;
-}
-
-std::uint64_t Journal::disk_octets() const {
-    auto& s = *state_;
-    std::uint64_t octets = s.reserve_ready ? s.options.reserve_octets : 0;
-    std::vector<SegmentNumber> unknown;
-    {
-        const std::scoped_lock lock(s.mutex);
-        for (const auto& segment : s.segments) octets += segment.end;
-        for (const auto number : s.body_numbers) {
-            if (const auto known = s.sealed_octets.find(number); known != s.sealed_octets.end())
-                octets += known->second;
-            else
-                unknown.push_back(number);
-        }
-    }
-    for (const auto number : unknown) {
-        const auto file = segment_file(number);
-        const auto size = file ? (*file)->size() : Result<std::uint64_t>(0);
-        if (!size) continue;
-        octets += *size;
-        const std::scoped_lock lock(s.mutex);
-        if (!s.body_segments.contains(number)) s.sealed_octets[number] = *size;
-    }
-    return octets;
+    s.snapshots.insert(std::ranges::upper_bound(s.snapshots, number, {}, &Snapshot::number),
+                       std::move(dropped));
+    return std::unexpected(std::move(removed).error());
 }
 
 // Replay of a log in use

@@ -8,10 +8,13 @@
 #include "libmailcore/base/result.h"
 #include "libmailcore/journal/body.h"
 #include "libmailcore/journal/format.h"
+#include "libmailcore/journal/snapshot.h"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,13 +64,6 @@ class Frame {
     std::uint64_t bodies_octets_ = 0;
 };
 
-/// A point between two frames from which the log can be read on.
-struct Mark {
-    Position position = 0;
-    std::uint64_t batch = 0; ///< of the frame before it; 0: unknown, or there is none
-    std::uint32_t chain = 0; ///< that frame's checksum; likewise
-};
-
 /// A frame that is in the log.
 struct FrameInfo {
     Position begin = 0, end = 0;
@@ -94,6 +90,21 @@ enum class Bodies : std::uint8_t { PassOver, Verify };
 /// A segment of bodies that is in use: it is not dropped while one lives. Any thread.
 using SegmentHold = std::shared_ptr<const void>;
 
+/// A segment of the log or of bodies.
+struct SegmentFacts {
+    SegmentNumber number = 0;
+    SegmentKind kind = SegmentKind::Log;
+    std::uint64_t octets = 0; ///< of the file, as far as it is used
+    Position end = 0;         ///< where its frames end, at the latest; Log only
+    WallTime made;            ///< long ago if its header is damaged
+};
+
+/// Bodies that lie in a second place too, in the order asked for.
+struct CopiedBodies {
+    std::vector<BodyPlace> places;
+    SegmentHold hold; ///< to be kept until rows name them
+};
+
 /// Writes one large body, chunk by chunk. Blocks; one thread at a time. Dropped before `finish`:
 /// the octets are dead.
 class BodyStream {
@@ -119,12 +130,22 @@ struct Inventory {
     StoreId store{};
     Position end = 0;
     std::vector<KeptFile> files;
+    SegmentHold hold; ///< as long as it lives none of them goes; empty: they may
 };
 
 /// A frame boundary, and when the frame before it was written.
 struct Moment {
     Mark mark;
     WallTime written;
+};
+
+/// A stretch of the past of which every moment can be shown.
+struct Reach {
+    Position from = 0; ///< the log from here on is needed for it
+    Moment first;
+    /// Nothing: it goes on to the log's end. Else what comes after it is gone: backups that were
+    /// made too rarely have such gaps.
+    std::optional<Moment> last;
 };
 
 enum class Space : std::uint8_t {
@@ -136,9 +157,9 @@ enum class Space : std::uint8_t {
 class Journal {
   public:
     /// Opens or makes the journal in `folder` and replays it from `from` on: the beginning, or up
-    /// to where the caller knows for certain that all is on disk. What is there but not known to be
-    /// on disk is written again first. `files`, `random` and `clock` outlive it. Rejected: written
-    /// by a later release.
+    /// to where the caller knows for certain that all is on disk. Segments that lie before may be
+    /// gone. What is there but not known to be on disk is written again first. `files`, `random`
+    /// and `clock` outlive it. Rejected: written by a later release.
     static Result<std::unique_ptr<Journal>> open(base::FileSystem& files, std::string folder,
                                                  const Options& options, base::Random& random,
                                                  const base::Clock& clock, Log log,
@@ -152,7 +173,8 @@ class Journal {
     Journal(const Journal&) = delete;
     Journal& operator=(const Journal&) = delete;
 
-    /// The id of the journal in `folder`; NotFound: there is none yet.
+    /// The id of the journal in `folder`, from its file or any segment; NotFound: there is none
+    /// yet.
     static Result<StoreId> read_store_id(base::FileSystem& files, const std::string& folder);
     [[nodiscard]] const StoreId& store_id() const;
 
@@ -181,20 +203,48 @@ class Journal {
     /// The open file of a segment, which stays readable for as long as it is held. NotFound: no
     /// such one.
     Result<std::shared_ptr<base::File>> segment_file(SegmentNumber segment) const;
-    /// The segments of bodies there are.
-    [[nodiscard]] std::vector<SegmentNumber> body_segments() const;
-    /// Removes a segment of bodies that no row names any more; false: somebody holds it.
-    Result<bool> drop_body_segment(SegmentNumber segment);
+    /// The segments there are, of the log and of bodies, in order of their numbers. Reads what it
+    /// does not know yet from their headers.
+    Result<std::vector<SegmentFacts>> segments() const;
+    /// Copies what is stored of bodies, as it is, into a segment of bodies, and syncs that. What
+    /// they were copied from is left as it is. LimitExceeded: no room; nothing was changed. Blocks.
+    Result<CopiedBodies> copy_bodies(std::span<const BodyPlace> bodies);
+    /// No more bodies go into this segment; false: one is being streamed there.
+    bool close_body_segment(SegmentNumber segment);
+    /// The next frame begins a new segment. The writer.
+    void close_log_segment();
+    /// Forgets a segment that nobody needs any more, whose file goes with `remove_dropped`; false:
+    /// somebody holds it. Never the log's last one. The writer.
+    bool drop_segment(SegmentNumber segment);
+    /// Removes the files of dropped segments. Any thread.
+    Result<void> remove_dropped();
 
-    /// What there is to copy now. NotFound: a file went meanwhile; ask again.
-    Result<Inventory> inventory() const;
-    /// As long as one lives, no file of the journal is removed.
+    /// Begins a snapshot of the index. LimitExceeded: no room. Dropped before `finish_snapshot`: it
+    /// never was.
+    Result<std::unique_ptr<SnapshotWriter>> new_snapshot();
+    /// From now on it counts.
+    Result<Snapshot> finish_snapshot(SnapshotWriter& writer, SnapshotEnd end);
+    /// The finished ones, oldest first.
+    [[nodiscard]] std::vector<Snapshot> snapshots() const;
+    /// snapshot.h.
+    Result<bool> read_snapshot(const Snapshot& snapshot, const VisitRow& visit,
+                               const std::function<void(const std::string&)>& damaged) const;
+    /// Removes one that is not needed any more, durably; false: somebody has `hold_files`.
+    Result<bool> drop_snapshot(SegmentNumber number);
+
+    /// As long as one lives, no segment and no snapshot goes.
     [[nodiscard]] SegmentHold hold_files();
 
-    /// The first frame that there still is. NotFound: there is none.
-    Result<Moment> first_moment() const;
+    /// What there is to copy now, held in place.
+    Result<Inventory> inventory();
+
+    /// What of the past can be shown, oldest first; empty: nothing was ever written. Until the log
+    /// is reclaimed, everything from its first frame on; then, from where the oldest snapshot
+    /// ended.
+    Result<std::vector<Reach>> reaches() const;
     /// Behind the last of the frames that were written until `at` and end at `to` or before.
-    /// NotFound: there is none. Reads at most a segment.
+    /// NotFound: there is none, or what it takes to show it is gone (`reaches`). Reads at most a
+    /// segment.
     Result<Moment> moment_at(WallTime at, Position to) const;
     /// Replays the log from `from` to `to`, which is at most `end()`, while it is in use.
     Result<void> replay(Position from, Position to, const Replay& replay, Bodies bodies) const;

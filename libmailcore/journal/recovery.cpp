@@ -252,7 +252,9 @@ Result<void> Recovery::run(const std::vector<std::string>& names) {
 
 } // namespace
 
-Result<StoreId> Journal::read_store_id(base::FileSystem& files, const std::string& folder) {
+namespace {
+
+Result<StoreId> read_id_file(base::FileSystem& files, const std::string& folder) {
     MAILCORE_TRY(const auto text,
                  base::read_file(files, folder + "/" + std::string(id_name), 1024));
     std::string_view rest = text;
@@ -270,28 +272,46 @@ Result<StoreId> Journal::read_store_id(base::FileSystem& files, const std::strin
     return id;
 }
 
-Result<void> Journal::State::load_store_id(const std::vector<std::string>& names) {
-    auto known = Journal::read_store_id(files, folder);
-    if (known) {
-        store = *known;
-        return {};
-    }
-    if (known.error().kind != ErrorKind::NotFound && known.error().kind != ErrorKind::Corrupt)
-        return std::unexpected(std::move(known).error());
-    // Its file is lost: any segment knows it.
-    bool found = false;
+/// Any segment knows it.
+Result<std::optional<StoreId>> id_of_segments(base::FileSystem& files, const std::string& folder) {
+    MAILCORE_TRY(const auto names, files.list(folder));
     for (const auto& name : names) {
-        if (found || !parse_segment_name(name)) continue;
-        MAILCORE_TRY(const auto file, files.open(path(name), OpenMode::Read));
+        if (!parse_segment_name(name)) continue;
+        MAILCORE_TRY(const auto file, files.open(folder + "/" + name, OpenMode::Read));
         std::string block(segment_header_octets, '\0');
         MAILCORE_TRY(const auto got, file->read_at(0, block));
         block.resize(got);
-        const auto header = decode_segment_header(block);
-        if (!header) continue;
-        store = header->store;
-        found = true;
+        if (const auto header = decode_segment_header(block)) return header->store;
     }
-    if (!found) random.fill(store);
+    return std::nullopt;
+}
+
+} // namespace
+
+Result<StoreId> Journal::read_store_id(base::FileSystem& files, const std::string& folder) {
+    auto known = read_id_file(files, folder);
+    if (known ||
+        (known.error().kind != ErrorKind::NotFound && known.error().kind != ErrorKind::Corrupt))
+        return known;
+    MAILCORE_TRY(const bool there, files.exists(folder));
+    if (!there) return known;
+    MAILCORE_TRY(const auto found, id_of_segments(files, folder));
+    if (found) return *found;
+    return known;
+}
+
+Result<void> Journal::State::load_store_id() {
+    if (const auto known = read_id_file(files, folder)) {
+        store = *known;
+        return {};
+    }
+    const auto known = Journal::read_store_id(files, folder);
+    if (known)
+        store = *known;
+    else if (known.error().kind != ErrorKind::NotFound && known.error().kind != ErrorKind::Corrupt)
+        return std::unexpected(known.error());
+    else
+        random.fill(store);
     std::string text(id_begins);
     text += codec::hex_encode({reinterpret_cast<const char*>(store.data()), store.size()});
     text += '\n';
@@ -300,7 +320,13 @@ Result<void> Journal::State::load_store_id(const std::vector<std::string>& names
 
 Result<void> Journal::State::recover(const Mark& from, const Replay& replay) {
     MAILCORE_TRY(const auto names, files.list(folder));
-    MAILCORE_TRY(load_store_id(names));
+    MAILCORE_TRY(load_store_id());
+    MAILCORE_TRY(auto found, find_snapshots(files, folder, store));
+    snapshots = std::move(found.finished);
+    for (const auto& name : found.unfinished) {
+        MAILCORE_LOG(log, Info, "journal.snapshot.unfinished", {{"file", name}});
+        leftovers.push_back(path(name));
+    }
     // Usable if it has the size that counts; else it is made again when there is time.
     if (options.reserve_octets > 0 && std::ranges::binary_search(names, "reserve")) {
         MAILCORE_TRY(const auto file, files.open(reserve_path(), OpenMode::Read));

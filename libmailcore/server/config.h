@@ -128,6 +128,9 @@ struct Config {
     std::chrono::seconds checkpoint_time{30};
     std::uint64_t checkpoint_octets = 32 * 1024 * 1024;
     std::uint64_t index_octets_max = std::uint64_t{256} * 1024 * 1024 * 1024;
+    std::chrono::seconds restore_horizon{7 * 24 * 3600};
+    std::chrono::seconds compaction_age{7 * 24 * 3600};
+    std::chrono::seconds scrub_interval{7 * 24 * 3600};
 };
 
 } // namespace mailcore::server

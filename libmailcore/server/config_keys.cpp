@@ -285,6 +285,15 @@ const std::vector<Key>& keys() {
             "Octets of changes after which it does so at once."),
         key("store", "index_octets_max", &Config::index_octets_max,
             "Address space reserved for the index; not disk, not memory."),
+        key("store", "restore_horizon", &Config::restore_horizon,
+            "How far back the store can be restored to. Deleted mail stays on disk for as long. 0: "
+            "not at all. On a full disk the past gives way to new mail."),
+        key("store", "compaction_age", &Config::compaction_age,
+            "Age at which what is still needed is moved out of a file that holds anything deleted. "
+            "Deleted mail has left the disk after this, restore_horizon and a day."),
+        key("store", "scrub_interval", &Config::scrub_interval,
+            "How often all mail is read in the background and its checksums are checked. 0: only "
+            "by mdctl store scrub."),
     };
     return table;
 }

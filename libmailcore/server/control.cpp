@@ -21,6 +21,10 @@ using Json = nlohmann::json;
 
 constexpr std::chrono::seconds idle_time{600};
 
+Json time_or_null(const std::optional<WallTime>& time) {
+    return time ? Json(mime::format_utc(*time)) : Json(nullptr);
+}
+
 std::string text_of(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -182,6 +186,12 @@ Task<Result<std::string>> ControlMethods::run(std::string method, std::string te
     }
     if (method == "store.check") co_return co_await check();
     if (method == "store.rebuild") co_return co_await rebuild();
+    if (method == "store.compact") {
+        const bool now = request.value("now", Json(false)) == true;
+        auto awaited = compact(now ? store::Reclaim::Everything : store::Reclaim::KeepHistory);
+        co_return co_await std::move(awaited);
+    }
+    if (method == "store.scrub") co_return begin_scrub();
     {
         auto awaited = admin::run(context_, std::move(method), std::move(text));
         co_return co_await std::move(awaited);
@@ -212,6 +222,11 @@ Task<Result<std::string>> ControlMethods::status() {
                {"transactions", status.transactions},
                {"batches", status.batches},
                {"syncs", status.syncs},
+               {"reclaimable_octets", status.reclaimable_octets},
+               {"last_snapshot", time_or_null(status.last_snapshot)},
+               {"last_scrub", time_or_null(status.last_scrub)},
+               {"scrubbing", status.scrubbing},
+               {"scrub_octets", status.scrub_octets},
                {"damages", status.damages}}}};
     if (counts)
         out["queue"] = {{"messages", counts->messages},
@@ -306,6 +321,24 @@ Task<Result<std::string>> ControlMethods::rebuild() {
     MAILCORE_CO_AWAIT(auto done, base::offload([journal] { return journal->rebuild(); }));
     if (!done) co_return std::unexpected(done.error());
     co_return std::string("{}");
+}
+
+Task<Result<std::string>> ControlMethods::compact(store::Reclaim how) {
+    auto* journal = dynamic_cast<store::JournalStore*>(&target_.store());
+    if (!journal) co_return fail(ErrorKind::Rejected, "a store in memory has nothing to compact");
+    MAILCORE_CO_AWAIT(auto report, base::offload([journal, how] { return journal->compact(how); }));
+    if (!report) co_return std::unexpected(report.error());
+    co_return text_of(Json{{"segments", report->segments},
+                           {"octets", report->octets},
+                           {"bodies", report->bodies},
+                           {"body_octets", report->body_octets}});
+}
+
+Result<std::string> ControlMethods::begin_scrub() {
+    auto* journal = dynamic_cast<store::JournalStore*>(&target_.store());
+    if (!journal) return fail(ErrorKind::Rejected, "a store in memory has nothing to scrub");
+    journal->begin_scrub();
+    return std::string("{}");
 }
 
 std::shared_ptr<net::DialogueFactory> make_control_factory(ControlTarget& target, Log log) {

@@ -7,6 +7,7 @@
 #include "libmailcore/queue/message.h"
 #include "libmailcore/server/config.h"
 #include "libmailcore/server/server.h"
+#include "libmailcore/store/journal_store.h"
 
 #include <memory>
 #include <string>
@@ -51,6 +52,8 @@ class ControlMethods {
     Task<Result<std::string>> trace(std::string text);
     Task<Result<std::string>> check();
     Task<Result<std::string>> rebuild();
+    Task<Result<std::string>> compact(store::Reclaim how);
+    Result<std::string> begin_scrub();
 
     ControlTarget& target_;
     admin::Context context_;
@@ -58,8 +61,8 @@ class ControlMethods {
 
 /// Requests: {"method": "account.add", ...fields}. Answers: {"ok": {...}} or {"error": "...",
 /// "kind": "..."}. Methods: those of admin::operations, and operations, status, metrics,
-/// connections, trace, reload, store.check, store.rebuild. Whoever can open the socket may do
-/// everything.
+/// connections, trace, reload, store.check, store.rebuild, store.compact ("now": true: nothing is
+/// kept for restoring), store.scrub. Whoever can open the socket may do everything.
 [[nodiscard]] std::shared_ptr<net::DialogueFactory> make_control_factory(ControlTarget& target,
                                                                          Log log);
 

@@ -339,6 +339,9 @@ Result<void> Server::Impl::open_store() {
     options.checkpoint_interval = config.checkpoint_time;
     options.checkpoint_octets = config.checkpoint_octets;
     options.index_map_octets = config.index_octets_max;
+    options.restore_horizon = config.restore_horizon;
+    options.compaction_age = config.compaction_age;
+    options.scrub_interval = config.scrub_interval;
     MAILCORE_TRY(the_store, store::JournalStore::open(files, below(config.data, "store"), options,
                                                       random, clock, log));
     for (const auto& damage : the_store->status().damages)
@@ -709,6 +712,21 @@ std::vector<Metric> Server::Impl::metrics() {
           static_cast<double>(status.free_octets));
     gauge("store_journal_octets", "Octets of the journal on disk.",
           static_cast<double>(status.journal_octets));
+    gauge(
+        "store_reclaimable_octets",
+        "Octets of the journal that nothing needs now: what is kept to restore, and what will go.",
+        static_cast<double>(status.reclaimable_octets));
+    gauge("store_damages", "Damages found in the store since it was opened.",
+          static_cast<double>(status.damages.size()));
+    if (status.last_snapshot)
+        gauge("store_last_snapshot_seconds",
+              "When the index was last written as a snapshot, since 1970.",
+              static_cast<double>(status.last_snapshot->time_since_epoch().count()) / 1e6);
+    if (status.last_scrub)
+        gauge("store_last_scrub_seconds", "When all mail had been read and checked, since 1970.",
+              static_cast<double>(status.last_scrub->time_since_epoch().count()) / 1e6);
+    gauge("store_scrub_octets", "Octets read by the scrub under way, or the last one.",
+          static_cast<double>(status.scrub_octets));
     gauge("store_index_octets", "Octets of the index on disk.",
           static_cast<double>(status.index_octets));
     gauge("store_overlay_octets", "Memory of changes that no checkpoint has taken.",

@@ -4,6 +4,7 @@
 #include "libmailcore/store/detail/model_rows.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace mailcore::store {
 
@@ -44,7 +45,9 @@ class EmailWalk {
             }
             ++next_;
         }
-        if (!octets) co_return fail(ErrorKind::NotFound, "email");
+        // In the view that lists it, it cannot have been expunged.
+        if (!octets)
+            co_return fail(ErrorKind::Corrupt, fmt::format("email {} has no row", id.value));
         co_return detail::decode_email(id, std::move(*octets));
     }
 

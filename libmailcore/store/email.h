@@ -106,6 +106,7 @@ struct EmailBatch {
 };
 /// The same with the emails themselves: ENVELOPE, BODYSTRUCTURE, THREADID, SEARCH. Ends after
 /// `emails_max` or about `octets_max` of rows, whichever comes first, and after at least one.
+/// Corrupt: the row of one of them is damaged or gone; the others are read when asked for alone.
 TxnTask<Result<EmailBatch>> read_emails(ReadTransaction& txn, Access access, MailboxRef ref,
                                         UidSet uids, Uid from = Uid{1},
                                         std::size_t emails_max = 256,

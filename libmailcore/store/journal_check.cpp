@@ -1,6 +1,7 @@
 // Comparing a store with itself, and building its index anew.
 #include "libmailcore/store/detail/body_check.h"
 #include "libmailcore/store/detail/engine_rows.h"
+#include "libmailcore/store/detail/fill_index.h"
 #include "libmailcore/store/detail/journal_store_state.h"
 #include "libmailcore/store/journal_store.h"
 
@@ -39,6 +40,7 @@ class Check {
     Result<CheckReport> run();
 
   private:
+    Result<void> check_history(journal::Position end);
     Result<void> compare_rows();
     Result<void> compare_step(Rows& ours, Rows& theirs, bool ours_end, bool theirs_end);
     Result<void> look_at_suspects();
@@ -95,9 +97,10 @@ Result<void> Check::compare_rows() {
 /// decides.
 Result<void> Check::look_at_suspects() {
     MAILCORE_TRY(const auto view, state_.overlay->read());
-    MAILCORE_TRY(detail::replay_into(*state_.journal, reached_, view.position(), *anew_,
-                                     state_.options.checkpoint_octets,
-                                     [this](const std::string& what) { problem(what); }));
+    MAILCORE_TRY(detail::replay_into(
+        *state_.journal, reached_, view.position(), *anew_, state_.options.checkpoint_octets,
+        [](const journal::FrameInfo&) { return true; },
+        [this](const std::string& what) { problem(what); }));
     reached_ = view.position();
     MAILCORE_TRY(const auto reader, anew_->read());
     for (const auto& key : suspects_) {
@@ -110,6 +113,37 @@ Result<void> Check::look_at_suspects() {
                                       : "the index has another value than the journal"));
     }
     return {};
+}
+
+/// All of the log that can be shown, and every snapshot but the newest, which the new index is made
+/// from.
+Result<void> Check::check_history(journal::Position end) {
+    const auto& journal = *state_.journal;
+    const auto wrong = [this](const std::string& what) { problem(what); };
+    const auto snapshots = journal.snapshots();
+    for (const auto& each : snapshots) {
+        if (&each == &snapshots.back()) break;
+        MAILCORE_TRY(journal.read_snapshot(
+            each, [](std::string_view, std::string_view) -> Result<void> { return {}; }, wrong));
+    }
+    journal::Replay count;
+    count.record = [](const journal::FrameInfo&, const journal::Record&) -> Result<void> {
+        return {};
+    };
+    count.frame_end = [this](const journal::FrameInfo&) -> Result<void> {
+        ++report_.frames;
+        return {};
+    };
+    // What lies behind the newest snapshot is named when it is replayed.
+    const auto newest = snapshots.empty() ? 0 : snapshots.back().end.from.position;
+    MAILCORE_TRY(const auto shown, journal.reaches());
+    const auto from = shown.empty() ? 0 : shown.back().from;
+    if (from < newest) {
+        count.damage = wrong;
+        MAILCORE_TRY(journal.replay(from, newest, count, journal::Bodies::PassOver));
+    }
+    count.damage = {};
+    return journal.replay(newest, end, count, journal::Bodies::PassOver);
 }
 
 /// The rows that count what each segment holds against the rows of its bodies.
@@ -136,19 +170,12 @@ Result<CheckReport> Check::run() {
     MAILCORE_TRY(auto scratch, state_.index_files.make());
     anew_ = scratch.index;
     const auto checked = [&]() -> Result<void> {
-        journal::Replay count;
-        count.record = [](const journal::FrameInfo&, const journal::Record&) -> Result<void> {
-            return {};
-        };
-        count.frame_end = [this](const journal::FrameInfo&) -> Result<void> {
-            ++report_.frames;
-            return {};
-        };
+        const auto held = state_.journal->hold_files();
+        const auto wrong = [this](const std::string& what) { problem(what); };
         const auto end = state_.overlay->published().position;
-        MAILCORE_TRY(state_.journal->replay(0, end, count, journal::Bodies::PassOver));
-        MAILCORE_TRY(detail::replay_into(*state_.journal, 0, end, *anew_,
-                                         state_.options.checkpoint_octets,
-                                         [this](const std::string& what) { problem(what); }));
+        MAILCORE_TRY(check_history(end));
+        MAILCORE_TRY(detail::fill_index(state_.fill_source(), *state_.journal, *anew_,
+                                        {.position = end, .time = {}}, wrong));
         reached_ = end;
         MAILCORE_TRY(compare_rows());
         MAILCORE_TRY(look_at_suspects());
@@ -181,9 +208,14 @@ Result<void> JournalStore::rebuild() {
     }
     MAILCORE_TRY(auto fresh, s.index_files.make());
     const auto built = [&]() -> Result<void> {
-        MAILCORE_TRY(detail::replay_into(
-            *s.journal, 0, target.position, *fresh.index, s.options.checkpoint_octets,
-            [&s](const std::string& what) {
+        // Rows newer than `target` do no harm: the tables above hide them, and replaying from there
+        // brings them again. So the newest snapshot will do, whatever it reaches.
+        detail::FillUntil until;
+        until.position = target.position;
+        if (const auto snapshots = s.journal->snapshots(); !snapshots.empty())
+            until.position = std::max(until.position, snapshots.back().end.to.position);
+        MAILCORE_TRY(detail::fill_index(
+            s.fill_source(), *s.journal, *fresh.index, until, [&s](const std::string& what) {
                 MAILCORE_LOG(s.log, Error, "store.damage", {{"folder", s.folder}, {"what", what}});
             }));
         return s.note_applied(*fresh.index, target);

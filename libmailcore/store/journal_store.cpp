@@ -15,7 +15,6 @@ namespace mailcore::store {
 
 namespace {
 
-constexpr std::size_t damages_max = 1000;
 constexpr std::chrono::milliseconds idle_after{100};         // then the pool is filled
 constexpr std::chrono::milliseconds index_retry_after{1000}; // after a full disk
 
@@ -50,7 +49,8 @@ Result<std::unique_ptr<JournalStore>> JournalStore::open(base::FileSystem& files
 
 void JournalStore::State::report(const std::string& damage) {
     MAILCORE_LOG(log, Error, "store.damage", {{"folder", folder}, {"what", damage}});
-    if (damages.size() < damages_max) damages.push_back(damage);
+    const std::scoped_lock guard(damages_mutex);
+    if (damages.size() < detail::damages_max) damages.push_back(damage);
 }
 
 Result<void> JournalStore::State::open(const JournalStore& store) {
@@ -75,10 +75,12 @@ Result<void> JournalStore::State::open(const JournalStore& store) {
             MAILCORE_TRY(begin_anew("the index belongs to another journal"));
         }
     }
+    MAILCORE_TRY(load_snapshot(index));
     auto opened = open_journal(index);
     if (!opened && opened.error().kind == ErrorKind::Corrupt && index.applied) {
         // The journal is the truth: an index that contradicts itself is built anew from it.
         MAILCORE_TRY(begin_anew("the index is damaged: " + opened.error().detail));
+        MAILCORE_TRY(load_snapshot(index));
         opened = open_journal(index);
     }
     MAILCORE_TRY(std::move(opened));
@@ -96,16 +98,17 @@ Result<void> JournalStore::State::open(const JournalStore& store) {
         }
     }
     committer = std::make_unique<detail::Committer>(
-        detail::CommitterParts{store, *journal, *overlay, live, subscribers, clock,
+        detail::CommitterParts{store, *journal, *overlay, live, named, subscribers, clock,
                                options.batch_octets_max,
                                [this] { return space_for(0).has_value(); }},
         ids, committed);
     last_commit = clock.now();
     if (overlay->active_octets() > 0) first_change = last_commit;
-    drop_dead_segments();
+    upkeep = std::make_unique<detail::Upkeep>(*this);
     if (options.threads == StoreThreads::Own) {
         writer = std::thread([this] { write_loop(); });
         checkpointer = std::thread([this] { checkpoint_loop(); });
+        keeper = std::thread([this] { upkeep->run(); });
     }
     return {};
 }
@@ -126,6 +129,33 @@ Result<bool> JournalStore::State::has_journal() {
     });
 }
 
+detail::FillSource JournalStore::State::fill_source() const {
+    return {files, folder + "/journal", static_cast<std::size_t>(options.checkpoint_octets)};
+}
+
+Result<void> JournalStore::State::load_snapshot(detail::IndexFile& index) {
+    if (index.applied) return {};
+    MAILCORE_TRY(const bool there, has_journal());
+    if (!there) return {};
+    const auto id = journal::Journal::read_store_id(files, folder + "/journal");
+    // Where the journal's name is lost, the journal finds it out, and makes do with the log.
+    if (!id) return {};
+    const auto log_reaches_back = [this]() -> Result<bool> {
+        MAILCORE_TRY(const auto reader, journal::Journal::open_to_read(files, folder + "/journal",
+                                                                       random, clock, log));
+        return detail::reaches_back(*reader);
+    };
+    MAILCORE_TRY(const auto mark,
+                 detail::fill_from_snapshot(fill_source(), *id, *index.index, log_reaches_back,
+                                            [this](const std::string& what) { report(what); }));
+    if (!mark) return {};
+    // The rows are those of the snapshot's beginning to end; what is replayed makes them exact.
+    index.applied = detail::Applied{*mark, *id};
+    MAILCORE_TRY(const auto index_writer, index.index->write());
+    MAILCORE_TRY(detail::note_applied(*index_writer, *index.applied));
+    return index_writer->commit();
+}
+
 Result<void> JournalStore::State::note_applied(kv::Index& index, const journal::Mark& mark) {
     MAILCORE_TRY(const auto index_writer, index.write());
     MAILCORE_TRY(detail::note_applied(*index_writer, {mark, journal->store_id()}));
@@ -138,6 +168,7 @@ Result<void> JournalStore::State::open_journal(const detail::IndexFile& index) {
     index_number = index.number;
     applied = index.applied ? index.applied->mark : journal::Mark{};
     committed = applied;
+    opened_from = applied.position;
     journal.reset();
     MAILCORE_TRY(live.load(*index.index));
     MAILCORE_TRY(const auto id, [&]() -> Result<journal::StoreId> {
@@ -173,8 +204,10 @@ Result<void> JournalStore::State::open_journal(const detail::IndexFile& index) {
     journal::Replay calls;
     calls.record = [&](const journal::FrameInfo& frame,
                        const journal::Record& record) -> Result<void> {
-        auto done =
-            detail::replay_record(frame, record, overlay->active(), seen_version + 1, before);
+        auto done = named.note(frame, record);
+        if (done)
+            done =
+                detail::replay_record(frame, record, overlay->active(), seen_version + 1, before);
         if (done || index_is_damaged || done.error().kind != ErrorKind::Corrupt) return done;
         report(fmt::format("frame {}: {}", frame.batch, done.error().detail));
         return {};
@@ -237,13 +270,47 @@ void JournalStore::State::flush_turn(Scheduler& scheduler) {
         if (!done)
             MAILCORE_LOG(log, Error, "store.checkpoint.failed", {{"error", done.error().detail}});
     }
+    upkeep->look(detail::Upkeep::When::Due);
+}
+
+void JournalStore::State::run_on_writer(std::move_only_function<void()> job) {
+    const auto run = [&] {
+        job();
+        if (!first_change && overlay->active_octets() > 0) first_change = clock.now();
+    };
+    if (options.threads == StoreThreads::None) {
+        run();
+        return;
+    }
+    std::mutex mutex;
+    std::condition_variable done;
+    bool ran = false;
+    {
+        const std::scoped_lock guard(inbox_mutex);
+        jobs.emplace_back([&] {
+            run();
+            const std::scoped_lock ran_guard(mutex);
+            ran = true;
+            done.notify_one();
+        });
+        inbox_filled.notify_one();
+    }
+    std::unique_lock guard(mutex);
+    done.wait(guard, [&ran] { return ran; });
 }
 
 std::vector<detail::Submission>
 JournalStore::State::wait_for_submissions(std::chrono::milliseconds at_most) {
     std::unique_lock guard(inbox_mutex);
-    inbox_filled.wait_for(guard, at_most,
-                          [this] { return !inbox.empty() || stopping || freeze_wanted; });
+    inbox_filled.wait_for(guard, at_most, [this] {
+        return !inbox.empty() || !jobs.empty() || stopping || freeze_wanted;
+    });
+    for (auto& job : std::exchange(jobs, {})) {
+        guard.unlock();
+        job();
+        job = nullptr;
+        guard.lock();
+    }
     return std::exchange(inbox, {});
 }
 
@@ -289,28 +356,6 @@ std::chrono::milliseconds JournalStore::State::look_at_checkpoint() {
     return index_retry_after; // one is being applied
 }
 
-/// A step of what can wait; whether there is more.
-bool JournalStore::State::idle() {
-    drop_dead_segments();
-    return journal->idle();
-}
-
-/// Segments of large bodies that no row needs. The writer: nobody can name one of their bodies
-/// meanwhile.
-void JournalStore::State::drop_dead_segments() {
-    // After a failed sync nobody knows whether a frame that names one of them will be there again.
-    if (!journal->failure().empty()) return;
-    for (const auto segment : journal->body_segments()) {
-        if (live.of(segment) > 0) continue;
-        const auto dropped = journal->drop_body_segment(segment);
-        if (!dropped)
-            MAILCORE_LOG(log, Warning, "store.segment.not-removed",
-                         {{"segment", segment}, {"error", dropped.error().detail}});
-        else if (*dropped)
-            MAILCORE_LOG(log, Debug, "store.segment.removed", {{"segment", segment}});
-    }
-}
-
 void JournalStore::State::write_loop() {
     auto wait = std::chrono::milliseconds{0};
     bool settled = false; // nothing that can wait is left
@@ -329,7 +374,7 @@ void JournalStore::State::write_loop() {
         }
         wait = look_at_checkpoint();
         if (!settled && clock.now() - last_commit >= idle_after) {
-            settled = !idle();
+            settled = !journal->idle();
             if (!settled) wait = std::chrono::milliseconds{0};
         }
     }
@@ -377,42 +422,50 @@ void JournalStore::State::checkpoint_loop() {
     }
 }
 
-Result<void> JournalStore::checkpoint() {
-    auto& s = *state_;
-    const auto target = s.overlay->published().position;
-    if (s.options.threads == StoreThreads::None) {
-        if (s.overlay->frozen()) {
-            MAILCORE_TRY(s.apply_frozen());
+Result<void> JournalStore::State::checkpoint() {
+    const auto target = overlay->published().position;
+    if (options.threads == StoreThreads::None) {
+        if (overlay->frozen()) {
+            MAILCORE_TRY(apply_frozen());
         }
-        s.freeze();
-        return s.apply_frozen();
+        freeze();
+        return apply_frozen();
     }
     while (true) {
-        if (s.overlay->octets() == 0) return {};
+        if (overlay->octets() == 0) return {};
         {
-            const std::scoped_lock guard(s.inbox_mutex);
-            s.freeze_wanted = true;
-            s.inbox_filled.notify_one();
+            const std::scoped_lock guard(inbox_mutex);
+            freeze_wanted = true;
+            inbox_filled.notify_one();
         }
-        std::unique_lock guard(s.marks_mutex);
-        if (s.applied.position >= target) return {};
-        if (!s.index_failure.empty()) return fail(ErrorKind::Unavailable, s.index_failure);
-        const auto before = s.applied.position;
-        const bool moved = s.marks_changed.wait_for(guard, std::chrono::seconds{30}, [&] {
-            return s.applied.position != before || !s.index_failure.empty();
+        std::unique_lock guard(marks_mutex);
+        if (applied.position >= target) return {};
+        if (!index_failure.empty()) return fail(ErrorKind::Unavailable, index_failure);
+        const auto before = applied.position;
+        const bool moved = marks_changed.wait_for(guard, std::chrono::seconds{30}, [&] {
+            return applied.position != before || !index_failure.empty();
         });
         if (!moved)
             return fail(ErrorKind::Unavailable, "no checkpoint could be made in 30 seconds");
     }
 }
 
+Result<void> JournalStore::checkpoint() { return state_->checkpoint(); }
+Result<void> JournalStore::snapshot() { return state_->upkeep->snapshot(); }
+Result<ReclaimReport> JournalStore::compact(Reclaim how) { return state_->upkeep->compact(how); }
+Result<ScrubReport> JournalStore::scrub() { return state_->upkeep->scrub(); }
+void JournalStore::begin_scrub() { state_->upkeep->request_scrub(); }
+
 void JournalStore::settle() {
     MAILCORE_ASSERT(state_->options.threads == StoreThreads::None);
-    while (state_->idle()) {
+    state_->upkeep->look(detail::Upkeep::When::Now);
+    while (state_->journal->idle()) {
     }
 }
 
 void JournalStore::State::stop() {
+    if (upkeep) upkeep->stop();
+    if (keeper.joinable()) keeper.join();
     {
         const std::scoped_lock guard(inbox_mutex);
         for (auto& [scheduler, turn] : turns) std::ranges::move(turn, std::back_inserter(inbox));
@@ -443,7 +496,7 @@ void JournalStore::State::stop() {
 
 // Copies and the past
 
-Result<journal::Inventory> JournalStore::inventory() const { return state_->journal->inventory(); }
+Result<journal::Inventory> JournalStore::inventory() { return state_->journal->inventory(); }
 
 Result<std::unique_ptr<PastStore>>
 JournalStore::past(WallTime at, const std::string& journal_folder, journal::Position to) {
@@ -465,7 +518,9 @@ JournalStore::past(WallTime at, const std::string& journal_folder, journal::Posi
             MAILCORE_LOG(state->log, Warning, "store.index.not-removed",
                          {{"error", removed.error().detail}});
     };
-    return detail::fill_past(std::move(parts), at, to, s.options.checkpoint_octets, s.log);
+    auto source = s.fill_source();
+    if (!journal_folder.empty()) source.journal_folder = journal_folder;
+    return detail::fill_past(source, std::move(parts), at, to, s.log);
 }
 
 // The interface
@@ -587,7 +642,16 @@ StoreStatus JournalStore::status() const {
     status.batches = s.committer->counts().batches;
     status.transactions = s.committer->counts().transactions;
     status.syncs = s.journal->syncs();
-    status.damages = s.damages;
+    {
+        const std::scoped_lock guard(s.damages_mutex);
+        status.damages = s.damages;
+    }
+    auto needed = s.live.total();
+    if (s.journal->reserve_ready()) needed += s.options.journal.reserve_octets;
+    if (const auto snapshots = s.journal->snapshots(); !snapshots.empty())
+        needed += snapshots.back().octets;
+    status.reclaimable_octets = status.journal_octets - std::min(status.journal_octets, needed);
+    s.upkeep->describe(status);
     return status;
 }
 

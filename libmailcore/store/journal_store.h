@@ -46,9 +46,45 @@ struct JournalStoreOptions {
     std::uint64_t free_octets_min = std::uint64_t{64} << 20;
     /// A batch is closed when it is larger than this. Octets.
     std::uint64_t batch_octets_max = std::uint64_t{8} << 20;
+    /// How far back the store can be put to an earlier moment: files of the journal that only the
+    /// past needs stay for so long. 0: nothing is kept for that. On a full disk it gives way.
+    std::chrono::seconds restore_horizon = std::chrono::hours{24 * 7};
+    /// What a segment of the journal that is older than this still holds of use is moved out of it,
+    /// so that it can go, and with it what is dead in it; a segment that is mostly dead does not
+    /// wait. What was deleted has left the disk after this, the horizon and a day.
+    std::chrono::seconds compaction_age = std::chrono::hours{24 * 7};
+    /// A snapshot of the index is written when so much time has gone by since the last one and
+    /// anything was written; or when the changes since then exceed it and `snapshot_octets_min`.
+    std::chrono::seconds snapshot_interval = std::chrono::hours{24};
+    std::uint64_t snapshot_octets_min = std::uint64_t{64} << 20;
+    /// How often it is looked after whether any of this is due.
+    std::chrono::milliseconds upkeep_interval = std::chrono::minutes{10};
+    /// How fast snapshots are written and bodies moved, so that mail is not disturbed. Octets.
+    std::uint64_t upkeep_octets_a_second = std::uint64_t{20} << 20;
+    /// How often all bodies are read and their checksums checked. 0: only when asked to.
+    std::chrono::seconds scrub_interval = std::chrono::hours{24 * 7};
+    std::uint64_t scrub_octets_a_second = std::uint64_t{10} << 20;
     StoreThreads threads = StoreThreads::Own;
     /// Opens the index in a file; empty: LMDB.
     std::function<Result<std::unique_ptr<kv::Index>>(const std::string& path)> open_index;
+};
+
+/// What of the past `compact` gives up.
+enum class Reclaim : std::uint8_t {
+    KeepHistory, ///< nothing: every moment within the horizon stays restorable
+    Everything,  ///< all of it: only the present is left
+};
+
+/// What was moved and removed.
+struct ReclaimReport {
+    std::uint64_t segments = 0, octets = 0;    ///< removed
+    std::uint64_t bodies = 0, body_octets = 0; ///< moved out of segments that are to go
+};
+
+/// What a scrub read.
+struct ScrubReport {
+    std::uint64_t bodies = 0, octets = 0;
+    std::vector<std::string> damaged; ///< the first thousand
 };
 
 /// A store in a folder. One process at a time: it holds the folder's lock. Schedulers that have
@@ -81,14 +117,26 @@ class JournalStore final : public Store {
 
     /// Brings the index up to what is published now. Blocks.
     Result<void> checkpoint();
+    /// Writes a snapshot of the index, from which it is made anew without the log's beginning. The
+    /// store stays in use. Blocks.
+    Result<void> snapshot();
+    /// Makes the journal as small as it can be: moves what is needed out of segments that hold
+    /// anything dead, writes a snapshot, removes what nobody needs. The store stays in use. Blocks,
+    /// for long. Unavailable: the store takes no more writes.
+    Result<ReclaimReport> compact(Reclaim how);
+    /// Reads every body that is needed, and the snapshots, and names what is damaged in `status`
+    /// and the log. At a bounded rate: blocks, for very long.
+    Result<ScrubReport> scrub();
+    /// The same in the background; `status` says how far it is. With StoreThreads::Own.
+    void begin_scrub();
     /// Does at once what waits for idleness. With StoreThreads::None only.
     void settle();
     /// The files that hold all that was acknowledged until now, below `journal` in the store's
-    /// folder: what a backup copies. NotFound: one went meanwhile; ask again. Any thread.
-    [[nodiscard]] Result<journal::Inventory> inventory() const;
+    /// folder, held in place: what a backup copies. Any thread.
+    [[nodiscard]] Result<journal::Inventory> inventory();
     /// The store as it was at `at`, while it stays in use; of `journal_folder`, if that is not
-    /// empty, up to `to`. Takes disk space for a second index. Blocks. NotFound: the journal does
-    /// not reach back that far; the text says how far.
+    /// empty, up to `to`. Takes disk space for a second index. No file of the journal goes as long
+    /// as it lives. Blocks. NotFound: the journal cannot show that; the text says what it can.
     Result<std::unique_ptr<PastStore>> past(WallTime at, const std::string& journal_folder = {},
                                             journal::Position to = 0);
     /// Compares everything with everything: checksums and digests of bodies, references, the index

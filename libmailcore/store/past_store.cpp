@@ -65,9 +65,8 @@ PastStore::~PastStore() = default;
 
 const journal::Moment& PastStore::moment() const { return state_->parts.moment; }
 
-Result<WallTime> PastStore::reaches_back_to() const {
-    MAILCORE_TRY(const auto first, state_->parts.journal->first_moment());
-    return first.written;
+Result<std::vector<journal::Reach>> PastStore::reaches() const {
+    return state_->parts.journal->reaches();
 }
 
 Result<void> PastStore::read_now(ReadWork work) const {
@@ -88,8 +87,15 @@ Result<CheckReport> PastStore::check() const {
         return {};
     };
     calls.damage = [&](const std::string& what) { detail::add_problem(report, what); };
-    MAILCORE_TRY(
-        parts.journal->replay(0, parts.moment.mark.position, calls, journal::Bodies::Verify));
+    // What is left of the log before a gap holds bodies that rows still name, and shows nothing.
+    MAILCORE_TRY(const auto shown, reaches());
+    MAILCORE_TRY(parts.journal->replay(shown.empty() ? 0 : shown.back().from,
+                                       parts.moment.mark.position, calls, journal::Bodies::Verify));
+    for (const auto& each : parts.journal->snapshots()) {
+        MAILCORE_TRY(parts.journal->read_snapshot(
+            each, [](std::string_view, std::string_view) -> Result<void> { return {}; },
+            calls.damage));
+    }
     detail::BodyCheck bodies{*parts.index, *parts.journal, report, {}};
     MAILCORE_TRY(bodies.references());
     MAILCORE_TRY(bodies.bodies());
@@ -135,24 +141,36 @@ Result<journal::Moment> find_moment(const journal::Journal& journal, WallTime at
                                     journal::Position to) {
     auto moment = journal.moment_at(at, to);
     if (moment || moment.error().kind != ErrorKind::NotFound) return moment;
-    MAILCORE_TRY(const auto first, journal.first_moment());
-    return fail(ErrorKind::NotFound,
-                "the journal begins later; the earliest time is " +
-                    mime::format_utc(std::chrono::ceil<std::chrono::seconds>(first.written)));
+    MAILCORE_TRY(const auto reaches, journal.reaches());
+    const auto text = [](const journal::Moment& shown) {
+        return mime::format_utc(std::chrono::ceil<std::chrono::seconds>(shown.written));
+    };
+    for (std::size_t i = 0; i < reaches.size(); ++i) {
+        if (reaches[i].first.written <= at) continue;
+        if (i == 0)
+            return fail(ErrorKind::NotFound,
+                        "the journal begins later; the earliest time is " + text(reaches[i].first));
+        return fail(ErrorKind::NotFound, "what was written after " + text(*reaches[i - 1].last) +
+                                             " is gone; the earliest time behind that is " +
+                                             text(reaches[i].first));
+    }
+    return moment;
 }
 
-Result<std::unique_ptr<PastStore>> detail::fill_past(PastStore::Parts parts, WallTime at,
-                                                     journal::Position to,
-                                                     std::size_t table_octets_max, const Log& log) {
-    const auto& journal = *parts.journal;
+Result<std::unique_ptr<PastStore>> detail::fill_past(const FillSource& source,
+                                                     PastStore::Parts parts, WallTime at,
+                                                     journal::Position to, const Log& log) {
+    auto& journal = *parts.journal;
+    const auto held = journal.hold_files();
     const auto moment = find_moment(journal, at, to);
     const auto fill = [&]() -> Result<void> {
         if (!moment) return std::unexpected(moment.error());
         parts.moment = *moment;
-        MAILCORE_TRY(replay_into(journal, 0, parts.moment.mark.position, *parts.index,
-                                 table_octets_max, [&](const std::string& what) {
-                                     MAILCORE_LOG(log, Error, "store.damage", {{"what", what}});
-                                 }));
+        MAILCORE_TRY(fill_index(source, journal, *parts.index,
+                                {.position = parts.moment.mark.position, .time = {}},
+                                [&](const std::string& what) {
+                                    MAILCORE_LOG(log, Error, "store.damage", {{"what", what}});
+                                }));
         return {};
     };
     const auto filled = fill();
@@ -164,7 +182,6 @@ Result<std::unique_ptr<PastStore>> detail::fill_past(PastStore::Parts parts, Wal
 Result<std::unique_ptr<PastStore>> open_past(base::FileSystem& files, const PastOf& of,
                                              const IndexOpener& open_index, base::Random& random,
                                              const base::Clock& clock, Log log) {
-    constexpr std::size_t table_octets_max = std::size_t{32} << 20;
     PastStore::Parts parts;
     MAILCORE_TRY(parts.journal,
                  journal::Journal::open_to_read(files, of.journal_folder, random, clock, log));
@@ -182,7 +199,7 @@ Result<std::unique_ptr<PastStore>> open_past(base::FileSystem& files, const Past
     parts.done = [remove, log, path = of.index_path] {
         if (!remove()) MAILCORE_LOG(log, Warning, "store.index.not-removed", {{"file", path}});
     };
-    return detail::fill_past(std::move(parts), of.at, of.to, table_octets_max, log);
+    return detail::fill_past({files, of.journal_folder}, std::move(parts), of.at, of.to, log);
 }
 
 } // namespace mailcore::store

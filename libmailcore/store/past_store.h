@@ -34,11 +34,12 @@ class PastStore final : public Store {
 
     /// Where the log stood, and when the last frame of this state was written.
     [[nodiscard]] const journal::Moment& moment() const;
-    /// The earliest moment that its journal can show.
-    [[nodiscard]] Result<WallTime> reaches_back_to() const;
+    /// What its journal can show, oldest first.
+    [[nodiscard]] Result<std::vector<journal::Reach>> reaches() const;
     /// `read`, at once.
     Result<void> read_now(ReadWork work) const;
-    /// Reads the whole journal and every body: checksums, digests, references.
+    /// Reads all that can be shown, the log, the snapshots and every body: checksums, digests,
+    /// references.
     Result<CheckReport> check() const;
 
     [[nodiscard]] Result<void> room_for(std::uint64_t octets) const override;
@@ -62,8 +63,8 @@ class PastStore final : public Store {
     std::shared_ptr<const State> state_; // shared with reads that are under way
 };
 
-/// The newest state that was there at `at` and is not beyond `to`. NotFound: the journal does not
-/// reach back that far; the text says how far.
+/// The newest state that was there at `at` and is not beyond `to`. NotFound: the journal cannot
+/// show it; the text says what it can.
 Result<journal::Moment> find_moment(const journal::Journal& journal, WallTime at,
                                     journal::Position to);
 
@@ -72,7 +73,7 @@ using IndexOpener = std::function<Result<std::unique_ptr<kv::Index>>(const std::
 
 /// The state of the journal in `journal_folder` at `at`, not beyond `to`. `index_path` names a file
 /// that is made for it and removed afterwards. `open_index` may be empty: LMDB. All outlive it.
-/// NotFound: there is no journal, or it begins later; the text says when.
+/// NotFound: there is no journal, or it cannot show that; the text says what it can.
 struct PastOf {
     std::string journal_folder;
     std::string index_path;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,7 +66,13 @@ struct StoreStatus {
     std::uint64_t index_octets = 0;
     std::uint64_t overlay_octets = 0; ///< memory of changes not yet in a checkpoint
     std::uint64_t batches = 0, transactions = 0, syncs = 0; ///< since it was opened
-    std::vector<std::string> damages; ///< what was found damaged and skipped when it was opened
+    std::vector<std::string> damages; ///< what was found damaged and passed over
+    /// On disk and of no use for the present: the past that is kept, and what is waiting to go.
+    std::uint64_t reclaimable_octets = 0;
+    std::optional<WallTime> last_snapshot; ///< of the index; absent: none yet
+    std::optional<WallTime> last_scrub;    ///< since it was opened: when all bodies had been read
+    bool scrubbing = false;
+    std::uint64_t scrub_octets = 0; ///< read by the scrub under way, or the last one
 };
 
 namespace detail {

@@ -47,6 +47,7 @@ class BackupWorld {
         options.journal.reserve_octets = 0;
         options.free_octets_min = 0;
         options.open_index = index_opener();
+        if (adjust) adjust(options);
         return options;
     }
     [[nodiscard]] store::IndexOpener index_opener() {
@@ -189,6 +190,8 @@ class BackupWorld {
         return *found;
     }
 
+    /// How the store's options differ; set before it is opened.
+    std::function<void(store::JournalStoreOptions&)> adjust;
     sim::Disk disk;
     sim::VirtualScheduler scheduler;
     base::SeededRandom random{1};

@@ -169,3 +169,57 @@ TEST_CASE("of a damaged backup everything else is restored") {
     CHECK(restored->problems.size() == 1);
     CHECK(restored->emails == 60);
 }
+
+TEST_CASE(
+    "a power cut while a folder is restored leaves one without settings, or one that is whole") {
+    BackupWorld world;
+    world.start();
+    for (int i = 0; i < 20; ++i) world.file(letter(i, 3'000));
+    const auto middle = world.scheduler.wall_now();
+    const auto then = world.inbox();
+    REQUIRE(world.store->snapshot());
+    for (int i = 20; i < 40; ++i) world.file(letter(i, 3'000));
+    world.file(letter(40, 200'000));
+    REQUIRE(world.store->compact(store::Reclaim::KeepHistory));
+    const auto newest = world.inbox();
+    const auto epoch = world.state().epoch;
+    const auto validity = world.inbox_row().uidvalidity;
+    REQUIRE(world.back_up());
+    const std::optional<WallTime> at = GENERATE_COPY(std::optional<WallTime>{}, middle);
+    const auto& expected = at ? then : newest;
+    const auto begin = world.disk.operations();
+    REQUIRE(world.restore("/r", at));
+    const auto end = world.disk.operations();
+    sim::PowerCut cut(world.disk);
+    base::SeededRandom random{11};
+    int unfinished = 0, whole = 0;
+    const auto step = std::max<std::size_t>(1, (end - begin) / (50 * sim::power_cut_scale()));
+    for (auto operation = begin;; operation = std::min(operation + step, end)) {
+        INFO("cut before operation " << operation << " of " << begin << " to " << end);
+        BackupWorld after(cut.at(operation, random));
+        if (!*after.disk.exists("/r/mdserver.toml")) {
+            REQUIRE(operation < end);
+            ++unfinished;
+            // It is no server's folder, and none is made of it by mistake.
+            const auto again = after.restore("/r", at);
+            if (!again) CHECK(again.error().kind == ErrorKind::Conflict);
+            if (unfinished % 10 == 1) REQUIRE(after.restore("/elsewhere", at));
+        } else {
+            ++whole;
+            CHECK(*base::read_file(after.disk, "/r/mdserver.toml", 100) ==
+                  "hostname = \"mx.example.test\"\n");
+            CHECK(*base::read_file(after.disk, "/r/tls/key.pem", 100) == "secret 1");
+            after.open("/r");
+            CHECK(after.store->status().damages.empty());
+            CHECK(after.inbox() == expected);
+            CHECK(after.state().epoch == epoch + 1);
+            CHECK(after.inbox_row().uidvalidity > validity);
+            const auto checked = after.store->check();
+            REQUIRE(checked);
+            CHECK(checked->problems.empty());
+        }
+        if (operation == end) break;
+    }
+    CHECK(unfinished > 30);
+    CHECK(whole > 0);
+}

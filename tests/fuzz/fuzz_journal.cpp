@@ -80,6 +80,42 @@ void open_damaged(std::string_view input) {
     MAILCORE_ASSERT(frames > before);
 }
 
+/// A snapshot of a thousand rows, of which the input replaces some octets, is looked for and read.
+void read_damaged_snapshot(std::string_view input) {
+    base::MemoryFileSystem files;
+    MAILCORE_ASSERT(files.make_folder("/j"));
+    StoreId store{};
+    const auto made = SnapshotWriter::create(files, "/j", store, 1, 0, WallTime{});
+    MAILCORE_ASSERT(made);
+    for (int i = 1000; i < 2000; ++i)
+        MAILCORE_ASSERT((*made)->put("key " + std::to_string(i), "value"));
+    const auto whole = (*made)->finish({});
+    MAILCORE_ASSERT(whole && whole->octets <= 256 * 256);
+    const auto at =
+        static_cast<unsigned char>(input[0]) * 256U + static_cast<unsigned char>(input[1]);
+    const auto rest = input.substr(2);
+    {
+        const auto file =
+            files.open("/j/" + segment_name(SegmentKind::Snapshot, 1, 0), OpenMode::Write);
+        MAILCORE_ASSERT(file);
+        MAILCORE_ASSERT((*file)->write_at(at % whole->octets, std::span(&rest, 1)));
+    }
+    const auto found = find_snapshots(files, "/j", store);
+    if (!found) return; // of a later release, it says
+    for (const auto& each : found->finished) {
+        std::size_t rows = 0, damages = 0;
+        const auto read = read_snapshot(
+            files, "/j", store, each,
+            [&rows](std::string_view, std::string_view) -> Result<void> {
+                ++rows;
+                return {};
+            },
+            [&damages](const std::string&) { ++damages; });
+        MAILCORE_ASSERT(!read || *read == (damages == 0));
+        MAILCORE_ASSERT(!read || !*read || rows == each.end.rows);
+    }
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -92,6 +128,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             return {};
         }));
     static_cast<void>(parse_segment_name(input));
+    if (const auto end = decode_snapshot_end(input)) {
+        const auto again = decode_snapshot_end(encode(*end));
+        MAILCORE_ASSERT(again && *again == *end);
+    }
     // What gets past the checksums: the same input as a record's content, rightly summed.
     for (const auto type : {RecordType::Changes, RecordType::Body}) {
         std::string record;
@@ -108,7 +148,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto taken = codec.decode(chunk, octets);
         MAILCORE_ASSERT(taken && *taken == chunk.size() && octets == input);
     }
-    if (size >= 3 && size <= 4 * block_octets) open_damaged(input);
+    if (size >= 3 && size <= 4 * block_octets) {
+        open_damaged(input);
+        read_damaged_snapshot(input);
+    }
     return 0;
 }
 

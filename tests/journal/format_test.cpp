@@ -158,7 +158,7 @@ TEST_CASE("damaged records are passed over as far as their lengths can be truste
 
 TEST_CASE("a record of a later release stops the reader, unless it may be passed over") {
     std::string records;
-    append_record(records, static_cast<RecordType>(16), 0, "a snapshot");
+    append_record(records, static_cast<RecordType>(18), 0, "of a later release");
     append_record(records, RecordType::Changes, 0, "one");
     const auto stopped = read(records);
     REQUIRE_FALSE(stopped);

@@ -91,6 +91,43 @@ def changes_of(content):
         yield key, text() if operation == 1 else None
 
 
+def snapshot_of(octets, store):
+    """The rows of a snapshot and from where the log goes on over them; nothing if it is not finished."""
+    header = segment_header(octets, store)
+    if header["kind"] != 3 or header["sealed"] == 0:
+        return None
+    rows, at, end = {}, 4096, b""
+    while at < len(octets):
+        frame = frame_at(octets, at, header, store)
+        if not frame:
+            raise Wrong("snapshot %d at %d: a damaged frame" % (header["number"], at))
+        for kind, content in records_of(frame["content"]):
+            if kind == 16:
+                rows.update(changes_of(content))
+            elif kind == 17:
+                end = content
+        last, at = at, frame["end"]
+    if last != header["sealed"] or frame["checksum"] != header["chain"]:
+        raise Wrong("snapshot %d: its end" % header["number"])
+    if struct.unpack_from("<Q", end, 56)[0] != len(rows):
+        raise Wrong("snapshot %d: number of rows" % header["number"])
+    return rows, struct.unpack_from("<Q", end)[0]
+
+
+def place_of(row):
+    """What a body's row in a snapshot says: as in a Body record, but in varints."""
+    numbers, at = [], 2
+    while len(numbers) < 4:
+        value = shift = 0
+        while True:
+            value |= (row[at] & 127) << shift
+            shift, at = shift + 7, at + 1
+            if row[at - 1] < 128:
+                break
+        numbers.append(value)
+    return (*numbers, row[1] & 1, row[at:])
+
+
 def check_body(octets, place, size, stored, uniform, digest):
     body, at, chunks = hashlib.blake2b(digest_size=32), place, []
     while sum(octets_of for _, octets_of in chunks) < size:
@@ -117,8 +154,10 @@ def check_body(octets, place, size, stored, uniform, digest):
 def main(folder, show):
     read = lambda name: open(os.path.join(folder, name), "rb").read()
     store = bytes.fromhex(re.fullmatch(r"libmailcore journal 1\n([0-9a-f]{32})\n", read("id").decode())[1])
-    logs = {}
+    logs, snapshots = {}, {}
     for name in os.listdir(folder):
+        if m := re.fullmatch(r"([0-9a-f]{16})\.snapshot", name):
+            snapshots[int(m[1], 16)] = name
         if m := re.fullmatch(r"([0-9a-f]{16})-([0-9a-f]{16})\.log", name):
             logs[int(m[1], 16)] = name
     # Back from the last segment that has a frame behind a good header.
@@ -134,9 +173,14 @@ def main(folder, show):
         wanted = header["previous"]
         if wanted == 0:
             break
-    if chain and wanted != 0:
+    rows, places, frames, bodies, last, begin = {}, {}, 0, 0, None, 0
+    for number in sorted(snapshots):
+        if found := snapshot_of(read(snapshots[number]), store):
+            rows, begin = found
+    for key in [key for key in rows if key.startswith(b"\0b")]:
+        places[struct.unpack(">Q", key[2:])[0]] = place_of(rows.pop(key))
+    if chain and wanted != 0 and chain[-1][0]["sealed"] > begin:
         raise Wrong("segment %d is missing" % wanted)
-    rows, places, frames, bodies, last = {}, {}, 0, 0, None
     for header, octets, end in reversed(chain):
         at = 4096
         while end is None or at < end:
@@ -147,6 +191,9 @@ def main(folder, show):
                 break  # the tail
             if last and frame["chain"] not in (0, last["checksum"]):
                 raise Wrong("segment %d at %d: the chain is broken" % (header["number"], at))
+            if header["base"] + at < begin:  # the snapshot has it
+                frames, last, at = frames + 1, frame, frame["end"]
+                continue
             found = 0
             for kind, content in records_of(frame["content"]):
                 found += 1
@@ -169,11 +216,11 @@ def main(folder, show):
     contents = {header["number"]: octets for header, octets, _ in chain}
     for segment, *rest in places.values():
         if segment not in contents:
-            contents[segment] = read("%016x.bodies" % segment)
+            contents[segment] = read(logs.get(segment, "%016x.bodies" % segment))
             segment_header(contents[segment], store)
         check_body(contents[segment], *rest)
         bodies += 1
-    print("%d segments, %d frames, %d rows, %d bodies: all checksums are right" % (len(chain), frames, len(rows), bodies))
+    print("%d snapshots, %d segments, %d frames, %d rows, %d bodies: all checksums are right" % (len(snapshots), len(chain), frames, len(rows), bodies))
     for key in sorted(rows)[:show]:
         print(key, rows[key])
 

@@ -303,7 +303,8 @@ TEST_CASE("numbers of segments are never used twice") {
             CHECK(names.insert(std::to_string(place->segment)).second);
             (*stream).reset();
             bench.append("names it");
-            CHECK(*bench.journal->drop_body_segment(place->segment));
+            CHECK(bench.journal->drop_segment(place->segment));
+            REQUIRE(bench.journal->remove_dropped());
             CHECK(bench.journal->segment_file(place->segment).error().kind == ErrorKind::NotFound);
         }
         while (bench.journal->idle()) {
@@ -347,7 +348,7 @@ TEST_CASE("large bodies are streamed into segments of their own and read in any 
                 CHECK((**part == body.substr(std::min<std::size_t>(offset, body.size()), octets)));
             }
     }
-    CHECK(bench.journal->body_segments().size() == 1); // one behind the other
+    CHECK(bench.journal->segments()->size() == 1); // one behind the other
 }
 
 TEST_CASE("a damaged body is corrupt, its neighbours are not") {
@@ -375,4 +376,45 @@ TEST_CASE("the reserve is made when there is time, and used when asked for") {
     REQUIRE(bench.open());
     CHECK(bench.journal->reserve_ready());
     CHECK((bench.replayed == Strings{"one"}));
+}
+
+TEST_CASE("bodies are copied as they are stored, and what they lay in can go") {
+    Bench bench;
+    REQUIRE(bench.open());
+    std::vector<BodyPlace> places;
+    std::vector<std::string> contents;
+    for (int i = 0; i < 200; ++i) {
+        contents.push_back("body " + std::to_string(i) +
+                           std::string(static_cast<std::size_t>(i) * 150, 'b'));
+        places.push_back(bench.append_body(static_cast<std::uint64_t>(i), contents.back()));
+    }
+    REQUIRE(bench.logs().size() > 2);
+    auto copied = bench.journal->copy_bodies(places);
+    REQUIRE(copied);
+    const auto target = copied->places.front().segment;
+    REQUIRE(copied->places.size() == places.size());
+    bench.journal->close_log_segment();
+    const auto mark = bench.append("the last").mark();
+    const auto before = *bench.journal->segments();
+    // The one that holds the copies is held; the log's last one is never dropped.
+    for (const auto& each : before) {
+        INFO(each.number);
+        const bool last = each.kind == SegmentKind::Log && each.end == bench.journal->end();
+        CHECK(bench.journal->drop_segment(each.number) == (each.number != target && !last));
+    }
+    REQUIRE(bench.journal->remove_dropped());
+    CHECK(bench.logs().size() == 1);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        CHECK(bench.read(copied->places[i]) == contents[i]);
+        CHECK(copied->places[i].stored == places[i].stored);
+    }
+    REQUIRE(bench.open(mark));
+    for (const auto& damage : bench.damages) UNSCOPED_INFO(damage);
+    CHECK(bench.damages.empty());
+    for (std::size_t i = 0; i < places.size(); ++i)
+        CHECK(bench.read(copied->places[i]) == contents[i]);
+    const auto after = *bench.journal->segments();
+    REQUIRE(after.size() == 2);
+    CHECK(after.front().octets > 0);
+    CHECK(after.front().made > WallTime{});
 }

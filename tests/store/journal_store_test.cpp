@@ -297,6 +297,7 @@ TEST_CASE("large bodies that nobody needs give back their disk space") {
     World world;
     world.options.threads = StoreThreads::None;
     world.options.journal.body_segment_octets = 200'000;
+    world.options.restore_horizon = std::chrono::seconds{0};
     world.open();
     std::vector<BlobId> blobs;
     for (int i = 0; i < 5; ++i) {
@@ -447,6 +448,10 @@ TEST_CASE("a reader that knows the format by its description alone finds all che
     world.release(gone, "x");
     world.open();
     REQUIRE(world.put("another segment", "1"));
+    const bool compacted = GENERATE(false, true);
+    REQUIRE(world.store->snapshot());
+    if (compacted) REQUIRE(world.store->compact(Reclaim::Everything));
+    REQUIRE(world.put("behind the snapshot", "1"));
     world.store.reset();
     const auto command = "python3 " MAILCORE_SOURCE_DIR "/tests/journal/journal_reader.py " +
                          world.folder.path() + "/store/journal > /dev/null";

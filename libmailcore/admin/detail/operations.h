@@ -47,6 +47,7 @@ Answer email_digest(Context& context, std::string request);
 Answer email_list(Context& context, std::string request);
 Answer email_read(Context& context, std::string request);
 Answer email_upload(Context& context, std::string request);
+Answer backup_hold(Context& context, std::string request);
 Answer backup_list(Context& context, std::string request);
 Answer restore_begin(Context& context, std::string request);
 Answer restore_step(Context& context, std::string request);

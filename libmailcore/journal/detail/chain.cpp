@@ -43,8 +43,12 @@ Result<Chain> find_chain(base::FileSystem& files, const StoreId& store, std::vec
                          Position from, const std::function<void(const std::string&)>& damaged) {
     Chain chain;
     std::ranges::sort(links, std::greater(), &Link::number);
+    // What lies behind `from` begins with this link: those before it may be gone.
+    const auto is_first = [from](const Link& link) {
+        return link.base <= from || (link.header && link.header->sealed <= from);
+    };
     for (auto& link : links) {
-        if (!chain.links.empty() && chain.links.back().base <= from) {
+        if (!chain.links.empty() && is_first(chain.links.back())) {
             chain.before.push_back(std::move(link));
             continue;
         }
@@ -70,7 +74,7 @@ Result<Chain> find_chain(base::FileSystem& files, const StoreId& store, std::vec
         }
         chain.links.push_back(std::move(link));
     }
-    if (!chain.links.empty() && chain.links.back().base > from) {
+    if (!chain.links.empty() && !is_first(chain.links.back())) {
         const auto& first = chain.links.back();
         if (first.header && first.header->previous != 0)
             damaged(fmt::format("segment {} is missing", first.header->previous));

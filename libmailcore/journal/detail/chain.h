@@ -34,9 +34,9 @@ struct Chain {
     std::vector<Link> leftovers; ///< files that count for nothing
 };
 
-/// Follows the headers back from the last segment that has a frame, as far as `from`. A segment
-/// whose first frame never arrived seals nothing and is left over. `links`: number, base and path,
-/// in any order.
+/// Follows the headers back from the last segment that has a frame, as far as `from`; whether what
+/// lies before is there does not matter. A segment whose first frame never arrived seals nothing
+/// and is left over. `links`: number, base and path, in any order.
 Result<Chain> find_chain(base::FileSystem& files, const StoreId& store, std::vector<Link> links,
                          Position from, const std::function<void(const std::string&)>& damaged);
 

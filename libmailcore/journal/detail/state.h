@@ -75,6 +75,7 @@ struct Journal::State {
     Position base_min = 0; ///< where the next segment begins at least
     std::uint32_t chain = 0;
     std::uint64_t batch = 0;
+    bool close_active = false;          ///< the next frame begins a new segment
     bool appended = false;              ///< something, since it was opened
     std::vector<std::string> leftovers; ///< files to remove once the log goes on without them
     std::atomic<bool> reserve_ready{false};
@@ -84,9 +85,12 @@ struct Journal::State {
     std::map<SegmentNumber, std::weak_ptr<detail::BodySegment>> body_segments; ///< in use, or to be
     std::vector<std::shared_ptr<detail::BodySegment>> free_body_segments; ///< no stream has them
     std::vector<SegmentNumber> body_numbers;                              ///< all on disk, in order
+    std::vector<Snapshot> snapshots; ///< finished, oldest first
+    std::weak_ptr<const void> files_held;
+    std::vector<std::string> dropped;               ///< paths of files to remove
+    mutable std::map<SegmentNumber, WallTime> made; ///< of segments
     mutable std::map<SegmentNumber, std::shared_ptr<base::File>> open_files;
     mutable std::map<SegmentNumber, std::uint64_t> sealed_octets; ///< sizes that do not change
-    std::weak_ptr<const void> files_held;
 
     [[nodiscard]] std::string path(const std::string& name) const { return folder + "/" + name; }
     [[nodiscard]] std::string log_path(SegmentNumber number, Position base) const {
@@ -94,7 +98,7 @@ struct Journal::State {
     }
     [[nodiscard]] std::string reserve_path() const { return path("reserve"); }
 
-    Result<void> load_store_id(const std::vector<std::string>& names);
+    Result<void> load_store_id();
     [[nodiscard]] std::vector<detail::Link> links_before(Position to,
                                                          detail::LogSegment& last) const;
     Result<void> recover(const Mark& from, const Replay& replay);
@@ -104,6 +108,11 @@ struct Journal::State {
     Result<void> begin_segment(Space space, std::uint64_t octets);
     Result<void> undo_write(std::uint64_t offset);
     Result<void> sync(base::File& file);
+    Result<std::shared_ptr<detail::BodySegment>> take_body_segment();
+    void give_back(std::shared_ptr<detail::BodySegment> segment);
+    Result<void> sync_bodies(detail::BodySegment& segment);
+    Result<SegmentFacts> look_up(SegmentFacts known, const std::string& name) const;
+
     bool fill_pool();
     bool make_reserve();
 };

@@ -356,7 +356,13 @@ Task<bool> ImapSession::fetch_messages(Id id, const imap::command::Fetch& comman
         }));
         if (!batch) {
             outcome = reply_to(batch.error(), Doing::Messages);
-            co_return true;
+            if (batch.error().kind != ErrorKind::Corrupt) co_return true;
+            // One row is damaged: those beside it are not.
+            const auto first = some.ranges().front().first;
+            some = some.size() > 1         ? some.first_of(first, some.size() / 2)
+                   : first < all_uids.last ? uids.first_of(Uid{first.value + 1}, at_once)
+                                           : UidSet{};
+            continue;
         }
         const auto last = some.ranges().back().last;
         some = batch->next            ? uids.first_of(*batch->next, at_once)

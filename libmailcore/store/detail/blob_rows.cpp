@@ -88,6 +88,43 @@ std::uint64_t LiveOctets::of(journal::SegmentNumber segment) const {
     return found == octets_.end() ? 0 : found->second;
 }
 
+std::uint64_t LiveOctets::total() const {
+    const std::scoped_lock lock(mutex_);
+    std::uint64_t octets = 0;
+    for (const auto& [segment, live] : octets_) octets += live;
+    return octets;
+}
+
+void NamedSegments::note(journal::SegmentNumber segment, journal::Position at) {
+    const std::scoped_lock lock(mutex_);
+    auto& last = last_[segment];
+    last = std::max(last, at);
+}
+
+Result<void> NamedSegments::note(const journal::FrameInfo& frame, const journal::Record& record) {
+    if (record.header.type != journal::RecordType::Body) return {};
+    MAILCORE_TRY(const auto body, journal::decode_body_record(record.content));
+    if (body.place.segment != 0) note(body.place.segment, frame.begin);
+    return {};
+}
+
+std::set<journal::SegmentNumber> NamedSegments::all() const {
+    const std::scoped_lock lock(mutex_);
+    std::set<journal::SegmentNumber> segments;
+    for (const auto& [segment, at] : last_) segments.insert(segment);
+    return segments;
+}
+
+void NamedSegments::forget_before(journal::Position position) {
+    const std::scoped_lock lock(mutex_);
+    std::erase_if(last_, [position](const auto& each) { return each.second < position; });
+}
+
+void NamedSegments::forget(journal::SegmentNumber segment) {
+    const std::scoped_lock lock(mutex_);
+    last_.erase(segment);
+}
+
 Result<void> count_live(kv::IndexWriter& writer, std::string_view key,
                         std::optional<std::string_view> value) {
     if (!blob_of_key(key)) return {};

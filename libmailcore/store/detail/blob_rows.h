@@ -2,7 +2,7 @@
 #pragma once
 
 #include "libmailcore/base/result.h"
-#include "libmailcore/journal/format.h"
+#include "libmailcore/journal/journal.h"
 #include "libmailcore/kv/index.h"
 #include "libmailcore/store/detail/engine_rows.h"
 
@@ -11,6 +11,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,10 +35,28 @@ class LiveOctets {
     void add(const journal::BodyPlace& place);
     void remove(const journal::BodyPlace& place);
     [[nodiscard]] std::uint64_t of(journal::SegmentNumber segment) const;
+    [[nodiscard]] std::uint64_t total() const;
 
   private:
     mutable std::mutex mutex_;
     std::map<journal::SegmentNumber, std::uint64_t> octets_; // none: 0
+};
+
+/// Which segments the log names bodies in that lie outside of its frames, and where it did so last:
+/// while the past is kept, rows of an earlier moment may name them. Any thread.
+class NamedSegments {
+  public:
+    void note(journal::SegmentNumber segment, journal::Position at);
+    /// The same, if it is a record of such a body. Corrupt: it cannot be read.
+    Result<void> note(const journal::FrameInfo& frame, const journal::Record& record);
+    [[nodiscard]] std::set<journal::SegmentNumber> all() const;
+    /// What the log named only before `position` does not matter any more.
+    void forget_before(journal::Position position);
+    void forget(journal::SegmentNumber segment);
+
+  private:
+    mutable std::mutex mutex_;
+    std::map<journal::SegmentNumber, journal::Position> last_;
 };
 
 /// An Overlay::Before: keeps the counting rows true to the blobs' rows, in the same commit.

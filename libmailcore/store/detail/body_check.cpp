@@ -1,7 +1,7 @@
 #include "libmailcore/store/detail/body_check.h"
 
-#include "libmailcore/crypto/hash.h"
 #include "libmailcore/store/detail/engine_rows.h"
+#include "libmailcore/store/detail/journal_body.h"
 
 #include <fmt/format.h>
 
@@ -74,28 +74,16 @@ Result<void> BodyCheck::references() {
     }
 }
 
-Result<bool> BodyCheck::is_whole(const BlobRow& row) {
-    MAILCORE_TRY(const auto file, this->journal.segment_file(row.place.segment));
-    crypto::Blake2b256 hash;
-    for (std::uint64_t at = 0; at < row.place.size; at += journal::chunk_octets) {
-        MAILCORE_TRY(const auto octets,
-                     journal::read_body(*file, row.place, this->journal.chunks(), at,
-                                        journal::chunk_octets, journal::ReadFrom::Disk));
-        hash.update(*octets);
-    }
-    return hash.finish() == row.digest;
-}
-
 Result<void> BodyCheck::body(BlobId blob, const BlobRow& row) {
     ++report.bodies;
     report.body_octets += row.place.size;
-    auto whole = is_whole(row);
+    auto whole = is_whole(this->journal, row);
     if (whole && *whole) return {};
     if (now) {
         // It may be gone meanwhile, or lie elsewhere.
         const auto present = now(blob);
         if (!present && present.error().kind == ErrorKind::NotFound) return {};
-        if (present && present->place != row.place) whole = is_whole(*present);
+        if (present && present->place != row.place) whole = is_whole(this->journal, *present);
         if (whole && *whole) return {};
     }
     add_problem(report, fmt::format("body {} in segment {} at {}: {}", blob.value,

@@ -38,7 +38,6 @@ struct BodyCheck {
     Result<void> bodies();
 
   private:
-    Result<bool> is_whole(const BlobRow& row);
     Result<void> body(BlobId blob, const BlobRow& row);
 };
 

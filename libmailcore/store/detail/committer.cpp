@@ -45,8 +45,10 @@ std::size_t Committer::commit_some(std::span<Submission> submissions, journal::S
             error = made.error();
     }
     if (!error && !frame->empty()) {
+        const auto records_octets = frame->content().size();
         const auto appended = parts_.journal.append(std::move(*frame), space);
         if (appended) {
+            counts_.records_octets += records_octets;
             publish(batch, *appended);
         } else if (appended.error().kind == ErrorKind::LimitExceeded &&
                    space == journal::Space::Normal) {
@@ -197,11 +199,84 @@ void Committer::publish(Batch& batch, const journal::FrameInfo& frame) {
         const BlobRow row{frame.place(record), record.digest};
         parts_.overlay.active().put(blob_key(id), encode(row), batch.version);
         parts_.live.add(row.place);
+        if (row.place.segment != frame.segment) parts_.named.note(row.place.segment, frame.begin);
     }
     for (const auto& place : batch.released) parts_.live.remove(place);
-    mark_ = frame.mark();
-    parts_.overlay.publish(batch.version, frame.end);
+    publish(batch.version, frame);
     ++counts_.batches;
+}
+
+void Committer::publish(kv::Version version, const journal::FrameInfo& frame) {
+    {
+        const std::scoped_lock lock(mark_mutex_);
+        mark_ = frame.mark();
+    }
+    parts_.overlay.publish(version, frame.end);
+}
+
+// The engine's own changes
+
+Result<journal::FrameInfo> Committer::append(const journal::Frame& frame) {
+    auto appended = parts_.journal.append(frame, journal::Space::Normal);
+    if (!appended && appended.error().kind == ErrorKind::LimitExceeded)
+        appended = parts_.journal.append(frame, journal::Space::Reserve);
+    return appended;
+}
+
+Result<std::size_t> Committer::relocate(std::span<const Relocation> moves) {
+    journal::Frame frame;
+    struct Moved {
+        const Relocation* move;
+        std::string row;
+    };
+    std::vector<Moved> moved;
+    {
+        MAILCORE_TRY(const auto view, parts_.overlay.read_unpublished());
+        for (const auto& each : moves) {
+            MAILCORE_TRY(const auto value, view.get(blob_key(each.blob)));
+            if (!value) continue;
+            MAILCORE_TRY(auto row, decode_blob_row(*value));
+            if (row.place != each.from) continue;
+            row.place = each.to;
+            journal::BodyRecord record;
+            record.blob = each.blob.value;
+            record.digest = row.digest;
+            record.place = row.place;
+            frame.add_body(record);
+            moved.push_back({&each, encode(row)});
+        }
+    }
+    if (frame.empty()) return 0;
+    MAILCORE_TRY(const auto appended, append(frame));
+    const auto version = parts_.overlay.published().version + 1;
+    for (const auto& each : moved) {
+        parts_.overlay.active().put(blob_key(each.move->blob), each.row, version);
+        parts_.live.add(each.move->to);
+        parts_.live.remove(each.move->from);
+        parts_.named.note(each.move->to.segment, appended.begin);
+    }
+    publish(version, appended);
+    return moved.size();
+}
+
+Result<void> Committer::put_row(std::string key, const std::string& value) {
+    journal::ChangesWriter changes;
+    changes.put(key, value);
+    journal::Frame frame;
+    frame.add(journal::RecordType::Changes, 0, changes.content());
+    MAILCORE_TRY(const auto appended, append(frame));
+    const auto version = parts_.overlay.published().version + 1;
+    parts_.overlay.active().put(key, value, version);
+    publish(version, appended);
+    return {};
+}
+
+Result<void> Committer::write_nothing() {
+    journal::Frame frame;
+    frame.add(journal::RecordType::Changes, 0, {});
+    MAILCORE_TRY(const auto appended, append(frame));
+    publish(parts_.overlay.published().version + 1, appended);
+    return {};
 }
 
 /// Tells the subscribers and answers the callers, in commit order. What a function captured is let

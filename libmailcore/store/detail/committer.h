@@ -16,6 +16,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -33,12 +34,19 @@ struct Submission {
     base::Completion<Result<void>>::Completer completer;
 };
 
+/// A body that lies in a second place, which its row is to name instead of the first.
+struct Relocation {
+    BlobId blob;
+    journal::BodyPlace from, to;
+};
+
 /// What `commit` needs. All outlives it.
 struct CommitterParts {
     const Store& store;
     journal::Journal& journal;
     kv::Overlay& overlay;
     LiveOctets& live;
+    NamedSegments& named;
     const Subscribers& subscribers;
     const base::Clock& clock;
     std::uint64_t batch_octets_max;
@@ -47,6 +55,7 @@ struct CommitterParts {
 
 struct CommitCounts {
     std::atomic<std::uint64_t> batches{0}, transactions{0};
+    std::atomic<std::uint64_t> records_octets{0}; ///< of the frames: what a snapshot makes shorter
 };
 
 /// The writer's thread only, but for the counts.
@@ -57,8 +66,18 @@ class Committer {
 
     /// Runs the submissions in order, in as few frames as their size allows, and answers each.
     void commit(std::vector<Submission> submissions);
-    /// Where the log stands after what was published last.
-    [[nodiscard]] const journal::Mark& mark() const { return mark_; }
+    /// Lets the rows of those bodies that still lie where they did name their new places; how many
+    /// that were. Takes from the reserve on a full disk: what it frees is more.
+    Result<std::size_t> relocate(std::span<const Relocation> moves);
+    /// A row of the engine's own.
+    Result<void> put_row(std::string key, const std::string& value);
+    /// A frame that changes nothing.
+    Result<void> write_nothing();
+    /// Where the log stands, at least as far as what is published. Any thread.
+    [[nodiscard]] journal::Mark mark() const {
+        const std::scoped_lock lock(mark_mutex_);
+        return mark_;
+    }
     [[nodiscard]] const CommitCounts& counts() const { return counts_; }
 
   private:
@@ -90,10 +109,13 @@ class Committer {
     Result<journal::Frame> frame_of(const Batch& batch);
     void take_back(const Batch& batch);
     void publish(Batch& batch, const journal::FrameInfo& frame);
+    Result<journal::FrameInfo> append(const journal::Frame& frame);
+    void publish(kv::Version version, const journal::FrameInfo& frame);
     void answer(Batch& batch, const std::optional<Error>& error);
 
     CommitterParts parts_;
     IdSource ids_;
+    mutable std::mutex mark_mutex_; // over `mark_`
     journal::Mark mark_;
     bool full_ = false; ///< as `has_room` said for the submissions at hand
     CommitCounts counts_;

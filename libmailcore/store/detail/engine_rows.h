@@ -22,6 +22,9 @@ inline constexpr std::string_view last_id_key{"\0i", 2};
 /// In an index: how far the journal is applied to it. Absent until it is complete.
 inline constexpr std::string_view applied_key{"\0a", 2};
 
+/// When all bodies were read and checked last.
+inline constexpr std::string_view scrubbed_key{"\0u", 2};
+
 /// Where a body lies.
 [[nodiscard]] std::string blob_key(BlobId blob);
 /// That `owner` needs `blob`. All of a blob's are in `references_of`.

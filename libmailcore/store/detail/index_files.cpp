@@ -141,39 +141,46 @@ Result<void> replay_record(const journal::FrameInfo& frame, const journal::Recor
         return change(blob_key(BlobId{body.blob}), encode(BlobRow{frame.place(body), body.digest}));
     }
     case journal::RecordType::End: return {};
+    case journal::RecordType::Rows:
+    case journal::RecordType::SnapshotEnd:
+        return fail(ErrorKind::Corrupt, "a record of a snapshot in the log");
     }
     return {};
 }
 
-Result<journal::Mark> replay_into(const journal::Journal& journal, journal::Position from,
-                                  journal::Position to, kv::Index& index,
-                                  std::size_t table_octets_max,
-                                  const std::function<void(const std::string&)>& damaged) {
-    auto table = std::make_unique<kv::Table>();
-    journal::Mark reached;
-    const auto flush = [&]() -> Result<void> {
-        if (table->empty()) return {};
-        MAILCORE_TRY(kv::write_table(index, *table, {}, count_live,
-                                     [](kv::IndexWriter&) -> Result<void> { return {}; }));
-        table = std::make_unique<kv::Table>();
-        return {};
-    };
+IndexFiller::IndexFiller(kv::Index& index, std::size_t table_octets_max)
+    : index_(index), table_octets_max_(table_octets_max), table_(std::make_unique<kv::Table>()) {}
+
+Result<void> IndexFiller::flush_if_full() {
+    return table_->octets() > table_octets_max_ ? flush() : Result<void>{};
+}
+
+Result<void> IndexFiller::flush() {
+    if (table_->empty()) return {};
+    MAILCORE_TRY(kv::write_table(index_, *table_, {}, count_live,
+                                 [](kv::IndexWriter&) -> Result<void> { return {}; }));
+    table_ = std::make_unique<kv::Table>();
+    return {};
+}
+
+Result<void> replay_into(const journal::Journal& journal, journal::Position from,
+                         journal::Position to, kv::Index& index, std::size_t table_octets_max,
+                         const std::function<bool(const journal::FrameInfo&)>& wanted,
+                         const std::function<void(const std::string&)>& damaged) {
+    IndexFiller filler(index, table_octets_max);
     journal::Replay calls;
     calls.record = [&](const journal::FrameInfo& frame,
                        const journal::Record& record) -> Result<void> {
-        auto done = replay_record(frame, record, *table, 1, {});
+        if (!wanted(frame)) return {};
+        auto done = replay_record(frame, record, filler.table(), 1, {});
         if (done || done.error().kind != ErrorKind::Corrupt) return done;
         damaged(fmt::format("frame {}: {}", frame.batch, done.error().detail));
         return {};
     };
-    calls.frame_end = [&](const journal::FrameInfo& frame) -> Result<void> {
-        reached = frame.mark();
-        return table->octets() > table_octets_max ? flush() : Result<void>{};
-    };
+    calls.frame_end = [&](const journal::FrameInfo&) { return filler.flush_if_full(); };
     calls.damage = damaged;
     MAILCORE_TRY(journal.replay(from, to, calls, journal::Bodies::PassOver));
-    MAILCORE_TRY(flush());
-    return reached;
+    return filler.flush();
 }
 
 } // namespace mailcore::store::detail

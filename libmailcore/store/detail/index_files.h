@@ -61,12 +61,28 @@ using RowChange =
 Result<void> replay_record(const journal::FrameInfo& frame, const journal::Record& record,
                            kv::Table& table, kv::Version version, const RowChange& before);
 
-/// Writes the rows that the log from `from` to `to` leads to into an index, in bounded pieces of
-/// memory. Notes in it that it reaches `to` if `complete`.
-Result<journal::Mark> replay_into(const journal::Journal& journal, journal::Position from,
-                                  journal::Position to, kv::Index& index,
-                                  std::size_t table_octets_max,
-                                  const std::function<void(const std::string&)>& damaged);
+/// Gathers rows in a table and writes them into an index, in bounded pieces of memory.
+class IndexFiller {
+  public:
+    /// `index` outlives it.
+    IndexFiller(kv::Index& index, std::size_t table_octets_max);
+    [[nodiscard]] kv::Table& table() { return *table_; }
+    Result<void> flush_if_full();
+    Result<void> flush();
+
+  private:
+    kv::Index& index_;
+    const std::size_t table_octets_max_;
+    std::unique_ptr<kv::Table> table_;
+};
+
+/// Writes the rows that the log from `from` to `to` leads to into an index. Asks `wanted` for each
+/// frame: false, and it is passed over.
+Result<void> replay_into(const journal::Journal& journal, journal::Position from,
+                         journal::Position to, kv::Index& index, std::size_t table_octets_max,
+                         const std::function<bool(const journal::FrameInfo&)>& wanted,
+                         const std::function<void(const std::string&)>& damaged);
+/// Notes in an index how far it reaches.
 Result<void> note_applied(kv::IndexWriter& writer, const Applied& applied);
 
 } // namespace mailcore::store::detail

@@ -47,6 +47,20 @@ journal::BodyRecord record_of(BlobId id, const JournalBody& body) {
     return record;
 }
 
+Result<bool> is_whole(const journal::Journal& journal, const BlobRow& row) {
+    crypto::Blake2b256 hash;
+    if (row.place.size > 0) {
+        MAILCORE_TRY(const auto file, journal.segment_file(row.place.segment));
+        for (std::uint64_t at = 0; at < row.place.size; at += journal::chunk_octets) {
+            MAILCORE_TRY(const auto octets,
+                         journal::read_body(*file, row.place, journal.chunks(), at,
+                                            journal::chunk_octets, journal::ReadFrom::Disk));
+            hash.update(*octets);
+        }
+    }
+    return hash.finish() == row.digest;
+}
+
 JournalBlobWriter::JournalBlobWriter(const Store& store, std::shared_ptr<journal::Journal> journal,
                                      Room room, std::uint64_t size_hint)
     : store_(store), journal_(std::move(journal)), room_(std::move(room)) {

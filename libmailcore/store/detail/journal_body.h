@@ -3,6 +3,7 @@
 
 #include "libmailcore/crypto/hash.h"
 #include "libmailcore/journal/journal.h"
+#include "libmailcore/store/detail/blob_rows.h"
 #include "libmailcore/store/detail/row_transaction.h"
 #include "libmailcore/store/store.h"
 
@@ -25,6 +26,10 @@ class JournalBody final : public Body {
 
 /// Fills the frame's record of a body.
 [[nodiscard]] journal::BodyRecord record_of(BlobId id, const JournalBody& body);
+
+/// Whether the octets of a body on disk are those that were handed in. NotFound: its segment is not
+/// there. Corrupt: a chunk is damaged. Blocks.
+Result<bool> is_whole(const journal::Journal& journal, const BlobRow& row);
 
 /// Memory: at most one chunk. What it streams, it streams on the scheduler's pool.
 class JournalBlobWriter final : public BlobWriter {

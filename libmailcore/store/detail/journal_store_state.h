@@ -2,16 +2,23 @@
 #pragma once
 
 #include "libmailcore/store/detail/committer.h"
+#include "libmailcore/store/detail/fill_index.h"
 #include "libmailcore/store/detail/index_files.h"
+#include "libmailcore/store/detail/upkeep.h"
 #include "libmailcore/store/journal_store.h"
 
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 namespace mailcore::store {
+
+namespace detail {
+inline constexpr std::size_t damages_max = 1000; // that are named
+}
 
 struct JournalStore::State : std::enable_shared_from_this<JournalStore::State> {
     State(base::FileSystem& f, std::string p, const Options& o, base::Random& r,
@@ -26,18 +33,23 @@ struct JournalStore::State : std::enable_shared_from_this<JournalStore::State> {
     std::unique_ptr<base::FolderLock> lock;
     detail::IndexFiles index_files;
     detail::LiveOctets live;
+    detail::NamedSegments named;
     detail::Subscribers subscribers;
     std::unique_ptr<kv::Overlay> overlay;
     std::shared_ptr<journal::Journal> journal; ///< shared with bodies that are being streamed
     std::unique_ptr<detail::Committer> committer;
-    std::vector<std::string> damages; ///< found when it was opened
-    journal::Mark committed;          ///< where the log stood when it was opened
+    std::unique_ptr<detail::Upkeep> upkeep;
+    mutable std::mutex damages_mutex;
+    std::vector<std::string> damages;
+    journal::Mark committed;           ///< where the log stood when it was opened
+    journal::Position opened_from = 0; ///< from where it was replayed
 
     // What waits for the writer.
     std::mutex inbox_mutex; // over the following
     std::condition_variable inbox_filled;
     std::map<Scheduler*, std::vector<detail::Submission>> turns; ///< of this turn of each scheduler
     std::vector<detail::Submission> inbox;
+    std::vector<std::move_only_function<void()>> jobs; ///< between two batches
     bool stopping = false;
     bool freeze_wanted = false;
 
@@ -57,10 +69,14 @@ struct JournalStore::State : std::enable_shared_from_this<JournalStore::State> {
 
     std::thread writer;
     std::thread checkpointer;
+    std::thread keeper;
 
     Result<void> open(const JournalStore& store);
     Result<void> open_journal(const detail::IndexFile& index);
     Result<bool> has_journal();
+    /// Fills a new index from the newest snapshot, if there is one.
+    Result<void> load_snapshot(detail::IndexFile& index);
+    [[nodiscard]] detail::FillSource fill_source() const;
     [[nodiscard]] kv::Overlay::ApplyOptions apply_options() const;
     Result<void> note_applied(kv::Index& index, const journal::Mark& mark);
     void report(const std::string& damage);
@@ -74,11 +90,14 @@ struct JournalStore::State : std::enable_shared_from_this<JournalStore::State> {
     std::chrono::milliseconds look_at_checkpoint();
     bool freeze();
     void wait_for_checkpoint();
-    bool idle();
-    void drop_dead_segments();
+    /// Runs it between two batches and waits for that. Not from the writer's thread, if there is
+    /// one.
+    void run_on_writer(std::move_only_function<void()> job);
 
     void checkpoint_loop();
     Result<void> apply_frozen();
+    /// Brings the index up to what is published now. Blocks.
+    Result<void> checkpoint();
     void stop();
 
     /// Any thread. Of the disk, and in memory for changes that no checkpoint has taken.
