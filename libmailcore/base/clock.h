@@ -1,8 +1,10 @@
 // Two kinds of time that do not convert into each other, and the clock that tells both.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 
 namespace mailcore::base {
 
@@ -30,8 +32,10 @@ using WallTime = CivilClock::time_point;
 [[nodiscard]] constexpr std::int64_t unix_seconds(WallTime time) {
     return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
 }
+/// The nearest there is: what was read from somewhere may be any number.
 [[nodiscard]] constexpr WallTime wall_time(std::int64_t unix_seconds) {
-    return WallTime{std::chrono::seconds{unix_seconds}};
+    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / 1'000'000;
+    return WallTime{std::chrono::seconds{std::clamp(unix_seconds, -most, most)}};
 }
 
 /// Where time comes from. Any thread.

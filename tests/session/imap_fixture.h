@@ -26,12 +26,16 @@ class ImapWorld : public MailWorld {
 class ImapClient {
   public:
     explicit ImapClient(ImapWorld& world, std::optional<TlsFacts> tls = {})
+        : ImapClient(world, world.options, std::move(tls)) {}
+    /// `options` outlive it.
+    ImapClient(MailWorld& world, const session::ImapOptions& options,
+               std::optional<TlsFacts> tls = {})
         : world_(world), driver_(world.people.scheduler()) {
         PeerInfo peer;
         peer.tls = std::move(tls);
         peer.address = IpAddress::parse("192.0.2.7").value();
         auto session =
-            std::make_unique<session::ImapSession>(world.services, world.options, peer, driver_);
+            std::make_unique<session::ImapSession>(world.services, options, peer, driver_);
         session_ = session.get();
         driver_.start(std::move(session));
         (void)take();
@@ -79,7 +83,7 @@ class ImapClient {
     session::ImapSession& session() { return *session_; }
 
   private:
-    ImapWorld& world_;
+    MailWorld& world_;
     sim::Driver driver_;
     session::ImapSession* session_ = nullptr;
 };
