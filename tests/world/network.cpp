@@ -99,7 +99,7 @@ Network::LinkId Network::connect(Machine* from, IpAddress source, base::TcpDesti
     const auto chance = [&](unsigned of_1000) { return random_.below(1000) < of_1000; };
     const bool refused = chance(faults.refused);
     bool silent = chance(faults.never_answered);
-    if (chance(faults.slow)) link.window = 16 + random_.below(2000);
+    if (chance(faults.slow)) link.window = 100 + random_.below(3000);
     if (chance(faults.broken)) {
         constexpr Break kinds[] = {Break::Reset, Break::Reset, Break::EndEarly, Break::Silence};
         link.breaks = kinds[random_.below(std::size(kinds))];
@@ -179,6 +179,28 @@ End* Network::client(LinkId id) {
     return found == links_.end() ? nullptr : found->second.client.get();
 }
 
+std::vector<std::string> Network::links() const {
+    std::vector<std::string> left;
+    const auto describe = [](const End* end) {
+        return !end ? "gone" : end->closed() ? "closed" : end->wants_tls() ? "wants TLS" : "open";
+    };
+    for (const auto& [id, link] : links_)
+        left.push_back(fmt::format("{} from {} to {}:{}, client {}, server {}{}", label(id),
+                                   link.from ? link.from->name() : "somebody",
+                                   link.facts_for_client.address.to_string(),
+                                   link.facts_for_client.port, describe(link.client.get()),
+                                   describe(link.server.get()), link.silent ? ", silent" : ""));
+    return left;
+}
+
+bool Network::is_alive(LinkId id) const {
+    const auto found = links_.find(id);
+    if (found == links_.end()) return false;
+    const auto& link = found->second;
+    return !link.silent && link.client && link.server && !link.client->closed() &&
+           !link.server->closed();
+}
+
 PeerInfo Network::server_facts(LinkId id) const {
     const auto found = links_.find(id);
     return found == links_.end() ? PeerInfo{} : found->second.facts_for_client;
@@ -214,7 +236,7 @@ bool Network::take(LinkId id, Link& link, End* end, Way& way, bool machine_up) {
         }
         if (link.window) count = std::min<std::size_t>(count, 1 + *link.window / 2);
         Segment segment;
-        const auto pause = link.window ? std::chrono::microseconds(random_.below(400'000))
+        const auto pause = link.window ? std::chrono::microseconds(random_.below(200'000))
                                        : std::chrono::microseconds(random_.below(3'000));
         segment.at = std::max(way.last, wire_.now() + link.latency) + pause;
         segment.octets = octets.substr(at, count);
@@ -279,8 +301,9 @@ void Network::arrive(LinkId id, bool at_client) {
         reset_end(link, !at_client);
     }
     auto* sender = at_client ? link.server.get() : link.client.get();
-    if (link.window && sender && !sender->closed())
-        sender->set_room(*link.window - std::min(*link.window, way.octets));
+    // RFC 9293 §3.8.6.2.2: a window opens in steps that are worth it.
+    if (link.window && sender && !sender->closed() && way.octets <= *link.window / 2)
+        sender->set_room(*link.window - way.octets);
     arm(id, at_client);
 }
 
@@ -334,6 +357,7 @@ void Network::break_up(LinkId id, Link& link) {
         for (auto* end : {link.client.get(), link.server.get()})
             if (end && !end->closed()) end->receive_end();
         // Whoever goes on talking hears that there is nobody.
+        if (link.opening) wire_.cancel_timer(*link.opening);
         link.opening = wire_.start_timer(wire_.now() + std::chrono::seconds(2), [this, id] {
             auto& again = links_.at(id);
             again.opening.reset();

@@ -107,6 +107,8 @@ class Network {
     void drop(LinkId link);
     /// The client's end; absent: it is gone.
     [[nodiscard]] End* client(LinkId link);
+    /// Octets still come through, both ways, and there is somebody at each end.
+    [[nodiscard]] bool is_alive(LinkId link) const;
     [[nodiscard]] PeerInfo server_facts(LinkId link) const;
 
     /// Takes what the ends have to say and puts it under way; true if anything changed.
@@ -115,7 +117,8 @@ class Network {
     void collect_from(const Machine& machine);
     /// All ends of `machine` are gone, and nobody is told.
     void power_off(const Machine& machine);
-    [[nodiscard]] std::size_t links() const { return links_.size(); }
+    /// Those that are left, in words.
+    [[nodiscard]] std::vector<std::string> links() const;
 
   private:
     enum class Break : std::uint8_t { None, Reset, EndEarly, Silence };

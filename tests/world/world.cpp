@@ -174,7 +174,7 @@ void World::plan_letters() {
 }
 
 Network::LinkId World::visit(Host& host, std::uint16_t port,
-                             std::function<std::unique_ptr<End>()> begin,
+                             std::function<std::unique_ptr<End>(Network::LinkId)> begin,
                              std::function<void()> failed) {
     const auto link = std::make_shared<Network::LinkId>();
     const auto waits = std::make_shared<bool>(true);
@@ -184,7 +184,7 @@ Network::LinkId World::visit(Host& host, std::uint16_t port,
     *link = network_.connect(nullptr, source, to, [this, link, waits, begin, failed](bool there) {
         *waits = false;
         if (there)
-            network_.begin(*link, begin());
+            network_.begin(*link, begin(*link));
         else
             failed();
     });
@@ -202,7 +202,7 @@ void World::send(Errand& errand) {
     const bool pipelines = random_.below(2) == 0;
     const auto link = visit(
         host, submission_port,
-        [this, &errand, pipelines] {
+        [this, &errand, pipelines](Network::LinkId) {
             return std::make_unique<SmtpSender>(
                 *errand.letter, errand.recipients, pipelines,
                 [this, &errand](SmtpSender::Outcome outcome) {
@@ -211,6 +211,10 @@ void World::send(Errand& errand) {
                 });
         },
         [this, &errand] { send_later(errand); });
+    lose_patience(link);
+}
+
+void World::lose_patience(Network::LinkId link) {
     wire_.start_timer(wire_.now() + 20min, [this, link] {
         if (auto* end = network_.client(link); end && !end->closed()) end->reset();
     });
@@ -263,13 +267,11 @@ void World::read_over_imap(const std::string& user) {
     if (!writing_) return;
     visit(
         home_of(user), imap_port,
-        [this, user] {
+        [this, user](Network::LinkId link) {
             auto reader = std::make_unique<ImapReader>(wire_, random_, letters_, user);
-            readers_[user] = reader.get();
-            reader->when_over = [this, user, self = reader.get()] {
-                if (const auto found = readers_.find(user);
-                    found != readers_.end() && found->second == self)
-                    readers_.erase(found);
+            readers_[user] = {reader.get(), link};
+            reader->when_over = [this, user] {
+                readers_.erase(user);
                 if (!ending_ && writing_)
                     wire_.start_timer(wire_.now() + std::chrono::seconds(1 + random_.below(900)),
                                       [this, user] { read_over_imap(user); });
@@ -283,9 +285,13 @@ void World::read_over_imap(const std::string& user) {
 
 void World::read_over_pop3(const std::string& user) {
     if (!writing_) return;
-    visit(
+    const auto link = visit(
         home_of(user), pop3_port,
-        [this, user] { return std::make_unique<Pop3Reader>(random_, letters_, user); }, [] {});
+        [this, user](Network::LinkId) {
+            return std::make_unique<Pop3Reader>(random_, letters_, user);
+        },
+        [] {});
+    lose_patience(link);
 }
 
 // What goes wrong
@@ -387,52 +393,52 @@ bool World::is_at_rest() {
 
 /// Each session that is still there against one that begins now.
 void World::compare_views() {
-    std::map<std::string, ImapReader*> old = readers_;
-    readers_.clear();
-    std::map<std::string, ImapReader*> fresh;
-    for (const auto& [user, reader] : old) reader->finish();
-    for (const auto& user : letters_.addresses.mailboxes) {
-        if (!old.contains(user)) continue;
+    auto old = std::exchange(readers_, {});
+    std::map<std::string, Reading> fresh;
+    for (const auto& [user, reading] : old) {
+        reading.reader->finish();
+        reading.reader->when_over = [user, &old] { old.erase(user); };
         visit(
             home_of(user), imap_port,
-            [this, user, &fresh] {
+            [this, user, &fresh](Network::LinkId link) {
                 auto reader = std::make_unique<ImapReader>(wire_, random_, letters_, user);
                 reader->finish();
                 reader->when_over = [user, &fresh] { fresh.erase(user); };
-                fresh[user] = reader.get();
+                fresh[user] = {reader.get(), link};
                 return reader;
             },
             [] {});
     }
-    for (auto& [user, reader] : old)
-        reader->when_over = [user, &old] { old.erase(user); };
     pass(wire_.now() + 20min);
-    for (const auto& [user, reader] : old) {
+    for (const auto& [user, reading] : old) {
+        if (!network_.is_alive(reading.link)) continue; // and does not know it
+        const auto& session = *reading.reader;
         const auto found = fresh.find(user);
-        if (!reader->done() || found == fresh.end() || !found->second->done()) {
+        if (!session.done() || found == fresh.end() || !found->second.reader->done()) {
             letters_.complain("the sessions of " + user + " do not come to an end");
             continue;
         }
-        if (reader->view() != found->second->view())
-            letters_.complain("a session of " + user + " believes\n" + reader->text() +
-                              "where a new one is told\n" + found->second->text());
+        if (session.view() != found->second.reader->view())
+            letters_.complain("a session of " + user + " believes\n" + session.text() +
+                              "where a new one is told\n" + found->second.reader->text());
+        ++outcome_.compared;
     }
-    for (auto* readers : {&old, &fresh})
-        for (auto& [user, reader] : *readers) {
-            reader->when_over = {};
-            reader->reset();
+    for (auto* readings : {&old, &fresh})
+        for (auto& [user, reading] : *readings) {
+            reading.reader->when_over = {};
+            reading.reader->reset();
         }
 }
 
 void World::stop_hosts() {
     settle();
     for (const auto& host : hosts_) host->begin_stop();
-    pass(wire_.now() + 40min);
+    pass(wire_.now() + 50min);
+    for (const auto& each : network_.links()) trace_.note(wire_.now(), "left", each);
     for (const auto& host : hosts_)
         for (auto& each : host->end_stop()) letters_.complain(std::move(each));
     settle();
-    if (network_.links() > 0)
-        letters_.complain(fmt::format("{} connections are left", network_.links()));
+    for (const auto& each : network_.links()) letters_.complain("left: " + each);
 }
 
 Outcome World::run() {

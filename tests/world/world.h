@@ -30,7 +30,8 @@ struct Outcome {
     std::vector<std::string> wrong; ///< empty: all holds
     std::uint32_t trace = 0;        ///< of two runs of a seed the same
     Counts counts;
-    std::uint64_t power_cuts = 0, faults = 0, doubts = 0, lies = 0, steps = 0;
+    std::uint64_t power_cuts = 0, faults = 0, doubts = 0, lies = 0, steps = 0,
+                  compared = 0;
 };
 
 /// One run. Everything in it follows from the seed.
@@ -50,7 +51,10 @@ class World {
 
   private:
     struct Errand; // a letter on its way to its author's server
-    struct Reader; // an IMAP session
+    struct Reading { // an IMAP session
+        ImapReader* reader = nullptr; // the network's
+        Network::LinkId link = 0;
+    };
 
     void settle();
     /// Goes on to `until`, or until nothing more happens before.
@@ -67,8 +71,10 @@ class World {
               const std::vector<std::string>& refused);
     /// Connects a person; `begin` makes his end when somebody is there, `failed` hears otherwise.
     Network::LinkId visit(Host& host, std::uint16_t port,
-                          std::function<std::unique_ptr<End>()> begin,
+                          std::function<std::unique_ptr<End>(Network::LinkId)> begin,
                           std::function<void()> failed);
+    /// Nobody waits for more than 20 minutes.
+    void lose_patience(Network::LinkId link);
     void read_over_imap(const std::string& user);
     void read_over_pop3(const std::string& user);
     void restart(Host& host);
@@ -84,10 +90,10 @@ class World {
     sim::VirtualScheduler wire_; // of the network and of people
     dns::Zone zone_;
     Letters letters_;
-    Network network_;
-    std::vector<std::unique_ptr<Host>> hosts_;
     std::vector<std::unique_ptr<Errand>> errands_;
-    std::map<std::string, ImapReader*> readers_; // the network's; by user
+    std::map<std::string, Reading> readers_; // by user
+    Network network_;
+    std::vector<std::unique_ptr<Host>> hosts_; // behind the network that they are in
     Instant start_;
     Outcome outcome_;
     bool calm_ = false;
