@@ -184,10 +184,11 @@ class Examination {
                                doubts, copies, bounces, waits ? ", still queued" : "");
         };
         const auto ends = letters_.addresses.ends(recipient);
+        const bool settled = bounces > 0 || waits || may_be_given_up(letter);
         for (const auto& mailbox : ends) {
             const auto found = copies_.find({letter.number, mailbox});
             const auto copies = found == copies_.end() ? 0U : found->second;
-            if (certain > 0 && copies == 0 && bounces == 0 && !waits)
+            if (certain > 0 && copies == 0 && !settled)
                 letters_.complain("lost: " + describe(mailbox, copies));
             if (copies > certain + perhaps + doubts)
                 letters_.complain("too often: " + describe(mailbox, copies));
@@ -196,12 +197,20 @@ class Examination {
                 certain + perhaps + doubts + letter.uncertain_reports < 2)
                 letters_.complain("delivered and bounced: " + describe(mailbox, copies));
         }
-        if (ends.empty() && certain > 0 && bounces == 0 && !waits)
+        if (ends.empty() && certain > 0 && !settled)
             letters_.complain("neither bounced nor queued: " + describe("nobody", 0));
         const auto bounces_max = (certain + perhaps + doubts) * std::max<std::size_t>(1, ends.size()) +
                                  letter.uncertain_reports;
         if (bounces > bounces_max)
             letters_.complain("bounced too often: " + describe("its sender", 0));
+    }
+
+    /// A report about it, from another server than its author's.
+    [[nodiscard]] bool may_be_given_up(const Letter& letter) const {
+        const auto home = letter.sender.substr(letter.sender.find('@') + 1);
+        return std::ranges::any_of(letters_.given_up, [&](const auto& each) {
+            return !each.first.ends_with("." + home) && each.second.contains(home);
+        });
     }
 
     Letters& letters_;

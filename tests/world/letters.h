@@ -61,8 +61,10 @@ class Letters {
     std::map<std::uint64_t, Letter> letters;
     std::map<MailboxKey, std::map<std::uint32_t, Seen>> seen; ///< by UID
     std::vector<std::string> wrong;                           ///< first ones only
-    /// By server's name: what it was told for good, and falsely, about domains.
-    std::map<std::string, std::set<std::string>> lies;
+    /// Which servers may have given up a report to a domain: they were told lies about it that
+    /// are for good, or their clock jumped beyond the lifetime of reports. Nobody is told of that
+    /// (RFC 5321 §6.1).
+    std::map<std::string, std::set<std::string>> given_up;
 
     Letter& write(Random& random, const std::string& sender, std::vector<std::string> recipients,
                   std::size_t lines);

@@ -50,7 +50,7 @@ dns::Message Names::lie(const dns::Question& question) {
         break;
     default: // another host: one that is there and knows nothing of this, or none at all
         if (question.type == Type::A) {
-            told(question.name, "wrong address");
+            finally("wrong address");
             const auto host = static_cast<std::uint8_t>(random_.below(5));
             answer.answers = {record(question.name, Type::A,
                                      dns::AddressData{IpAddress::v4({10, 0, host, 1})})};

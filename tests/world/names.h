@@ -15,7 +15,8 @@ class Names final : public dns::Upstream {
 
     /// Of 100 questions, how many are not answered as the zone has it. 0: none.
     unsigned lies_of_100 = 0;
-    /// Told of a lie that ends mail for a domain for good (no such domain, null MX, no address).
+    /// Told of a lie that may end mail for a domain for good: no such domain, null MX, no address,
+    /// or that of a host which will not have it.
     std::function<void(const dns::Name&)> told_finally;
     /// Told of each lie.
     std::function<void(const dns::Name&, const char* lie)> told;

@@ -71,7 +71,11 @@ World::World(const Setting& setting, std::uint64_t seed)
             ++outcome_.lies;
             trace_.note(wire_.now(), host.name(), name.to_string() + ": " + lie);
         };
-        names.told_finally = [](const dns::Name&) {};
+        names.told_finally = [this, &host = *hosts_.back()](const dns::Name& name) {
+            for (const auto& other : hosts_)
+                if (name.is_within(*dns::Name::parse(other->plan().domain)))
+                    letters_.given_up[host.name()].insert(other->plan().domain);
+        };
     }
 }
 
@@ -356,7 +360,11 @@ void World::fault(Host& host) {
     }
     case 7: {
         constexpr std::chrono::hours jumps[] = {-30h, -3h, 1h, 7h, 26h, 150h};
-        return host.jump_wall(jumps[random_.below(std::size(jumps))]);
+        const auto by = jumps[random_.below(std::size(jumps))];
+        if (by > 12h)
+            for (const auto& other : hosts_)
+                letters_.given_up[host.name()].insert(other->plan().domain);
+        return host.jump_wall(by);
     }
     default: // somebody restarts it, as one should
         host.begin_stop();
