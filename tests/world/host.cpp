@@ -233,6 +233,7 @@ Host::Host(HostPlan plan, sim::DiskImage disk, Network& network, dns::Zone& zone
 Host::~Host() {
     crashed_ = true;
     network_.power_off(*this);
+    network_.detach(*this);
     life_.reset();
 }
 

@@ -81,6 +81,7 @@ class Host final : public Machine {
     [[nodiscard]] const HostPlan& plan() const { return plan_; }
     [[nodiscard]] Names& names() { return names_; }
     [[nodiscard]] sim::Disk& disk() { return *disk_; }
+    [[nodiscard]] sim::FailingFileSystem& files() { return *files_; }
     /// Asked of each disk from now on (sim::Disk).
     std::function<bool(const std::string& path)> lies_about_sync;
     [[nodiscard]] std::vector<Waiting> queue();

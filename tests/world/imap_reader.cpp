@@ -89,7 +89,8 @@ void ImapReader::command(Doing doing, const std::string& text) {
 
 void ImapReader::think() {
     const auto pause = finishing_ ? std::chrono::milliseconds(10)
-                                  : std::chrono::milliseconds(20 + random_.below(120'000));
+                                  : std::chrono::milliseconds(
+                                        20 + random_.below(static_cast<std::uint64_t>(pause_max_.count())));
     timer_ = wire_.start_timer(wire_.now() + pause, [this] {
         timer_.reset();
         act();

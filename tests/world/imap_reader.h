@@ -33,6 +33,8 @@ class ImapReader final : public End {
     [[nodiscard]] std::string take_output() override { return std::exchange(out_, {}); }
     [[nodiscard]] bool closed() const override { return closed_; }
 
+    /// From now on it takes its time.
+    void slow_down() { pause_max_ = std::chrono::minutes(25); }
     /// From now on it only looks.
     void finish() { finishing_ = true; }
     /// It has looked, and knows every message.
@@ -83,6 +85,7 @@ class ImapReader final : public End {
     std::string tag_;
     std::optional<TimerId> timer_;
     std::string in_, out_;
+    std::chrono::milliseconds pause_max_ = std::chrono::minutes(2);
     bool greeted_ = false, idling_ = false, finishing_ = false, done_ = false, closed_ = false;
 };
 

@@ -3,6 +3,7 @@
 #include "libmailcore/base/assert.h"
 
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 #include <utility>
 
@@ -95,7 +96,7 @@ Network::LinkId Network::connect(Machine* from, IpAddress source, base::TcpDesti
     link.facts_for_client.port = to.port;
     link.watched = to.port == relay_port || to.port == submission_port;
     link.latency = std::chrono::microseconds(200 + random_.below(80'000));
-    link.split = static_cast<unsigned>(random_.below(3));
+    link.split = static_cast<unsigned>(std::array{0, 1, 1, 2}[random_.below(4)]);
     const auto chance = [&](unsigned of_1000) { return random_.below(1000) < of_1000; };
     const bool refused = chance(faults.refused);
     bool silent = chance(faults.never_answered);
@@ -230,7 +231,7 @@ bool Network::take(LinkId id, Link& link, End* end, Way& way, bool machine_up) {
     for (std::size_t at = 0; at < octets.size();) {
         auto count = octets.size() - at;
         if (link.split == 1 && count > 1) count = 1 + random_.below(count);
-        if (link.split == 2 && single < 48) {
+        if (link.split == 2 && single < 20) {
             count = 1;
             ++single;
         }

@@ -97,6 +97,9 @@ class Network {
     std::function<void(bool at_client, std::uint16_t port, std::string& octets)> tamper;
 
     void attach(IpAddress address, Machine& machine) { machines_[address] = &machine; }
+    void detach(const Machine& machine) {
+        std::erase_if(machines_, [&](const auto& each) { return each.second == &machine; });
+    }
     /// Connects; `opened` is told once whether there is somebody at the other end, or never. It
     /// then calls `begin` or `drop`. `from` absent: a person.
     LinkId connect(Machine* from, IpAddress source, base::TcpDestination to,

@@ -14,7 +14,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t hosts_max = 4;
-constexpr auto busy_time = 3h;      // in which people write and faults happen
 constexpr auto rest_time = 24h * 8; // in which all comes to its end: beyond a queue's lifetime
 constexpr std::uint64_t steps_max = 400'000;
 constexpr std::uint16_t submission_port = 587, imap_port = 143, pop3_port = 110;
@@ -79,6 +78,12 @@ World::World(const Setting& setting, std::uint64_t seed)
     }
 }
 
+void World::keep_short() {
+    busy_time_ = 30min;
+    letters_max_ = 4;
+    hosts_.resize(2);
+}
+
 World::~World() {
     ending_ = true;
     hosts_.clear();
@@ -93,6 +98,11 @@ Host& World::home_of(const std::string& address) {
 
 void World::at(std::chrono::nanoseconds after_start, base::Work work) {
     wire_.start_timer(start_ + after_start, std::move(work));
+}
+
+std::chrono::seconds World::in_busy_time(int of, int parts) {
+    const auto most = busy_time_ * of / parts;
+    return std::chrono::seconds(random_.below(static_cast<std::uint64_t>(most.count())));
 }
 
 // Time
@@ -155,7 +165,7 @@ void World::plan_letters() {
     for (const auto* alias : {"team@h0.test", "forward@h1.test"}) targets.push_back(alias);
     targets.push_back("circle@h0.test");
     targets.push_back("ann@nowhere.test");
-    const auto count = 3 + random_.below(8);
+    const auto count = 3 + random_.below(letters_max_ - 2);
     for (std::uint64_t i = 0; i < count; ++i) {
         std::vector<std::string> recipients;
         std::set<std::string> taken;
@@ -172,7 +182,7 @@ void World::plan_letters() {
         errand->letter = &letters_.write(random_, senders[random_.below(senders.size())],
                                          std::move(recipients), lines);
         errand->recipients = errand->letter->recipients;
-        at(std::chrono::seconds(random_.below(7200)), [this, &each = *errand] { send(each); });
+        at(in_busy_time(2, 3), [this, &each = *errand] { send(each); });
         errands_.push_back(std::move(errand));
     }
 }
@@ -259,10 +269,10 @@ void World::plan_readers() {
         for (const auto& person : host->plan().people) {
             const auto user = person + "@" + host->plan().domain;
             if (chance(60))
-                at(std::chrono::seconds(random_.below(3600)),
+                at(in_busy_time(1, 3),
                    [this, user] { read_over_imap(user); });
             for (auto visits = random_.below(3); visits > 0; --visits)
-                at(std::chrono::seconds(random_.below(9000)),
+                at(in_busy_time(4, 5),
                    [this, user] { read_over_pop3(user); });
         }
 }
@@ -312,7 +322,7 @@ void World::plan_faults() {
     for (const auto& host : hosts_) {
         if (chance(40)) host->names().lies_of_100 = static_cast<unsigned>(random_.below(50));
         for (auto faults = random_.below(4); faults > 0; --faults)
-            at(std::chrono::seconds(random_.below(10'000)), [this, &each = *host] { fault(each); });
+            at(in_busy_time(9, 10), [this, &each = *host] { fault(each); });
     }
 }
 
@@ -353,7 +363,8 @@ void World::fault(Host& host) {
         return mend_later(3600);
     case 6: {
         constexpr sim::Fault faults[] = {sim::Fault::NoSpace, sim::Fault::ShortWrite,
-                                         sim::Fault::Broken};
+                                         sim::Fault::Broken, sim::Fault::NoFiles,
+                                         sim::Fault::NoMemory};
         host.fail_files(random_.below(20), faults[random_.below(std::size(faults))],
                         1 + random_.below(3));
         return mend_later(1200);
@@ -450,16 +461,23 @@ void World::stop_hosts() {
 }
 
 Outcome World::run() {
-    for (const auto& host : hosts_) host->start(wire_.now());
+    if (before_the_start) before_the_start();
+    for (const auto& host : hosts_)
+        if (!host->start(wire_.now())) restart(*host);
     plan_letters();
     plan_readers();
     plan_faults();
-    pass(start_ + busy_time);
+    pass(start_ + busy_time_);
+    if (before_mending) before_mending();
     lift_faults();
     writing_ = false;
+    for (const auto& [user, reading] : readers_) reading.reader->slow_down();
     for (const auto end = wire_.now() + rest_time; !is_at_rest() && wire_.now() < end;)
         pass(wire_.now() + 1h);
-    if (before_the_end) before_the_end();
+    if (before_the_end) {
+        before_the_end();
+        pass(wire_.now() + 10min);
+    }
     compare_views();
     Rest rest;
     for (const auto& host : hosts_) {

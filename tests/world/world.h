@@ -42,10 +42,13 @@ class World {
 
     /// No fault happens: then everything must be exact.
     void nothing_goes_wrong() { calm_ = true; }
+    /// Half an hour with a few letters between two hosts, for tests that need many runs.
+    void keep_short();
     [[nodiscard]] Network& network() { return network_; }
     [[nodiscard]] std::vector<std::unique_ptr<Host>>& hosts() { return hosts_; }
-    /// Called when everything was delivered and nothing was looked at yet.
-    std::function<void()> before_the_end;
+    /// Called before the hosts are started; when they are about to be mended; when everything was
+    /// delivered and nothing was looked at yet.
+    std::function<void()> before_the_start, before_mending, before_the_end;
 
     Outcome run();
 
@@ -64,6 +67,8 @@ class World {
     void plan_faults();
     void fault(Host& host);
     void lift_faults();
+    /// Some moment of the first `of` of `parts` of it.
+    [[nodiscard]] std::chrono::seconds in_busy_time(int of, int parts);
     void at(std::chrono::nanoseconds after_start, base::Work work);
     void send(Errand& errand);
     void send_later(Errand& errand);
@@ -96,6 +101,8 @@ class World {
     std::vector<std::unique_ptr<Host>> hosts_; // behind the network that they are in
     Instant start_;
     Outcome outcome_;
+    std::chrono::seconds busy_time_ = std::chrono::hours(3);
+    std::uint64_t letters_max_ = 10;
     bool calm_ = false;
     bool writing_ = true;  // people still write and read
     bool ending_ = false;
