@@ -55,6 +55,13 @@ void ImapReader::reset() {
     if (when_over) std::exchange(when_over, {})();
 }
 
+void ImapReader::finish() {
+    finishing_ = true;
+    if (!timer_ || idling_) return;
+    wire_.cancel_timer(*timer_);
+    think();
+}
+
 std::string ImapReader::text() const {
     std::string out;
     for (const auto& entry : view_) {

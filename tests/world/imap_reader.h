@@ -36,7 +36,7 @@ class ImapReader final : public End {
     /// From now on it takes its time.
     void slow_down() { pause_max_ = std::chrono::minutes(25); }
     /// From now on it only looks.
-    void finish() { finishing_ = true; }
+    void finish();
     /// It has looked, and knows every message.
     [[nodiscard]] bool done() const { return done_; }
     [[nodiscard]] const std::vector<Entry>& view() const { return view_; }

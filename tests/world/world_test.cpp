@@ -145,7 +145,7 @@ TEST_CASE("the world notices") {
         CHECK(is_noticed(in_place_of(true, 143, " EXPUNGE\r\n", " NOTHING\r\n"), "a session of"));
     }
     SECTION("that a session is told of flags that are not there") {
-        CHECK(is_noticed(in_place_of(true, 143, "FLAGS (\\Flagged", "FLAGS (\\Answered"),
+        CHECK(is_noticed(in_place_of(true, 143, "FETCH (FLAGS (\\Flagged", "FETCH (FLAGS (\\Draft"),
                          "a session of"));
     }
 }
