@@ -60,6 +60,8 @@ bool fail_at(const Setting& setting, const Case& each, std::size_t operation) {
     for (const auto& text : outcome.wrong) wrong += text + "\n";
     INFO(wrong);
     CHECK(outcome.wrong.empty());
+    // What cannot be written down is not sent again and again.
+    CHECK(outcome.counts.doubles <= outcome.counts.acknowledged / 2);
     return failed;
 }
 

@@ -326,13 +326,13 @@ void Host::cut_power() {
 }
 
 void Host::fill_disk(std::uint64_t octets) {
-    troubled_ = true;
+    ++troubles_;
     disk_->set_capacity(disk_->used_octets() + octets);
     files_->set_free_octets(octets);
 }
 
 void Host::fail_files(std::size_t operation, sim::Fault fault, std::size_t times) {
-    troubled_ = true;
+    ++troubles_;
     files_->fail_at(operation, fault, times);
 }
 

@@ -47,7 +47,7 @@ class Host final : public Machine {
     // Machine
     [[nodiscard]] const std::string& name() const override { return plan_.name; }
     [[nodiscard]] bool is_up() const override { return life_ && !crashed_; }
-    [[nodiscard]] bool is_troubled() const override { return troubled_; }
+    [[nodiscard]] bool is_troubled() const override { return troubles_ > 0; }
     [[nodiscard]] std::unique_ptr<End> accept(const PeerInfo& peer) override;
 
     /// Opens the store and begins to serve. False: it could not be opened; it stays off.
@@ -71,7 +71,7 @@ class Host final : public Machine {
     /// All is well with the machine again; what its store gave up needs a restart.
     void mend();
     /// What was in doubt while it was troubled has been said by now.
-    void forget_trouble() { troubled_ = false; }
+    void forget_trouble() { --troubles_; }
     void jump_wall(std::chrono::microseconds by);
 
     /// Its own, while it is on.
@@ -117,7 +117,7 @@ class Host final : public Machine {
     std::chrono::microseconds wall_{0};
     std::optional<std::uint64_t> syncs_left_;
     bool crashed_ = false;
-    bool troubled_ = false;
+    int troubles_ = 0;
     bool stopping_ = false;
     std::map<std::uint64_t, ServerEnd*> ends_; // the network's
     std::uint64_t last_end_ = 0;

@@ -326,6 +326,8 @@ bool Network::deliver(LinkId id, Link& link, bool at_client, std::string octets)
         } else {
             link.watch.client_said(octets);
             if (!link.watch.current().complete) link.reported = false;
+            // What was under way when its sender went is whole now, and he will not hear of it.
+            if (link.watch.current().complete && link.client_over) tell_uncertain(link);
         }
     }
     if (!octets.empty()) (at_client ? link.client : link.server)->receive(octets);
