@@ -86,7 +86,9 @@ std::unique_ptr<store::JournalStore> open_store(base::FileSystem& files, Random&
     return opened ? std::move(*opened) : nullptr;
 }
 
-accounts::Address address(const std::string& text) { return accounts::Address::parse(text).value(); }
+accounts::Address address(const std::string& text) {
+    return accounts::Address::parse(text).value();
+}
 
 } // namespace
 
@@ -102,14 +104,15 @@ sim::DiskImage set_up(const HostPlan& plan) {
         accounts::Domain domain;
         domain.name = plan.domain;
         run_now(scheduler, store->write([domain](store::WriteTransaction& txn) {
-                    return accounts::add_domain(txn, domain);
-                })).value();
+            return accounts::add_domain(txn, domain);
+        })).value();
         for (const auto& person : plan.people) {
             accounts::Account account;
             account.address = address(person + "@" + plan.domain);
-            const auto id = run_now(scheduler, store->write([account](store::WriteTransaction& txn) {
-                                        return accounts::add_account(txn, account, {});
-                                    })).value();
+            const auto id =
+                run_now(scheduler, store->write([account](store::WriteTransaction& txn) {
+                    return accounts::add_account(txn, account, {});
+                })).value();
             run_now(scheduler, directory.set_password(id, Secret("secret"))).value();
         }
         for (const auto& [name, targets] : plan.aliases) {
@@ -117,8 +120,8 @@ sim::DiskImage set_up(const HostPlan& plan) {
             alias.address = address(name + "@" + plan.domain);
             for (const auto& target : targets) alias.targets.push_back(address(target));
             run_now(scheduler, store->write([alias](store::WriteTransaction& txn) {
-                        return accounts::set_alias(txn, alias);
-                    })).value();
+                return accounts::set_alias(txn, alias);
+            })).value();
         }
     }
     base::SeededRandom random(1);
@@ -178,7 +181,8 @@ Host::Life::Life(Host& host, Instant now) : config(configuration(host.plan_)) {
     rule_rows.emplace(*store);
     filter::RuleSource source;
     source.rules.push_back({"50-seen.lua", rule});
-    if (auto rules = filter::LuaRules::load(source, {}, {scheduler, &*rule_names, &*rule_rows, {}})) {
+    if (auto rules =
+            filter::LuaRules::load(source, {}, {scheduler, &*rule_names, &*rule_rows, {}})) {
         const auto pipeline = std::make_shared<const filter::Pipeline>(rules->entries(), Log());
         parts->services.pipeline = pipeline;
         parts->intake.set_pipeline(pipeline);
@@ -191,7 +195,8 @@ Host::Life::Life(Host& host, Instant now) : config(configuration(host.plan_)) {
                 server::make_factory(kind, parts_by_loop, current);
     connector.emplace(host.network_, host, host.plan_.addresses.front(), scheduler);
     transport.emplace(scheduler, *connector, *parts->resolver, *store,
-                      server::remote_options(*host.files_, config).value(), host.own_random_, Log());
+                      server::remote_options(*host.files_, config).value(), host.own_random_,
+                      Log());
     courier.emplace(scheduler, *store, parts->local, parts->reporter, *transport,
                     server::courier_options(config), host.own_random_, Log());
     courier->start();
@@ -287,7 +292,8 @@ void Host::begin_stop() {
 }
 
 bool Host::has_stopped() const {
-    return ends_.empty() && life_->courier->under_way() == 0 && life_->parts->intake.under_way() == 0;
+    return ends_.empty() && life_->courier->under_way() == 0 &&
+           life_->parts->intake.under_way() == 0;
 }
 
 std::vector<std::string> Host::end_stop() {
@@ -354,13 +360,12 @@ bool Host::is_writable() { return life_ && life_->store->status().writable; }
 std::vector<Waiting> Host::queue() {
     std::vector<Waiting> waiting;
     auto& scheduler = life_->scheduler;
-    const auto messages =
-        run_now(scheduler, life_->store->read([](store::ReadTransaction& txn) {
-            return queue::list_messages(txn, queue::QueueId{}, 1000);
-        }));
+    const auto messages = run_now(scheduler, life_->store->read([](store::ReadTransaction& txn) {
+        return queue::list_messages(txn, queue::QueueId{}, 1000);
+    }));
     for (const auto& message : messages.value()) {
-        const auto octets = run_now(
-            scheduler, store::read_octets(*life_->store, message.pieces, 0, 64 * 1024));
+        const auto octets =
+            run_now(scheduler, store::read_octets(*life_->store, message.pieces, 0, 64 * 1024));
         const auto recipients =
             run_now(scheduler, life_->store->read([id = message.id](store::ReadTransaction& txn) {
                 return queue::read_recipients(txn, id, 0, 1000);
@@ -369,8 +374,7 @@ std::vector<Waiting> Host::queue() {
             waiting.push_back({recipient.address, message.sender,
                                octets ? letter_of(*octets) : std::nullopt,
                                fmt::format("{}, tried {} times: {} {}", to_string(recipient.state),
-                                           recipient.attempts, recipient.status,
-                                           recipient.reply)});
+                                           recipient.attempts, recipient.status, recipient.reply)});
     }
     return waiting;
 }
@@ -388,12 +392,11 @@ std::vector<Host::Folder> Host::folders(const std::string& person) {
     const auto account = account_of(person);
     const auto access = store::Access::owner(account);
     const auto list = run_now(scheduler, store.read([=](store::ReadTransaction& txn) {
-                                  return store::list_mailboxes(txn, access, account);
-                              })).value();
+                          return store::list_mailboxes(txn, access, account);
+                      })).value();
     for (const auto& listed : list.mailboxes) {
         Folder folder;
-        folder.key = {person + "@" + plan_.domain, listed.path,
-                      listed.mailbox.uidvalidity.value};
+        folder.key = {person + "@" + plan_.domain, listed.path, listed.mailbox.uidvalidity.value};
         folder.uidnext = listed.mailbox.uidnext.value;
         folder.modseq = listed.mailbox.highest_modseq.value;
         const store::MailboxRef ref{account, listed.mailbox.id};
@@ -401,8 +404,8 @@ std::vector<Host::Folder> Host::folders(const std::string& person) {
         while (from) {
             const auto batch =
                 run_now(scheduler, store.read([=, at = *from](store::ReadTransaction& txn) {
-                            return store::read_emails(txn, access, ref, store::UidSet::all(), at);
-                        })).value();
+                    return store::read_emails(txn, access, ref, store::UidSet::all(), at);
+                })).value();
             for (const auto& message : batch.emails)
                 folder.messages[message.uid.value] =
                     run_now(scheduler,
@@ -447,10 +450,12 @@ void Host::deliver_again(const std::string& person) {
         recipient.next_try = message.arrived;
         std::vector<queue::Recipient> recipients;
         recipients.push_back(std::move(recipient));
-        MAILCORE_CO_TRY(const auto id, queue::enqueue(txn, std::move(message), std::move(recipients)));
+        MAILCORE_CO_TRY(const auto id,
+                        queue::enqueue(txn, std::move(message), std::move(recipients)));
         co_return id;
     };
-    if (const auto id = run_now(scheduler, store.write(std::move(again)))) life_->courier->notice(*id);
+    if (const auto id = run_now(scheduler, store.write(std::move(again))))
+        life_->courier->notice(*id);
 }
 
 } // namespace mailcore::world

@@ -95,9 +95,10 @@ void ImapReader::command(Doing doing, const std::string& text) {
 }
 
 void ImapReader::think() {
-    const auto pause = finishing_ ? std::chrono::milliseconds(10)
-                                  : std::chrono::milliseconds(
-                                        20 + random_.below(static_cast<std::uint64_t>(pause_max_.count())));
+    const auto pause =
+        finishing_ ? std::chrono::milliseconds(10)
+                   : std::chrono::milliseconds(
+                         20 + random_.below(static_cast<std::uint64_t>(pause_max_.count())));
     timer_ = wire_.start_timer(wire_.now() + pause, [this] {
         timer_.reset();
         act();
@@ -115,8 +116,8 @@ void ImapReader::act() {
         view_, [](const Entry& entry) { return entry.uid == 0 || !entry.flags; });
     const bool ignorant = unknown != view_.end();
     if (ignorant && (finishing_ || random_.below(2) == 0))
-        return command(Doing::Learn, fmt::format("FETCH {}:* (UID FLAGS)",
-                                                 unknown - view_.begin() + 1));
+        return command(Doing::Learn,
+                       fmt::format("FETCH {}:* (UID FLAGS)", unknown - view_.begin() + 1));
     if (finishing_) {
         if (done_) return;
         return command(Doing::LastLook, "NOOP");

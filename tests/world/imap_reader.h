@@ -20,7 +20,7 @@ namespace mailcore::world {
 class ImapReader final : public End {
   public:
     struct Entry {
-        std::uint32_t uid = 0;                        ///< 0: not told yet
+        std::uint32_t uid = 0;                      ///< 0: not told yet
         std::optional<std::set<std::string>> flags; ///< without \Recent
         friend bool operator==(const Entry&, const Entry&) = default;
     };
@@ -50,13 +50,13 @@ class ImapReader final : public End {
         Nothing,
         Login,
         Select,
-        Look,      // NOOP
-        Learn,     // FETCH by number
-        Read,      // UID FETCH
-        Flag,      // STORE by number
-        Discard,   // UID STORE +FLAGS (\Deleted)
+        Look,    // NOOP
+        Learn,   // FETCH by number
+        Read,    // UID FETCH
+        Flag,    // STORE by number
+        Discard, // UID STORE +FLAGS (\Deleted)
         Expunge,
-        Copy,      // UID COPY and UID MOVE
+        Copy, // UID COPY and UID MOVE
         Idle,
         LastLook,
     };

@@ -56,8 +56,8 @@ std::vector<Report> reports_of(std::string_view octets) {
         Report report;
         report.recipient = codec::trim(rest.substr(0, rest.find("\r\n")));
         if (const auto what = rest.find(action); what != std::string_view::npos)
-            report.action = rest.substr(what + action.size(),
-                                        rest.find("\r\n", what) - what - action.size());
+            report.action =
+                rest.substr(what + action.size(), rest.find("\r\n", what) - what - action.size());
         reports.push_back(std::move(report));
     }
     return reports;
@@ -97,8 +97,8 @@ class Examination {
         for (const auto& [uid, octets] : folder.messages) {
             letters_.see(folder.key, uid, octets);
             if (letters_.find(folder.key, uid)->gone)
-                letters_.complain(fmt::format("UID {} of {} was expunged and is there", uid,
-                                              folder.key.mailbox));
+                letters_.complain(
+                    fmt::format("UID {} of {} was expunged and is there", uid, folder.key.mailbox));
         }
         for (const auto& [uid, message] : letters_.seen[folder.key])
             if (!message.removed && !folder.messages.contains(uid))
@@ -133,8 +133,7 @@ class Examination {
 
     void sort(const MailboxKey& key, std::uint32_t uid, const Seen& message) {
         const auto number = letter_of(message.octets);
-        const auto found =
-            number ? letters_.letters.find(*number) : letters_.letters.end();
+        const auto found = number ? letters_.letters.find(*number) : letters_.letters.end();
         const auto where = fmt::format("UID {} of {}", uid, key.mailbox);
         if (found == letters_.letters.end()) {
             letters_.complain(where + " was never sent: " + message.octets.substr(0, 300));
@@ -199,8 +198,9 @@ class Examination {
         }
         if (ends.empty() && certain > 0 && !settled)
             letters_.complain("neither bounced nor queued: " + describe("nobody", 0));
-        const auto bounces_max = (certain + perhaps + doubts) * std::max<std::size_t>(1, ends.size()) +
-                                 letter.uncertain_reports;
+        const auto bounces_max =
+            (certain + perhaps + doubts) * std::max<std::size_t>(1, ends.size()) +
+            letter.uncertain_reports;
         if (bounces > bounces_max)
             letters_.complain("bounced too often: " + describe("its sender", 0));
     }

@@ -56,8 +56,8 @@ Letter& Letters::write(Random& random, const std::string& sender,
                                 sender, recipients.front(), number, number, random.hex(4),
                                 number_field, number);
     for (; lines > 0; --lines)
-        letter.octets += (random.below(4) == 0 ? "." : "") + random.hex(1 + random.below(35)) +
-                         "\r\n";
+        letter.octets +=
+            (random.below(4) == 0 ? "." : "") + random.hex(1 + random.below(35)) + "\r\n";
     letter.recipients = std::move(recipients);
     return letter;
 }
@@ -118,8 +118,8 @@ void Letters::select(const MailboxKey& mailbox, std::uint32_t uidnext, std::uint
             other.uidvalidity != mailbox.uidvalidity)
             complain(fmt::format("UIDVALIDITY of {} {} was {} and is {}", mailbox.mailbox,
                                  mailbox.folder, other.uidvalidity, mailbox.uidvalidity));
-    if (const auto found = seen.find(mailbox); found != seen.end() && !found->second.empty() &&
-                                               found->second.rbegin()->first >= uidnext)
+    if (const auto found = seen.find(mailbox);
+        found != seen.end() && !found->second.empty() && found->second.rbegin()->first >= uidnext)
         complain(fmt::format("UIDNEXT of {} {} is {}, and there was a UID {}", mailbox.mailbox,
                              mailbox.folder, uidnext, found->second.rbegin()->first));
 }

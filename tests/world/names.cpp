@@ -52,8 +52,8 @@ dns::Message Names::lie(const dns::Question& question) {
         if (question.type == Type::A) {
             finally("wrong address");
             const auto host = static_cast<std::uint8_t>(random_.below(5));
-            answer.answers = {record(question.name, Type::A,
-                                     dns::AddressData{IpAddress::v4({10, 0, host, 1})})};
+            answer.answers = {
+                record(question.name, Type::A, dns::AddressData{IpAddress::v4({10, 0, host, 1})})};
         } else if (question.type == Type::Mx) {
             finally("MX to nowhere");
             answer.answers = {record(question.name, Type::Mx,

@@ -267,8 +267,8 @@ void Network::arm(LinkId id, bool at_client) {
     auto& way = at_client ? link.to_client : link.to_server;
     if (way.timer || way.segments.empty()) return;
     if (at_client && !link.client && !link.client_over) return; // until it begins
-    way.timer =
-        wire_.start_timer(way.segments.front().at, [this, id, at_client] { arrive(id, at_client); });
+    way.timer = wire_.start_timer(way.segments.front().at,
+                                  [this, id, at_client] { arrive(id, at_client); });
 }
 
 void Network::arrive(LinkId id, bool at_client) {
@@ -302,7 +302,7 @@ void Network::arrive(LinkId id, bool at_client) {
         reset_end(link, !at_client);
     }
     auto* sender = at_client ? link.server.get() : link.client.get();
-    // RFC 9293 §3.8.6.2.2: a window opens in steps that are worth it.
+    // A window opens in steps that are worth it.
     if (link.window && sender && !sender->closed() && way.octets <= *link.window / 2)
         sender->set_room(*link.window - way.octets);
     arm(id, at_client);
@@ -402,18 +402,17 @@ bool Network::collect() {
     for (auto i = links_.begin(); i != links_.end();) {
         const auto id = i->first;
         auto& link = i->second;
-        changed |= take(id, link, link.client.get(), link.to_server,
-                        !link.from || link.from->is_up());
+        changed |=
+            take(id, link, link.client.get(), link.to_server, !link.from || link.from->is_up());
         changed |= take(id, link, link.server.get(), link.to_client, link.to && link.to->is_up());
-        const bool tls = (link.client && link.client->wants_tls()) ||
-                         (link.server && link.server->wants_tls());
+        const bool tls =
+            (link.client && link.client->wants_tls()) || (link.server && link.server->wants_tls());
         if (tls && !link.tls_under_way) {
             const bool both = both_want_tls(link);
             if (!link.opening) {
                 if (both) link.tls_under_way = true;
-                const auto wait = both && !link.silent
-                                      ? std::chrono::nanoseconds(3 * link.latency)
-                                      : std::chrono::nanoseconds(patience);
+                const auto wait = both && !link.silent ? std::chrono::nanoseconds(3 * link.latency)
+                                                       : std::chrono::nanoseconds(patience);
                 link.opening = wire_.start_timer(wire_.now() + wait, [this, id] { start_tls(id); });
             } else if (both) {
                 link.tls_under_way = true;
@@ -422,10 +421,10 @@ bool Network::collect() {
                                                  [this, id] { start_tls(id); });
             }
         }
-        const bool no_client = !link.client ? link.client_over
-                                            : link.client->closed() && link.client->finished();
-        const bool no_server = !link.server ? link.server_lost
-                                            : link.server->closed() && link.server->finished();
+        const bool no_client =
+            !link.client ? link.client_over : link.client->closed() && link.client->finished();
+        const bool no_server =
+            !link.server ? link.server_lost : link.server->closed() && link.server->finished();
         const bool over = no_client && no_server && link.to_client.segments.empty();
         if (over) {
             note_over(link, false);

@@ -149,8 +149,8 @@ class Network {
         std::function<void(bool)> opened;
         std::optional<TimerId> opening;
         HandoverWatch watch;
-        bool watched = false;   // speaks SMTP
-        bool reported = false;  // the current handover was told of as uncertain
+        bool watched = false;  // speaks SMTP
+        bool reported = false; // the current handover was told of as uncertain
         bool client_over = false;
         bool server_lost = false; // by a power cut
         bool silent = false;

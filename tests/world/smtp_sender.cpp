@@ -97,9 +97,7 @@ void SmtpSender::reply(std::string_view line) {
         step_ = Step::Body;
         out_ += message_;
         return;
-    case Step::Body:
-        outcome_.acknowledged = good;
-        return give_up();
+    case Step::Body: outcome_.acknowledged = good; return give_up();
     case Step::Quit: return reset();
     }
 }

@@ -217,12 +217,12 @@ void World::send(Errand& errand) {
     const auto link = visit(
         host, submission_port,
         [this, &errand, pipelines](Network::LinkId) {
-            return std::make_unique<SmtpSender>(
-                *errand.letter, errand.recipients, pipelines,
-                [this, &errand](SmtpSender::Outcome outcome) {
-                    if (!ending_)
-                        sent(errand, outcome.acknowledged, outcome.accepted, outcome.refused);
-                });
+            return std::make_unique<SmtpSender>(*errand.letter, errand.recipients, pipelines,
+                                                [this, &errand](SmtpSender::Outcome outcome) {
+                                                    if (!ending_)
+                                                        sent(errand, outcome.acknowledged,
+                                                             outcome.accepted, outcome.refused);
+                                                });
         },
         [this, &errand] { send_later(errand); });
     lose_patience(link);
@@ -268,12 +268,9 @@ void World::plan_readers() {
     for (const auto& host : hosts_)
         for (const auto& person : host->plan().people) {
             const auto user = person + "@" + host->plan().domain;
-            if (chance(60))
-                at(in_busy_time(1, 3),
-                   [this, user] { read_over_imap(user); });
+            if (chance(60)) at(in_busy_time(1, 3), [this, user] { read_over_imap(user); });
             for (auto visits = random_.below(3); visits > 0; --visits)
-                at(in_busy_time(4, 5),
-                   [this, user] { read_over_pop3(user); });
+                at(in_busy_time(4, 5), [this, user] { read_over_pop3(user); });
         }
 }
 
@@ -338,16 +335,15 @@ void World::fault(Host& host) {
     const auto what = random_.below(9);
     trace_.note(wire_.now(), host.name(), fmt::format("fault {}", what));
     const auto mend_later = [&](std::uint64_t seconds_max) {
-        wire_.start_timer(wire_.now() + std::chrono::seconds(60 + random_.below(seconds_max)),
-                          [this, &host] {
-                              host.mend();
-                              if (host.is_up() && !host.is_writable()) {
-                                  host.cut_power();
-                                  restart(host);
-                              }
-                              wire_.start_timer(wire_.now() + 20min,
-                                                [&host] { host.forget_trouble(); });
-                          });
+        wire_.start_timer(
+            wire_.now() + std::chrono::seconds(60 + random_.below(seconds_max)), [this, &host] {
+                host.mend();
+                if (host.is_up() && !host.is_writable()) {
+                    host.cut_power();
+                    restart(host);
+                }
+                wire_.start_timer(wire_.now() + 20min, [&host] { host.forget_trouble(); });
+            });
     };
     switch (what) {
     case 0:
@@ -358,9 +354,7 @@ void World::fault(Host& host) {
     case 2:
     case 3:
     case 4: return host.cut_power_at_sync(random_.below(12));
-    case 5:
-        host.fill_disk(random_.below(400'000));
-        return mend_later(3600);
+    case 5: host.fill_disk(random_.below(400'000)); return mend_later(3600);
     case 6: {
         constexpr sim::Fault faults[] = {sim::Fault::NoSpace, sim::Fault::ShortWrite,
                                          sim::Fault::Broken, sim::Fault::NoFiles,

@@ -30,8 +30,7 @@ struct Outcome {
     std::vector<std::string> wrong; ///< empty: all holds
     std::uint32_t trace = 0;        ///< of two runs of a seed the same
     Counts counts;
-    std::uint64_t power_cuts = 0, faults = 0, doubts = 0, lies = 0, steps = 0,
-                  compared = 0;
+    std::uint64_t power_cuts = 0, faults = 0, doubts = 0, lies = 0, steps = 0, compared = 0;
 };
 
 /// One run. Everything in it follows from the seed.
@@ -53,8 +52,8 @@ class World {
     Outcome run();
 
   private:
-    struct Errand; // a letter on its way to its author's server
-    struct Reading { // an IMAP session
+    struct Errand;                    // a letter on its way to its author's server
+    struct Reading {                  // an IMAP session
         ImapReader* reader = nullptr; // the network's
         Network::LinkId link = 0;
     };
@@ -104,7 +103,7 @@ class World {
     std::chrono::seconds busy_time_ = std::chrono::hours(3);
     std::uint64_t letters_max_ = 10;
     bool calm_ = false;
-    bool writing_ = true;  // people still write and read
+    bool writing_ = true; // people still write and read
     bool ending_ = false;
 };
 
