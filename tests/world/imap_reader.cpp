@@ -123,28 +123,29 @@ void ImapReader::act() {
         return command(Doing::LastLook, "NOOP");
     }
     const auto* entry = pick();
-    const auto chance = random_.below(10);
-    if (chance < 2 || !entry) {
+    // Seldom does anything go, so that something is left to compare.
+    const auto chance = random_.below(40);
+    if (chance < 8 || !entry) {
         if (random_.below(2) == 0) return command(Doing::Look, "NOOP");
         command(Doing::Idle, "IDLE");
         return;
     }
     subject_ = entry->uid;
     const bool known = letters_.has_seen(key_, subject_);
-    if (!known || chance < 4)
+    if (!known || chance < 16)
         return command(Doing::Read, fmt::format("UID FETCH {} (FLAGS BODY.PEEK[])", subject_));
-    if (chance < 6) {
+    if (chance < 35) {
         const auto place = entry - view_.data() + 1;
         constexpr const char* flags[] = {"\\Seen", "\\Flagged", "\\Answered", "work"};
         return command(Doing::Flag, fmt::format("STORE {} {}FLAGS ({})", place,
                                                 random_.below(3) == 0 ? '-' : '+',
                                                 flags[random_.below(std::size(flags))]));
     }
-    if (chance < 7) {
+    if (chance < 36) {
         letters_.remove(key_, subject_);
         return command(Doing::Discard, fmt::format("UID STORE {} +FLAGS (\\Deleted)", subject_));
     }
-    if (chance < 8) return command(Doing::Expunge, "EXPUNGE");
+    if (chance < 37) return command(Doing::Expunge, "EXPUNGE");
     const bool moves = random_.below(2) == 0;
     ++letters_.find(key_, subject_)->copies_asked;
     if (moves) letters_.remove(key_, subject_);
