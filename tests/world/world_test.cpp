@@ -40,6 +40,7 @@ TEST_CASE("mail between servers is neither lost nor doubled, whatever happens") 
         const auto outcome = each.run();
         INFO("MAILCORE_WORLD_SEED=" << seed << " runs this again\n" << all_of(outcome.wrong));
         CHECK(outcome.wrong.empty());
+        if (only != 0) fmt::print("world {}: trace {:08x}\n", seed, outcome.trace);
         sum.counts.letters += outcome.counts.letters;
         sum.counts.acknowledged += outcome.counts.acknowledged;
         sum.counts.copies += outcome.counts.copies;
