@@ -197,7 +197,10 @@ Task<void> Courier::run(std::string destination, queue::Job job) {
     if (destination == local_destination) {
         co_await run_local(job);
     } else {
-        reached = co_await run_remote(destination, job);
+        const bool may = co_await may_hand_over(job);
+        if (may) {
+            reached = co_await run_remote(destination, job);
+        }
     }
     schedule_.connection_closed(destination, reached, scheduler_.wall_now());
     pump();
@@ -223,6 +226,38 @@ Task<void> Courier::run_local(queue::Job job) {
 }
 
 /// True if the other side spoke with us.
+/// False: the store could not write down what became of mail, and still cannot; the job waits.
+/// Otherwise a server with a broken disk would send the same mail once a minute.
+Task<bool> Courier::may_hand_over(queue::Job job) {
+    if (!unwritable_) co_return true;
+    auto work = co_await read(job);
+    if (!work || work->recipients.empty()) {
+        schedule_.done(job);
+        co_return false;
+    }
+    MAILCORE_CO_AWAIT(
+        const auto written,
+        store_.write(
+            [id = job.id, recipient = work->recipients.front()](WriteTransaction& txn) {
+                return queue::update_recipient(txn, id, recipient);
+            },
+            store::Urgency::Reclaim));
+    if (written || written.error().kind == ErrorKind::NotFound) {
+        unwritable_ = false;
+        co_return true;
+    }
+    schedule_.done(job);
+    put_off(work->message, std::move(work->recipients));
+    co_return false;
+}
+
+void Courier::put_off(const queue::Message& message, std::vector<Recipient> recipients) {
+    for (auto& recipient : recipients) {
+        recipient.next_try = scheduler_.wall_now() + std::chrono::minutes{1};
+        add(message, recipient);
+    }
+}
+
 Task<bool> Courier::run_remote(const std::string& destination, queue::Job job) {
     auto opened = co_await transport_.open(destination);
     if (!opened) {
@@ -249,7 +284,8 @@ Task<bool> Courier::run_remote(const std::string& destination, queue::Job job) {
                             std::move(outcomes));
         }
         next.reset();
-        if (!stopped_ && connection->usable() && ++jobs < options_.limits.jobs_per_connection_max)
+        if (!stopped_ && !unwritable_ && connection->usable() &&
+            ++jobs < options_.limits.jobs_per_connection_max)
             next = schedule_.next_for(destination, scheduler_.wall_now());
     }
     co_await connection->close();
@@ -345,14 +381,12 @@ Task<void> Courier::settle(const queue::Job& job, queue::Message message,
         written = co_await report(message, std::move(reported), removed, updated);
     }
     if (!written && written.error().kind != ErrorKind::NotFound) {
-        // Nothing was written down: the same again a little later. Mail that was handed over may
-        // then go twice, which is the lesser evil.
+        // Nothing was written down: the same again when that is possible. Mail that was handed over
+        // then goes twice, which is the lesser evil.
+        unwritable_ = true;
         MAILCORE_LOG(log_, Error, "queue.unwritable", {{"error", written.error().detail}},
                      message.trace);
-        for (auto& recipient : recipients) {
-            recipient.next_try = now + std::chrono::minutes{1};
-            add(message, recipient);
-        }
+        put_off(message, std::move(recipients));
         co_return;
     }
     for (const auto& recipient : updated) add(message, recipient);

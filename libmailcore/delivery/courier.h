@@ -50,6 +50,7 @@ class Courier {
     Task<void> run(std::string destination, queue::Job job);
     Task<void> run_local(queue::Job job);
     Task<bool> run_remote(const std::string& destination, queue::Job job);
+    Task<bool> may_hand_over(queue::Job job);
     struct Work {
         queue::Message message;
         std::vector<queue::Recipient> recipients;
@@ -61,6 +62,7 @@ class Courier {
                               std::vector<std::uint32_t> removed,
                               std::vector<queue::Recipient> updated);
     void add(const queue::Message& message, const queue::Recipient& recipient);
+    void put_off(const queue::Message& message, std::vector<queue::Recipient> recipients);
     void pump();
     void watch_clock();
     [[nodiscard]] std::chrono::seconds wait_max() const;
@@ -77,6 +79,7 @@ class Courier {
     queue::Schedule schedule_;
     std::optional<TimerId> timer_;
     std::optional<std::chrono::microseconds> wall_offset_; // of the time of day, to see it jump
+    bool unwritable_ = false; // what became of the last mail could not be written down
     bool stopped_ = false;
     bool loading_ = false;
     Scope planning_;

@@ -4,11 +4,11 @@
 
 namespace mailcore::server {
 
-LoopParts::LoopParts(net::Loop& a_loop, store::Store& store, accounts::Directory& directory,
+LoopParts::LoopParts(Scheduler& a_loop, store::Store& store, accounts::Directory& directory,
                      session::MaildropLocks& maildrops, const Secret& fake_salt_key,
                      const std::string& hostname, delivery::LocalOptions local_options,
                      delivery::ReportOptions report_options,
-                     std::unique_ptr<net::Resolver> a_resolver,
+                     std::unique_ptr<dns::Resolver> a_resolver,
                      std::function<void(queue::QueueId)> remote, base::MemoryGate& memory,
                      Random& random, Log log)
     : loop(a_loop), resolver(std::move(a_resolver)), router(directory),

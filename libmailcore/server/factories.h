@@ -1,12 +1,12 @@
 // What one loop has, and how its connections get their sessions.
 #pragma once
 
-#include "libmailcore/delivery/courier.h"
-#include "libmailcore/delivery/remote.h"
-#include "libmailcore/net/connector.h"
+#include "libmailcore/delivery/intake.h"
+#include "libmailcore/delivery/local.h"
+#include "libmailcore/delivery/report.h"
+#include "libmailcore/delivery/router.h"
+#include "libmailcore/dns/resolver.h"
 #include "libmailcore/net/dialogue_factory.h"
-#include "libmailcore/net/loop.h"
-#include "libmailcore/net/resolver.h"
 #include "libmailcore/server/config.h"
 #include "libmailcore/session/imap.h"
 #include "libmailcore/session/pop3.h"
@@ -19,17 +19,17 @@
 
 namespace mailcore::server {
 
-/// The parts of the server that live on one loop.
+/// The parts of the server that live on one loop, or on whatever schedules for one.
 struct LoopParts {
-    LoopParts(net::Loop& a_loop, store::Store& store, accounts::Directory& directory,
+    LoopParts(Scheduler& a_loop, store::Store& store, accounts::Directory& directory,
               session::MaildropLocks& maildrops, const Secret& fake_salt_key,
               const std::string& hostname, delivery::LocalOptions local_options,
-              delivery::ReportOptions report_options, std::unique_ptr<net::Resolver> a_resolver,
+              delivery::ReportOptions report_options, std::unique_ptr<dns::Resolver> a_resolver,
               std::function<void(queue::QueueId)> remote, base::MemoryGate& memory, Random& random,
               Log log);
 
-    net::Loop& loop;
-    std::unique_ptr<net::Resolver> resolver;
+    Scheduler& loop;
+    std::unique_ptr<dns::Resolver> resolver;
     delivery::Router router;
     delivery::Reporter reporter;
     delivery::LocalDelivery local;

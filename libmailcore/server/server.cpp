@@ -8,11 +8,14 @@
 #include "libmailcore/delivery/rule_rows.h"
 #include "libmailcore/filter/rule_folder.h"
 #include "libmailcore/net/acceptor.h"
+#include "libmailcore/net/connector.h"
 #include "libmailcore/net/loops.h"
+#include "libmailcore/net/resolver.h"
 #include "libmailcore/net/tls_server.h"
 #include "libmailcore/server/control.h"
 #include "libmailcore/server/factories.h"
 #include "libmailcore/server/metrics.h"
+#include "libmailcore/server/part_options.h"
 #include "libmailcore/server/process_memory.h"
 #include "libmailcore/store/journal_store.h"
 #include "libmailcore/store/memory_store.h"
@@ -24,63 +27,6 @@
 namespace mailcore::server {
 
 namespace {
-
-std::string below(const std::string& folder, const std::string& path) {
-    return path.starts_with('/') ? path : folder + "/" + path;
-}
-
-delivery::HopTls hop_tls(std::string_view name) {
-    if (name == "never") return delivery::HopTls::Never;
-    if (name == "encrypted") return delivery::HopTls::Encrypted;
-    if (name == "verified") return delivery::HopTls::Verified;
-    return delivery::HopTls::Opportunistic;
-}
-
-Result<Secret> read_secret(base::FileSystem& files, const std::string& path) {
-    constexpr std::uint64_t octets_max = 4096;
-    MAILCORE_TRY(auto text, base::read_file(files, path, octets_max));
-    while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
-    return Secret{std::move(text)};
-}
-
-Result<delivery::RemoteOptions> remote_options(base::FileSystem& files, const Config& config) {
-    delivery::RemoteOptions options;
-    options.hostname = config.hostname;
-    options.port = config.delivery_port;
-    options.tls = hop_tls(config.delivery_tls);
-    options.families = config.delivery_families == "v4"   ? dns::Families::V4
-                       : config.delivery_families == "v6" ? dns::Families::V6
-                                                          : dns::Families::Both;
-    options.connect_timeout = config.connect_time;
-    for (const auto& route : config.routes) {
-        delivery::HostRoute to;
-        to.domain = codec::lower(route.domain);
-        to.host = route.host;
-        to.port = route.port;
-        to.implicit_tls = route.tls == "implicit";
-        to.tls = to.implicit_tls ? delivery::HopTls::Verified : hop_tls(route.tls);
-        to.user = route.user;
-        if (!route.user.empty()) {
-            MAILCORE_TRY(to.password, read_secret(files, below(config.data, route.password_file)));
-        }
-        options.routes.push_back(std::move(to));
-    }
-    return options;
-}
-
-delivery::CourierOptions courier_options(const Config& config) {
-    delivery::CourierOptions options;
-    options.limits.connections_max = config.delivery_connections_max;
-    options.limits.destination_connections_max = config.destination_connections_max;
-    options.limits.backoff_first = config.backoff_first;
-    options.limits.backoff_max = std::max(options.limits.backoff_max, config.backoff_first);
-    if (!config.retry_waits.empty()) options.retry.waits = config.retry_waits;
-    options.retry.delay_report_after = config.delay_report_after;
-    options.retry.lifetime = config.queue_lifetime;
-    options.retry.lifetime_null_sender =
-        std::min(options.retry.lifetime_null_sender, config.queue_lifetime);
-    return options;
-}
 
 Result<net::ResolverOptions> resolver_options(const Config& config) {
     net::ResolverOptions options;
@@ -108,60 +54,6 @@ Result<net::ResolverOptions> resolver_options(const Config& config) {
                                                         : net::TrustAd::Loopback;
     options.timeout = config.dns_timeout;
     options.tries = static_cast<int>(config.dns_tries);
-    return options;
-}
-
-/// Keys for SCRAM-SHA-256 are always made, so that it can be switched on without anybody's doing.
-std::vector<sasl::ScramHash> scram_hashes(const Config& config) {
-    std::vector hashes{sasl::ScramHash::Sha256};
-    const auto wants_sha1 = std::ranges::any_of(config.mechanisms, [](const std::string& name) {
-        return name == "SCRAM-SHA-1" || name == "SCRAM-SHA-1-PLUS";
-    });
-    if (wants_sha1) hashes.push_back(sasl::ScramHash::Sha1);
-    return hashes;
-}
-
-session::LoginOptions login_options(const Config& config) {
-    session::LoginOptions options;
-    options.mechanisms = config.mechanisms;
-    options.plaintext_from_loopback = config.plaintext_from_loopback;
-    options.plaintext_from_anywhere = config.plaintext_from_anywhere;
-    return options;
-}
-
-std::shared_ptr<const ServiceOptions>
-service_options(const Config& config, const session::Services& services, bool has_tls) {
-    auto options = std::make_shared<ServiceOptions>();
-    session::SmtpOptions smtp;
-    smtp.login = login_options(config);
-    smtp.engine.message_octets_max = config.message_octets_max;
-    smtp.engine.recipients_max = config.recipients_max;
-    smtp.engine.starttls = has_tls;
-    for (const auto& network : config.relay_networks)
-        if (const auto parsed = IpNetwork::parse(network)) smtp.relay_networks.push_back(*parsed);
-    smtp.senders_own_address = config.senders_own_address;
-    smtp.received_max = config.received_max;
-    smtp.reverse_lookup = config.reverse_lookup;
-    const auto make = [&](session::SmtpService service, bool starttls, auto& into, auto& engine) {
-        smtp.service = service;
-        smtp.engine.starttls = starttls;
-        into = std::make_shared<const session::SmtpOptions>(smtp);
-        engine = session::engine_options(services, smtp);
-    };
-    make(session::SmtpService::Mx, has_tls, options->mx, options->mx_engine);
-    make(session::SmtpService::Submission, has_tls, options->submission,
-         options->submission_engine);
-    make(session::SmtpService::Submission, false, options->submissions,
-         options->submissions_engine);
-    make(session::SmtpService::Lmtp, false, options->lmtp, options->lmtp_engine);
-    options->imap.login = login_options(config);
-    options->imap.starttls = has_tls;
-    options->imap.idle_time = config.imap_idle_time;
-    options->imap.append_octets_max = config.message_octets_max;
-    options->imap.append_8bit_headers = config.append_8bit_headers;
-    options->pop3.login = login_options(config);
-    options->pop3.starttls = has_tls;
-    options->pop3.idle_time = config.pop3_idle_time;
     return options;
 }
 
@@ -376,11 +268,8 @@ Server::Impl::load_certificates(const Config& from) {
 Result<void> Server::Impl::start() {
     MAILCORE_TRY(loops, net::Loops::create({config.loops, config.workers}, log));
     MAILCORE_TRY(open_store());
-    accounts::StoreDirectoryOptions directory_options;
-    directory_options.default_domain = config.default_domain;
-    directory_options.scram = scram_hashes(config);
     the_directory = std::make_unique<accounts::StoreDirectory>(*the_store, random,
-                                                               std::move(directory_options), log);
+                                                               directory_options(config), log);
     fake_salt_key = Secret{random.hex(16)};
     ticket_keys = std::make_shared<tls::TicketKeys>(random);
     if (!config.certificates.empty()) {
@@ -419,7 +308,7 @@ Result<void> Server::Impl::start() {
     auto& first = *loop_parts.front();
     net::ConnectorOptions connector_options;
     connector_options.tls = client_tls;
-    connector = std::make_unique<net::Connector>(first.loop, std::move(connector_options), log);
+    connector = std::make_unique<net::Connector>(*loops->all().front(), std::move(connector_options), log);
     transport = std::make_unique<delivery::SmtpTransport>(
         first.loop, *connector, *first.resolver, *the_store, std::move(remote), random, log);
     courier =

@@ -15,6 +15,8 @@ enum class Fault : std::uint8_t {
     NoSpace,    ///< ENOSPC, before anything is written
     ShortWrite, ///< ENOSPC after half of it
     Broken,     ///< EIO
+    NoFiles,    ///< EMFILE where a file is opened, made or listed; EIO elsewhere
+    NoMemory,   ///< ENOMEM
 };
 
 /// Passes everything on to another one, which outlives it, until an operation is due to fail.
@@ -29,6 +31,8 @@ class FailingFileSystem final : public base::FileSystem {
     /// How many operations there were since `fail_at`.
     [[nodiscard]] std::size_t operations() const { return plan_->seen; }
     [[nodiscard]] bool failed() const { return plan_->seen > plan_->from; }
+    /// What failed first, with its path: "syncing /s/journal/1.log"; empty: nothing did.
+    [[nodiscard]] const std::string& first_failure() const { return plan_->first_failure; }
     /// What `free_octets` answers.
     void set_free_octets(std::uint64_t octets) { free_octets_ = octets; }
 
@@ -46,8 +50,9 @@ class FailingFileSystem final : public base::FileSystem {
         std::size_t seen = 0;
         std::size_t from = SIZE_MAX, until = SIZE_MAX;
         Fault fault = Fault::Broken;
+        std::string first_failure;
         /// Counts an operation; its failure if it is to fail.
-        Result<void> next(const char* what);
+        Result<void> next(const char* what, const std::string& path);
         [[nodiscard]] bool next_fails() const { return seen >= from && seen < until; }
     };
 

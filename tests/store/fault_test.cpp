@@ -143,7 +143,8 @@ sim::DiskImage root() {
 
 TEST_CASE(
     "whichever operation fails, nothing acknowledged is lost and nothing refused comes back") {
-    for (const auto fault : {sim::Fault::NoSpace, sim::Fault::ShortWrite, sim::Fault::Broken})
+    for (const auto fault : {sim::Fault::NoSpace, sim::Fault::ShortWrite, sim::Fault::Broken,
+                             sim::Fault::NoFiles, sim::Fault::NoMemory})
         for (const std::size_t times : {1, 3}) {
             std::size_t operation = 0;
             for (bool reached = true; reached; ++operation) {
