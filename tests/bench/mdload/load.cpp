@@ -3,8 +3,11 @@
 
 #include "libmailcore/codec/number.h"
 
+#include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <span>
 
 #include <fmt/format.h>
@@ -48,7 +51,8 @@ options (default)
   --rate R              operations a second, due at even times; latency counts from when they were due
   --failures-max N      after which it gives up (0)
   --size N[,N]... | mix octets of messages, taken in turns (4096)
-  --seed N              (1);  --verify: what is read must be what was sent, each once
+  --seed N              (1);  --verify: what is read must be what was sent
+  --gate                says {"ready": true} when all connections stand, and begins at a line of its input
   --from, --to          ADDRESS, TEMPLATE of the recipients;  --recipients N of a message (1)
   --auth                AUTH PLAIN as the first account;  --one-by-one: no pipelining of MAIL, RCPT, DATA
   --mailbox NAME        (INBOX);  --batch N (1);  --command TEXT, repeatable;  --ahead N (64)
@@ -87,6 +91,9 @@ class Arguments {
             give_up(fmt::format("{} wants a number", name));
         return value;
     }
+    std::chrono::nanoseconds seconds() {
+        return std::chrono::nanoseconds(static_cast<std::int64_t>(real() * 1e9));
+    }
     std::uint16_t port() { return static_cast<std::uint16_t>(number(65'535)); }
 
   private:
@@ -108,6 +115,49 @@ std::vector<std::size_t> sizes(const std::string& text) {
     if (all.empty()) give_up("--size wants a number");
     return all;
 }
+
+struct Option {
+    std::string_view name;
+    void (*take)(Load&, Arguments&);
+};
+
+constexpr std::size_t many = 1'000'000;
+
+constexpr Option options[] = {
+    {"--host", [](Load& load, Arguments& its) { load.endpoint.host = its.next(); }},
+    {"--port", [](Load& load, Arguments& its) { load.endpoint.port = its.port(); }},
+    {"--tls", [](Load& load, Arguments&) { load.endpoint.security = Security::Tls; }},
+    {"--starttls", [](Load& load, Arguments&) { load.endpoint.security = Security::StartTls; }},
+    {"--resume", [](Load& load, Arguments&) { load.endpoint.resume = true; }},
+    {"--sources", [](Load& load, Arguments& its) { load.endpoint.sources = its.number(250); }},
+    {"--connections", [](Load& load, Arguments& its) { load.connections = its.number(many); }},
+    {"--accounts", [](Load& load, Arguments& its) { load.accounts = its.number(many); }},
+    {"--first", [](Load& load, Arguments& its) { load.first_account = its.number(many); }},
+    {"--user", [](Load& load, Arguments& its) { load.user = its.next(); }},
+    {"--password", [](Load& load, Arguments& its) { load.password = its.next(); }},
+    {"--count", [](Load& load, Arguments& its) { load.pace.count = its.number(); }},
+    {"--seconds", [](Load& load, Arguments& its) { load.pace.time = its.seconds(); }},
+    {"--rate", [](Load& load, Arguments& its) { load.pace.rate = its.real(); }},
+    {"--failures-max", [](Load& load, Arguments& its) { load.pace.failures_max = its.number(); }},
+    {"--size", [](Load& load, Arguments& its) { load.sizes = sizes(its.next()); }},
+    {"--seed", [](Load& load, Arguments& its) { load.seed = its.number(UINT32_MAX); }},
+    {"--verify", [](Load& load, Arguments&) { load.verify = true; }},
+    {"--gate", [](Load& load, Arguments&) { load.gate = true; }},
+    {"--from", [](Load& load, Arguments& its) { load.sender = its.next(); }},
+    {"--to", [](Load& load, Arguments& its) { load.recipient = its.next(); }},
+    {"--recipients", [](Load& load, Arguments& its) { load.recipients = its.number(1000); }},
+    {"--auth", [](Load& load, Arguments&) { load.authenticate = true; }},
+    {"--one-by-one", [](Load& load, Arguments&) { load.pipelining = false; }},
+    {"--visible", [](Load& load, Arguments& its) { load.visible_port = its.port(); }},
+    {"--sink", [](Load& load, Arguments& its) { load.sink_port = its.port(); }},
+    {"--mailbox", [](Load& load, Arguments& its) { load.mailbox = its.next(); }},
+    {"--batch", [](Load& load, Arguments& its) { load.batch = its.number(10'000); }},
+    {"--command", [](Load& load, Arguments& its) { load.commands.push_back(its.next()); }},
+    {"--ahead", [](Load& load, Arguments& its) { load.ahead = its.number(10'000); }},
+    {"--delivery-port", [](Load& load, Arguments& its) { load.delivery_port = its.port(); }},
+    {"--pop3-port", [](Load& load, Arguments& its) { load.pop3_port = its.port(); }},
+    {"--lmtp", [](Load& load, Arguments&) { load.lmtp = true; }},
+};
 
 } // namespace
 
@@ -131,76 +181,12 @@ Load read_arguments(int argc, char** argv) {
         fmt::print("{}", usage);
         std::exit(0);
     }
-    constexpr std::size_t many = 1'000'000;
     while (!arguments.empty()) {
         const auto name = arguments.next();
-        if (name == "--host")
-            load.endpoint.host = arguments.next();
-        else if (name == "--port")
-            load.endpoint.port = arguments.port();
-        else if (name == "--tls")
-            load.endpoint.security = Security::Tls;
-        else if (name == "--starttls")
-            load.endpoint.security = Security::StartTls;
-        else if (name == "--resume")
-            load.endpoint.resume = true;
-        else if (name == "--sources")
-            load.endpoint.sources = arguments.number(250);
-        else if (name == "--connections")
-            load.connections = arguments.number(many);
-        else if (name == "--accounts")
-            load.accounts = arguments.number(many);
-        else if (name == "--first")
-            load.first_account = arguments.number(many);
-        else if (name == "--user")
-            load.user = arguments.next();
-        else if (name == "--password")
-            load.password = arguments.next();
-        else if (name == "--count")
-            load.pace.count = arguments.number();
-        else if (name == "--seconds")
-            load.pace.time =
-                std::chrono::nanoseconds(static_cast<std::int64_t>(arguments.real() * 1e9));
-        else if (name == "--rate")
-            load.pace.rate = arguments.real();
-        else if (name == "--failures-max")
-            load.pace.failures_max = arguments.number();
-        else if (name == "--size")
-            load.sizes = sizes(arguments.next());
-        else if (name == "--seed")
-            load.seed = arguments.number(UINT32_MAX);
-        else if (name == "--verify")
-            load.verify = true;
-        else if (name == "--from")
-            load.sender = arguments.next();
-        else if (name == "--to")
-            load.recipient = arguments.next();
-        else if (name == "--recipients")
-            load.recipients = arguments.number(1000);
-        else if (name == "--auth")
-            load.authenticate = true;
-        else if (name == "--one-by-one")
-            load.pipelining = false;
-        else if (name == "--visible")
-            load.visible_port = arguments.port();
-        else if (name == "--sink")
-            load.sink_port = arguments.port();
-        else if (name == "--mailbox")
-            load.mailbox = arguments.next();
-        else if (name == "--batch")
-            load.batch = arguments.number(10'000);
-        else if (name == "--command")
-            load.commands.push_back(arguments.next());
-        else if (name == "--ahead")
-            load.ahead = arguments.number(10'000);
-        else if (name == "--delivery-port")
-            load.delivery_port = arguments.port();
-        else if (name == "--pop3-port")
-            load.pop3_port = arguments.port();
-        else if (name == "--lmtp")
-            load.lmtp = true;
-        else
+        const auto* option = std::ranges::find(options, name, &Option::name);
+        if (option == std::end(options))
             give_up(fmt::format("no option is called {}; `mdload --help` names them", name));
+        option->take(load, arguments);
     }
     if (load.pace.count == 0 && load.pace.time.count() == 0) load.pace.count = 1;
     if (load.connections == 0 || load.accounts == 0 || load.recipients == 0 || load.batch == 0 ||

@@ -20,6 +20,7 @@ struct Load {
     std::vector<std::size_t> sizes = {4096};
     std::uint64_t seed = 1;
     bool verify = false;
+    bool gate = false; ///< says when all stand, and begins at a line of its input
     // SMTP and LMTP.
     std::string sender = "load@example.org", recipient = "user{}@example.test";
     std::size_t recipients = 1; ///< of one message: accounts that follow each other

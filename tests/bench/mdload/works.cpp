@@ -29,6 +29,11 @@ double cpu_seconds() {
     return of(usage.ru_utime) + of(usage.ru_stime);
 }
 
+void say_ready() {
+    fmt::print("{{\"ready\": true}}\n");
+    std::fflush(stdout);
+}
+
 /// What one run has: crews, and what they share.
 struct Run {
     explicit Run(const Load& given) : load(given), letters(given.sizes, given.seed) {
@@ -46,6 +51,12 @@ struct Run {
 
     Crew& crew(const std::string& name, const Pace& pace) {
         crews.push_back(std::make_unique<Crew>(loop, pace, name));
+        if (load.gate && crews.size() == 1)
+            crews.back()->on_begin = [] {
+                say_ready();
+                for (char octet = 0; ::read(STDIN_FILENO, &octet, 1) > 0 && octet != '\n';) {
+                }
+            };
         return *crews.back();
     }
     /// Until every crew is done.
@@ -214,8 +225,7 @@ std::string take_mail(Run& run) {
         tally.octets = sink.octets();
         if (tally.operations == run.load.pace.count) run.loop.stop();
     };
-    fmt::print("{{\"ready\": true}}\n");
-    std::fflush(stdout);
+    say_ready();
     run.loop.run(STDIN_FILENO);
     return run.report();
 }
@@ -283,10 +293,7 @@ std::string grow(Run& run) {
 /// Says when all stand, and holds them until its input ends.
 std::string idle(Run& run) {
     auto& crew = run.crew(run.load.work, {.failures_max = run.load.pace.failures_max});
-    crew.on_begin = [&] {
-        fmt::print("{{\"ready\": true, \"connections\": {}}}\n", crew.size());
-        std::fflush(stdout);
-    };
+    crew.on_begin = say_ready;
     add_readers<Idler>(run, crew, run.load.connections);
     crew.start(nullptr);
     run.loop.run(STDIN_FILENO);
