@@ -6,9 +6,7 @@ import re
 import subprocess
 import time
 
-import cyrus
-import processes
-from servers import postfix
+from servers import cyrus, postfix, processes
 
 
 def _first(pattern, text, otherwise="unknown"):
