@@ -74,7 +74,8 @@ void Crew::ready(Actor& actor) {
     who.ready = true;
     ++prepared_;
     prepare_more();
-    if (prepared_ < members_.size()) return;
+    if (begun_ || prepared_ < members_.size())
+        return; // one may be ready at once, within `prepare_more`
     begun_ = true;
     on_begin();
     tally_.began = tally_.ended = loop_.now();
