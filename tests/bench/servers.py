@@ -1,5 +1,6 @@
 """The servers that are measured, started alike: mdserver and its peers, each in a folder of its own."""
 
+import imaplib
 import os
 import shutil
 import sys
@@ -238,6 +239,9 @@ class Cyrus(Measured):
         self._make_accounts(accounts)
         if start:
             self.server.start()
+            for account in self.accounts:  # the first login makes the mailbox; many at once fail
+                with imaplib.IMAP4(self.host, self.port("imap")) as session:
+                    session.login(account.address, account.password)
 
     def port(self, service):
         return self.server.ports[service]

@@ -20,6 +20,8 @@ class Sink final : public Watcher {
     /// After each message.
     std::function<void(const LetterCheck&)> on_message = [](const LetterCheck&) {};
     [[nodiscard]] std::uint64_t octets() const { return octets_; }
+    /// The listening socket: for who asked for port 0.
+    [[nodiscard]] int descriptor() const { return descriptor_; }
 
     void on_socket(bool readable, bool writable) override;
 
