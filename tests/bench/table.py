@@ -70,7 +70,7 @@ class Row:
     def ratio(self):
         """How many times better ours is."""
         ours, (_, best) = self.medians().get(OURS), self.best()
-        if not ours or not best:
+        if ours is None or best is None or ours <= 0 or best <= 0:
             return None
         return best / ours if self.less else ours / best
 
