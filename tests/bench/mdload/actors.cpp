@@ -14,7 +14,16 @@ Sender::Sender(Crew& crew, const Load& load, const SmtpSettings& settings, Lette
     client_.on_failed = [this](const std::string& why) { crew_.failed(*this, why); };
 }
 
+void Sender::prepare() {
+    sent_ = 0;
+    client_.open(); // `ready` begins the operation that is due, if there is one
+}
+
 void Sender::operate() {
+    if (sent_++ == load_.per_connection) {
+        client_.quit();
+        return prepare();
+    }
     recipients_.clear();
     const auto turn = crew_.turn();
     for (std::size_t i = 0; i < load_.recipients; ++i)
@@ -161,6 +170,7 @@ void Waiter::prepare() {
     client_.on_failed = sender_.on_failed = failed;
     sender_.close();
     exists_ = 0;
+    sent_ = 0;
     client_.open(user_, [this] {
         client_.run("SELECT " + load_.mailbox,
                     [this] { client_.idle([this] { sender_.open(); }); });
@@ -168,6 +178,11 @@ void Waiter::prepare() {
 }
 
 void Waiter::operate() {
+    if (sent_++ == load_.per_connection) {
+        sent_ = 0;
+        sender_.quit();
+        return sender_.open();
+    }
     accepted_ = announced_ = false;
     sender_.send(load_.sender, recipients_, letters_);
 }

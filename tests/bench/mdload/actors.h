@@ -13,11 +13,11 @@
 
 namespace mailcore::mdload {
 
-/// Sends a message, to the next recipients in turn.
+/// Sends a message, to the next recipients in turn. Connects anew after so many as servers bear.
 class Sender final : public Actor {
   public:
     Sender(Crew& crew, const Load& load, const SmtpSettings& settings, Letters& letters);
-    void prepare() override { client_.open(); }
+    void prepare() override;
     void operate() override;
     void finish() override { client_.quit(); }
 
@@ -27,6 +27,7 @@ class Sender final : public Actor {
     Letters& letters_;
     SmtpClient client_;
     std::vector<std::string> recipients_;
+    std::size_t sent_ = 0; // over this connection
 };
 
 /// Logged in, and what there is to know about it.
@@ -163,6 +164,7 @@ class Waiter final : public Actor {
     User user_;
     std::vector<std::string> recipients_;
     std::uint32_t exists_ = 0;
+    std::size_t sent_ = 0; // over this connection
     bool accepted_ = false, announced_ = false;
     Instant accepted_at_{};
 };

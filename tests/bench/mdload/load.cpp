@@ -54,6 +54,7 @@ options (default)
   --seed N              (1);  --verify: what is read must be what was sent
   --gate                says {"ready": true} when all connections stand, and begins at a line of its input
   --from, --to          ADDRESS, TEMPLATE of the recipients;  --recipients N of a message (1)
+  --per-connection N    messages, then a new one (500: servers end those that send many more)
   --auth                AUTH PLAIN as the first account;  --one-by-one: no pipelining of MAIL, RCPT, DATA
   --mailbox NAME        (INBOX);  --batch N (1);  --command TEXT, repeatable;  --ahead N (64)
   --delivery-port, --pop3-port PORT;  --lmtp: the delivery port speaks LMTP
@@ -146,6 +147,8 @@ constexpr Option options[] = {
     {"--from", [](Load& load, Arguments& its) { load.sender = its.next(); }},
     {"--to", [](Load& load, Arguments& its) { load.recipient = its.next(); }},
     {"--recipients", [](Load& load, Arguments& its) { load.recipients = its.number(1000); }},
+    {"--per-connection",
+     [](Load& load, Arguments& its) { load.per_connection = its.number(many); }},
     {"--auth", [](Load& load, Arguments&) { load.authenticate = true; }},
     {"--one-by-one", [](Load& load, Arguments&) { load.pipelining = false; }},
     {"--visible", [](Load& load, Arguments& its) { load.visible_port = its.port(); }},
@@ -190,8 +193,9 @@ Load read_arguments(int argc, char** argv) {
     }
     if (load.pace.count == 0 && load.pace.time.count() == 0) load.pace.count = 1;
     if (load.connections == 0 || load.accounts == 0 || load.recipients == 0 || load.batch == 0 ||
-        load.endpoint.sources == 0)
-        give_up("--connections, --accounts, --recipients, --batch and --sources are at least 1");
+        load.per_connection == 0 || load.endpoint.sources == 0)
+        give_up("--connections, --accounts, --recipients, --batch, --per-connection "
+                "and --sources are at least 1");
     return load;
 }
 

@@ -23,7 +23,8 @@ struct Load {
     bool gate = false; ///< says when all stand, and begins at a line of its input
     // SMTP and LMTP.
     std::string sender = "load@example.org", recipient = "user{}@example.test";
-    std::size_t recipients = 1; ///< of one message: accounts that follow each other
+    std::size_t recipients = 1;       ///< of one message: accounts that follow each other
+    std::size_t per_connection = 500; ///< messages; servers end those that send many more
     bool pipelining = true, authenticate = false;
     std::uint16_t visible_port = 0; ///< IMAP; also measures until all can be read there
     std::uint16_t sink_port = 0;    ///< also measures until all have come out there
