@@ -22,9 +22,11 @@ import argparse
 import contextlib
 import datetime
 import os
+import resource
 import socket
 import subprocess
 import sys
+import tempfile
 
 sys.dont_write_bytecode = True
 here = os.path.dirname(os.path.abspath(__file__))
@@ -142,11 +144,11 @@ def chosen_parts(options):
 
 def results_text(bench, options, binaries):
     """RESULTS.md: the run, and the machine that it was on."""
-    described = machine.describe(options.directory or "/tmp")
+    described = machine.describe(options.directory or tempfile.gettempdir())
     text = f"""# A run of the benchmarks
 
-Written by `./cmake/bench --peers --write-results`; not by hand. {datetime.date.today():%Y-%m-%d}, {options.repeat} repetitions{
-", quick" if options.quick else ""}.
+Written by `./cmake/bench --peers --write-results`; not by hand. {datetime.date.today():%Y-%m-%d}; repetitions: {options.repeat}{
+"; a quick run, which shows that it works and no more" if options.quick else ""}.
 
 | the machine | |
 |---|---|
@@ -189,6 +191,9 @@ def main():
     hosts = options.hosts or os.path.join(options.build, "hosts")
     MdServer.binaries = binaries = [os.path.abspath(os.path.join(hosts, name)) for name in ("mdserver", "mdctl")]
     processes.adopt_orphans()
+    # Servers inherit it: ten thousand connections are that many descriptors.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     bench, failed = Bench(options), []
     for part in chosen_parts(options):
         bench.table.part = part
@@ -201,7 +206,7 @@ def main():
     print(bench.table.summary() + (f"; failed: {', '.join(failed)}" if failed else ""))
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
-            file.write(bench.table.json(limits=bench.limits, machine=machine.describe(options.directory or "/tmp"),
+            file.write(bench.table.json(limits=bench.limits, machine=machine.describe(options.directory or tempfile.gettempdir()),
                                         versions=machine.versions(binaries)))
     if options.write_results:
         with open(RESULTS, "w", encoding="utf-8") as file:

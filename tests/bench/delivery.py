@@ -40,6 +40,9 @@ def smtp(bench):
             bench.table.row("  p99 of the 250: ms", values(figures, "p99_ms"), digits=1, less=True)
             bench.table.row("  server CPU for 1,000: s", values(figures, cpu_of_1000), Goal(at_most=0.3), digits=3,
                             less=True)
+            bench.table.row("  the generator's: s",
+                            values({OURS: figures[OURS]}, lambda run: run["generator_cpu"] * 1000 / run["items"]),
+                            digits=3, less=True)
         figures = bench.in_turns(servers, lambda server: deliver(server, 10, 65536, 10_000, 800))
         bench.table.row("SMTP in, 64 KiB, 10 connections: MB/s",
                         values(figures, lambda run: run["octets"] / run["visible_seconds"] / 1e6), Goal(at_least=200))

@@ -27,11 +27,10 @@ def file_system(folder):
     block = os.path.realpath(f"/sys/dev/block/{major}:{minor}")
     for queue in (f"{block}/queue", f"{os.path.dirname(block)}/queue"):
         if os.path.isdir(queue):
-            rotates = processes.read_text(f"{queue}/rotational").strip() == "1"
             cache = processes.read_text(f"{queue}/write_cache").strip() or "unknown"
             name = re.sub(r"\d+$", "", os.path.basename(os.path.dirname(queue)))
             kind = {"vd": "virtual disk", "nv": "NVMe", "sd": "SCSI or SATA disk"}.get(name[:2], "block device")
-            return best[1], best[2], f"{kind}, {'rotating' if rotates else 'not rotating'}, write cache: {cache}"
+            return best[1], best[2], f"{kind}, write cache: {cache}"
     return best[1], best[2], "unknown"
 
 
@@ -71,7 +70,7 @@ def describe(folder):
     return {
         "processor": f"{_first(r'^model name.*: (.*)$', cpu)}, {os.cpu_count()} cores",
         "memory": f"{memory / 1024 / 1024:.0f} GiB",
-        "kernel": f"{platform.system()} {platform.release()}",
+        "kernel": f"{platform.system()} {_first(r'^([0-9.]+)', platform.release())}",
         "system": system,
         "disk": disk,
         "file system": f"{kind} ({options})",

@@ -122,10 +122,16 @@ class Table:
             } for row in self.rows]
         }, indent=1)
 
+    @staticmethod
+    def _line(columns):
+        first, *others = columns
+        # What belongs to the line above stands in under it.
+        first = first.replace("  ", "&nbsp;&nbsp;", 1) if first.startswith("  ") else first
+        return "| " + " | ".join((first, *others)) + " |"
+
     def markdown(self):
-        lines = ["| " + " | ".join(HEAD) + " |", "|---|---:|---:|---:|---:|---|"]
-        lines += ["| " + " | ".join(row.columns()) + " |" for row in self.rows]
-        return "\n".join(lines) + "\n"
+        lines = [self._line(HEAD), "|---|---:|---:|---:|---:|---|"]
+        return "\n".join(lines + [self._line(row.columns()) for row in self.rows]) + "\n"
 
     def peers_markdown(self):
         """Every server's figure, where there is more than one peer."""
@@ -134,5 +140,5 @@ class Table:
         if not rows:
             return ""
         lines = ["| measured | " + " | ".join((OURS, *names)) + " |", "|---" + "|---:" * (len(names) + 1) + "|"]
-        lines += ["| " + " | ".join((row.what, *(row.cell(name) for name in (OURS, *names)))) + " |" for row in rows]
+        lines += [self._line((row.what, *(row.cell(name) for name in (OURS, *names)))) for row in rows]
         return "\n".join(lines) + "\n"
