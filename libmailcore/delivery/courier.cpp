@@ -210,8 +210,9 @@ Task<void> Courier::run_local(queue::Job job) {
         co_return;
     }
     std::vector<Outcome> outcomes;
+    const auto message = std::make_shared<const queue::Message>(work->message);
     for (const auto& recipient : work->recipients) {
-        auto outcome = co_await local_.deliver(work->message, recipient, nullptr, pipeline_);
+        auto outcome = co_await local_.deliver(message, recipient, nullptr, pipeline_);
         if (outcome.report) planning_.spawn(plan(*outcome.report, false));
         // Filing has taken the recipient out of the queue itself.
         if (outcome.kind == Outcome::Kind::Delivered) outcome = Outcome::gone();

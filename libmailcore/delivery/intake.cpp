@@ -3,16 +3,18 @@
 #include "libmailcore/queue/rows.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace mailcore::delivery {
 
 namespace {
 
-store::TxnTask<Result<queue::Message>> take(store::WriteTransaction& txn, queue::Message message,
-                                            store::NewBlobRef blob, std::string trace_header,
-                                            std::string edited_header, std::uint64_t header_octets,
-                                            std::string trailer,
-                                            std::vector<queue::Recipient> recipients) {
+/// Puts body and rows, and completes `message` for who files it behind this.
+store::TxnTask<Result<queue::QueueId>> enqueue(store::WriteTransaction& txn,
+                                               queue::Message& message, store::NewBlobRef blob,
+                                               std::string trace_header, std::string edited_header,
+                                               std::uint64_t header_octets, std::string trailer,
+                                               std::vector<queue::Recipient> recipients) {
     const auto id = txn.add_blob(*blob);
     message.arrived = txn.now();
     message.pieces.clear();
@@ -29,7 +31,7 @@ store::TxnTask<Result<queue::Message>> take(store::WriteTransaction& txn, queue:
     for (auto& recipient : recipients) recipient.next_try = message.arrived;
     message.recipients = static_cast<std::uint32_t>(recipients.size());
     MAILCORE_CO_TRY(message.id, queue::enqueue(txn, message, std::move(recipients)));
-    co_return message;
+    co_return message.id;
 }
 
 } // namespace
@@ -44,45 +46,66 @@ Task<Result<queue::QueueId>> Intake::accept(Incoming incoming) {
         for (auto& recipient : incoming.recipients) recipient.state = queue::State::Held;
     for (std::uint32_t index = 0; index < incoming.recipients.size(); ++index)
         incoming.recipients[index].index = index;
-    const std::string message_id(incoming.structure ? incoming.structure->message_id
-                                                    : std::string_view{});
     std::shared_ptr<const Analysis> analysis;
     if (incoming.structure && incoming.edited_header.empty())
         analysis = std::make_shared<const Analysis>(
             analyse(*incoming.structure, incoming.trace_header.size()));
-
-    MAILCORE_CO_AWAIT(
-        auto message,
-        store_.write([message = std::move(incoming.message), blob = incoming.blob,
-                      above = std::move(incoming.trace_header),
-                      header = std::move(incoming.edited_header), octets = incoming.header_octets,
-                      trailer = std::move(incoming.trailer),
-                      recipients = incoming.recipients](store::WriteTransaction& txn) {
-            return take(txn, message, blob, above, header, octets, trailer, recipients);
-        }));
-    if (!message) co_return std::unexpected(std::move(message).error());
-    const auto id = message->id;
-    MAILCORE_LOG(log_, Info, "queue.accepted",
-                 {{"queue_id", id},
-                  {"message_id", message_id},
-                  {"sender", message->sender},
-                  {"recipients", message->recipients},
-                  {"size", message->size}},
-                 message->trace);
-    if (incoming.held) co_return id;
-
     std::vector<queue::Recipient> local;
-    for (auto& recipient : incoming.recipients)
-        if (recipient.route == queue::Route::Local) local.push_back(std::move(recipient));
-    const bool others = local.size() < incoming.recipients.size();
+    if (!incoming.held)
+        std::ranges::copy_if(incoming.recipients, std::back_inserter(local),
+                             [](const auto& each) { return each.route == queue::Route::Local; });
+    const bool others = !incoming.held && local.size() < incoming.recipients.size();
+    // A store runs what one scheduler hands in in that order, and what it gets at once in one
+    // frame: filing handed in here costs no sync of its own.
+    const bool at_once =
+        !local.empty() && LocalDelivery::files_unread(local[0], analysis.get(), pipeline_.get());
+
+    const auto taking = std::make_shared<Taking>();
+    taking->message = std::move(incoming.message);
+    Accepted accepted(scheduler_);
+    scope_.spawn(take(taking, std::move(incoming), accepted.completer()));
+    if (at_once) scope_.spawn(file(taking, std::move(local), analysis, !others));
+    const auto done = co_await accepted;
+    if (!done) co_return std::unexpected(done.error());
+    const auto id = taking->message.id;
     if (others) remote_(id);
-    if (!local.empty())
-        scope_.spawn(file(std::move(*message), std::move(local), std::move(analysis), !others));
+    if (!at_once && !local.empty())
+        scope_.spawn(file(taking, std::move(local), std::move(analysis), !others));
     co_return id;
 }
 
-Task<void> Intake::file(queue::Message message, std::vector<queue::Recipient> recipients,
+Task<void> Intake::take(std::shared_ptr<Taking> taking, Incoming incoming,
+                        Accepted::Completer accepted) {
+    MAILCORE_CO_AWAIT(
+        const auto id,
+        store_.write([taking, blob = incoming.blob, above = std::move(incoming.trace_header),
+                      header = std::move(incoming.edited_header), octets = incoming.header_octets,
+                      trailer = std::move(incoming.trailer),
+                      recipients = std::move(incoming.recipients)](store::WriteTransaction& txn) {
+            return enqueue(txn, taking->message, blob, above, header, octets, trailer, recipients);
+        }));
+    taking->accepted = id.has_value();
+    if (!id) {
+        accepted.complete_here(std::unexpected(id.error()));
+        co_return;
+    }
+    const auto& message = taking->message;
+    const std::string message_id(incoming.structure ? incoming.structure->message_id
+                                                    : std::string_view{});
+    MAILCORE_LOG(log_, Info, "queue.accepted",
+                 {{"queue_id", message.id},
+                  {"message_id", message_id},
+                  {"sender", message.sender},
+                  {"recipients", message.recipients},
+                  {"size", message.size}},
+                 message.trace);
+    accepted.complete_here({});
+}
+
+Task<void> Intake::file(std::shared_ptr<const Taking> taking,
+                        std::vector<queue::Recipient> recipients,
                         std::shared_ptr<const Analysis> analysis, bool tell_remote) {
+    const std::shared_ptr<const queue::Message> message(taking, &taking->message);
     bool left = false;
     // One after the other: their transactions wait for the same writer anyway, and a message to ten
     // thousand must not hold ten thousand frames. The courier cares for what could not be filed
@@ -90,11 +113,12 @@ Task<void> Intake::file(queue::Message message, std::vector<queue::Recipient> re
     for (auto& recipient : recipients) {
         const auto outcome =
             co_await local_.deliver(message, std::move(recipient), analysis, pipeline_);
+        if (!taking->accepted) co_return; // nothing was, so nothing is
         if (outcome.report) remote_(*outcome.report);
         left = left || outcome.kind == Outcome::Kind::Failed ||
                outcome.kind == Outcome::Kind::Deferred;
     }
-    if (left && tell_remote) remote_(message.id);
+    if (left && tell_remote) remote_(message->id);
 }
 
 } // namespace mailcore::delivery

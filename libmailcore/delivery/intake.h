@@ -44,17 +44,28 @@ class Intake {
         pipeline_ = std::move(pipeline);
     }
 
-    /// One durable transaction: body and queue rows. When it answers, the peer may be told 250.
-    /// Local recipients are filed behind it without being waited for. LimitExceeded: the disk is
-    /// full. Unavailable: the store takes no writes.
+    /// One durable transaction: body and queue rows. When it answers, the peer may be told 250; if
+    /// the caller is cancelled meanwhile, the message is taken all the same. Local recipients are
+    /// filed behind it without being waited for, the first, if nothing has to be asked, in the same
+    /// frame. LimitExceeded: the disk is full. Unavailable: the store takes no writes.
     Task<Result<queue::QueueId>> accept(Incoming incoming);
 
-    /// Local filings under way; a drain waits until there are none. What is left then is in the
-    /// queue.
+    /// Acceptances and local filings under way; a drain waits until there are none. What is left
+    /// then is in the queue.
     [[nodiscard]] std::size_t under_way() const { return scope_.size(); }
 
   private:
-    Task<void> file(queue::Message message, std::vector<queue::Recipient> recipients,
+    /// The transaction under way is what changes the message; on this scheduler it may be read
+    /// once `accepted` says so.
+    struct Taking {
+        queue::Message message;
+        bool accepted = false;
+    };
+    using Accepted = base::Completion<Result<void>>;
+
+    Task<void> take(std::shared_ptr<Taking> taking, Incoming incoming,
+                    Accepted::Completer accepted);
+    Task<void> file(std::shared_ptr<const Taking> taking, std::vector<queue::Recipient> recipients,
                     std::shared_ptr<const Analysis> analysis, bool tell_remote);
 
     Scheduler& scheduler_;

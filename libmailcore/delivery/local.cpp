@@ -35,16 +35,39 @@ struct Done {
     std::optional<queue::QueueId> report;
 };
 
+/// The email that a recipient gets: the message below the fields that are his alone.
+store::NewEmail email_of(const queue::Message& message, std::string above,
+                         const Analysis& analysis) {
+    store::NewEmail email;
+    email.structure_offset = above.size() + analysis.offset;
+    email.pieces.push_back(store::Piece::of(std::move(above)));
+    for (const auto& piece : message.pieces) {
+        auto& last = email.pieces.back();
+        if (piece.blob.value == 0 && last.blob.value == 0) {
+            last.octets += piece.octets;
+            last.length = last.octets.size();
+        } else {
+            email.pieces.push_back(piece);
+        }
+    }
+    email.structure = analysis.structure;
+    email.message_ids = analysis.message_ids;
+    email.base_subject = analysis.base_subject;
+    return email;
+}
+
 /// One transaction: the email is filed and its recipient has left the queue, or neither.
-TxnTask<Result<Done>> file(WriteTransaction& txn, queue::QueueId id, queue::Recipient recipient,
-                           store::NewEmail email, store::Received received, PreparedReport report) {
-    MAILCORE_CO_TRY(queue::remove_recipient(txn, id, recipient.index));
+TxnTask<Result<Done>> file(WriteTransaction& txn, std::shared_ptr<const queue::Message> message,
+                           queue::Recipient recipient, std::string above,
+                           std::shared_ptr<const Analysis> analysis, PreparedReport report) {
+    MAILCORE_CO_TRY(queue::remove_recipient(txn, message->id, recipient.index));
     MAILCORE_CO_TRY(const auto mailbox, find_folder(txn, recipient.account, recipient.folder));
     store::AccountEdit edit(txn, store::Access::owner(recipient.account), recipient.account);
     MAILCORE_CO_TRY(edit.begin());
     store::Filing filing;
     filing.mailbox = mailbox;
-    filing.received = received;
+    filing.received = {message->arrived, 0};
+    auto email = email_of(*message, std::move(above), *analysis);
     Done done;
     MAILCORE_CO_TRY(done.filed, store::file_email(edit, std::move(email), std::move(filing)));
     MAILCORE_CO_TRY(edit.save());
@@ -122,29 +145,36 @@ LocalDelivery::read_and_analyse(const queue::Message& message) {
     co_return std::make_shared<const Analysis>(analyse(structure, before));
 }
 
-Task<Outcome> LocalDelivery::deliver(queue::Message message, queue::Recipient recipient,
+bool LocalDelivery::files_unread(const queue::Recipient& recipient, const Analysis* analysis,
+                                 const filter::Pipeline* pipeline) {
+    return analysis && !recipient.notify.success &&
+           !(pipeline && pipeline->wants(filter::Stage::Deliver));
+}
+
+Task<Outcome> LocalDelivery::deliver(std::shared_ptr<const queue::Message> message,
+                                     queue::Recipient recipient,
                                      std::shared_ptr<const Analysis> analysis,
                                      std::shared_ptr<const filter::Pipeline> pipeline) {
     if (pipeline && pipeline->wants(filter::Stage::Deliver)) {
         if (!analysis) {
-            auto read = co_await read_and_analyse(message);
+            auto read = co_await read_and_analyse(*message);
             if (!read) co_return Outcome::deferred("4.3.0", read.error().detail);
             analysis = std::move(*read);
         }
         const auto structure = mime::Structure::decode_in_place(analysis->structure);
         if (!structure) co_return Outcome::deferred("4.3.0", structure.error().detail);
-        auto header = co_await read_header(store_, message,
+        auto header = co_await read_header(store_, *message,
                                            analysis->offset + structure->message().body_begin);
         if (!header) co_return Outcome::deferred("4.3.0", header.error().detail);
-        PieceOctets octets(store_, message, analysis->offset);
+        PieceOctets octets(store_, *message, analysis->offset);
         filter::Context context;
         context.header = std::move(*header);
         context.structure = &*structure;
-        context.trace = message.trace;
-        context.sender = message.sender;
-        context.account = message.account;
+        context.trace = message->trace;
+        context.sender = message->sender;
+        context.account = message->account;
         context.recipient = recipient.address;
-        context.size = message.size;
+        context.size = message->size;
         context.octets = &octets;
         const auto verdict = co_await pipeline->judge(filter::Stage::Deliver, context);
         if (context.folder) recipient.folder = *context.folder;
@@ -157,7 +187,7 @@ Task<Outcome> LocalDelivery::deliver(queue::Message message, queue::Recipient re
                                         verdict.text);
         case filter::Verdict::Kind::Quarantine: recipient.folder = "Junk"; break;
         case filter::Verdict::Kind::Discard: {
-            const auto id = message.id;
+            const auto id = message->id;
             const auto index = recipient.index;
             MAILCORE_CO_AWAIT(auto removed, store_.write([id, index](WriteTransaction& txn) {
                 return queue::remove_recipient(txn, id, index);
@@ -169,43 +199,27 @@ Task<Outcome> LocalDelivery::deliver(queue::Message message, queue::Recipient re
         }
     }
     if (!analysis) {
-        auto read = co_await read_and_analyse(message);
+        auto read = co_await read_and_analyse(*message);
         if (!read)
             co_return Outcome::deferred("4.3.0", "message cannot be read: " + read.error().detail);
         analysis = std::move(*read);
     }
 
-    auto above = return_path(message);
+    auto above = return_path(*message);
     if (options_.delivered_to) above += "Delivered-To: " + recipient.address + "\r\n";
-    store::NewEmail email;
-    email.pieces.push_back(store::Piece::of(above));
-    for (const auto& piece : message.pieces) {
-        auto& last = email.pieces.back();
-        if (piece.blob.value == 0 && last.blob.value == 0) {
-            last.octets += piece.octets;
-            last.length = last.octets.size();
-        } else {
-            email.pieces.push_back(piece);
-        }
-    }
-    email.structure = analysis->structure;
-    email.structure_offset = above.size() + analysis->offset;
-    email.message_ids = analysis->message_ids;
-    email.base_subject = analysis->base_subject;
-    const store::Received received{message.arrived, 0};
     PreparedReport report;
     if (recipient.notify.success) {
         std::vector<Reported> reported;
         reported.push_back({recipient, mime::RecipientReport::Action::Delivered, std::nullopt});
         reported.back().recipient.status = "2.0.0";
-        auto prepared = co_await reporter_.prepare(message, std::move(reported));
+        auto prepared = co_await reporter_.prepare(*message, std::move(reported));
         if (!prepared) co_return Outcome::deferred("4.3.0", prepared.error().detail);
         report = std::move(*prepared);
     }
     MAILCORE_CO_AWAIT(auto filed,
-                      store_.write([id = message.id, recipient, email = std::move(email), received,
+                      store_.write([message, recipient, above = std::move(above), analysis,
                                     report = std::move(report)](WriteTransaction& txn) {
-                          return file(txn, id, recipient, email, received, report);
+                          return file(txn, message, recipient, above, analysis, report);
                       }));
     if (filed) {
         MAILCORE_LOG(log_, Info, "delivery.filed",
@@ -213,8 +227,8 @@ Task<Outcome> LocalDelivery::deliver(queue::Message message, queue::Recipient re
                       {"account", recipient.account},
                       {"mailbox", filed->filed.mailbox},
                       {"uid", filed->filed.uid.value},
-                      {"size", message.size}},
-                     message.trace);
+                      {"size", message->size}},
+                     message->trace);
         auto outcome = Outcome::delivered("filed");
         outcome.report = filed->report;
         co_return outcome;
@@ -223,7 +237,7 @@ Task<Outcome> LocalDelivery::deliver(queue::Message message, queue::Recipient re
     switch (error.kind) {
     case ErrorKind::NotFound: {
         // The row is gone, or the account: only in the first case is there nothing left to do.
-        const auto id = message.id;
+        const auto id = message->id;
         const auto index = recipient.index;
         MAILCORE_CO_AWAIT(auto row, store_.read([id, index](store::ReadTransaction& txn) {
             return queue::read_recipient(txn, id, index);

@@ -39,9 +39,17 @@ class LocalDelivery {
     /// Asks the deliver stage, files, and takes the recipient out of the queue, both in one
     /// transaction; a report of success (RFC 3461 §4.1), where one is wished, goes into the queue
     /// with them. `analysis`: absent after a restart; the message is then read and parsed again.
-    Task<Outcome> deliver(queue::Message message, queue::Recipient recipient,
+    /// Where it `files_unread`, the first thing that this does is to hand in that transaction,
+    /// which is the first to look at the message's id, time and pieces: a transaction handed in
+    /// just before may still be the one that sets them.
+    Task<Outcome> deliver(std::shared_ptr<const queue::Message> message, queue::Recipient recipient,
                           std::shared_ptr<const Analysis> analysis,
                           std::shared_ptr<const filter::Pipeline> pipeline);
+
+    /// Whether `deliver` needs nothing of the message but its envelope and `analysis`.
+    [[nodiscard]] static bool files_unread(const queue::Recipient& recipient,
+                                           const Analysis* analysis,
+                                           const filter::Pipeline* pipeline);
 
   private:
     Task<Result<std::shared_ptr<const Analysis>>> read_and_analyse(const queue::Message& message);

@@ -110,10 +110,10 @@ struct Nil {};
 /// string, Pulled, Nil: BodySection, Binary, Rfc822 and its kin (octets); EmailId, ThreadId (an id
 /// or Nil) · string or Nil: Preview.
 struct FetchValue {
+    using Value = std::variant<Nil, std::uint64_t, FlagSet, mime::DateTime, std::string, Pulled,
+                               const mime::Structure*>;
     FetchItem item;
-    std::variant<Nil, std::uint64_t, FlagSet, mime::DateTime, std::string, Pulled,
-                 const mime::Structure*>
-        value;
+    Value value;
 };
 /// The answer to FETCH for one message, items in the order given.
 struct Fetch {

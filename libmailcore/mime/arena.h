@@ -40,6 +40,15 @@ class Arena {
         return copy;
     }
 
+    /// Forgets what it holds, and keeps its first block for what comes.
+    void clear() {
+        if (blocks_.empty()) return;
+        const bool again = open_ != nullptr && blocks_.front().get() == open_;
+        blocks_.resize(again ? 1 : 0);
+        if (!again) open_ = nullptr;
+        used_ = 0;
+    }
+
     /// Keeps what `other` holds as well.
     void take(Arena&& other) {
         for (auto& block : other.blocks_) blocks_.push_back(std::move(block));

@@ -101,6 +101,9 @@ class StructureReader {
     bool read() {
         if (in_.u8() != version) return false;
         auto& s = out_;
+        s.storage.clear();
+        s.parts.clear();
+        s.sent.reset();
         s.octets = in_.varint();
         s.lines = in_.varint();
         s.received = static_cast<std::uint32_t>(in_.varint());
@@ -212,7 +215,8 @@ class StructureReader {
 
     // Links the parts and checks what their users rely on.
     bool whole() {
-        std::vector<PartIndex> last(out_.parts.size(), no_part);
+        std::vector<PartIndex> last;
+        if (out_.parts.size() > 1) last.resize(out_.parts.size(), no_part);
         for (PartIndex i = 1; i < out_.parts.size(); ++i) {
             const auto parent = out_.parts[i].parent;
             if (last[parent] == no_part)
@@ -283,9 +287,14 @@ std::string Structure::encoded() const {
 
 Result<Structure> Structure::decode_in_place(std::string_view octets) {
     Structure out;
-    if (!StructureReader(octets, out).read())
-        return fail(ErrorKind::Corrupt, "the stored structure of a message cannot be read");
+    MAILCORE_TRY(decode_in_place(octets, out));
     return out;
+}
+
+Result<void> Structure::decode_in_place(std::string_view octets, Structure& into) {
+    if (!StructureReader(octets, into).read())
+        return fail(ErrorKind::Corrupt, "the stored structure of a message cannot be read");
+    return {};
 }
 
 Result<Structure> Structure::decode(std::string_view octets) {

@@ -128,6 +128,9 @@ class Structure {
     [[nodiscard]] static Result<Structure> decode(std::string_view octets);
     /// The same without copying: `octets` must outlive the structure.
     [[nodiscard]] static Result<Structure> decode_in_place(std::string_view octets);
+    /// The same in the place of what `into` was, whose memory is used again: for many, one after
+    /// the other. After an error `into` is of no use but for this.
+    [[nodiscard]] static Result<void> decode_in_place(std::string_view octets, Structure& into);
 
     /// What the views show; for those who build a structure.
     Arena storage;

@@ -143,7 +143,8 @@ TxnTask<Result<void>> check_emails(ReadTransaction& txn, AccountId account,
     std::vector<EmailId> known;
     const auto take = [&] {
         if (parts.empty()) return;
-        const auto email = detail::decode_email(parts.begin()->first, parts.begin()->second);
+        const auto email =
+            detail::decode_email(parts.begin()->first, std::move(parts.begin()->second));
         if (!email) findings.add("email {}: its row cannot be read", parts.begin()->first.value);
         parts.clear();
         if (!email) return;

@@ -27,8 +27,7 @@ class EmailWalk {
             run_end_ = end_of_run(at);
             MAILCORE_CO_TRY(fill(Key(owner_, Table::Email).id(id).str()));
         }
-        std::string several;
-        const std::string* octets = nullptr;
+        std::optional<std::string> octets;
         while (true) {
             if (next_ == rows_.size()) {
                 if (!more_) break;
@@ -38,17 +37,15 @@ class EmailWalk {
             const auto found = EmailId{detail::key_u64(rows_[next_].key, 10)};
             if (found > id) break;
             if (found == id) {
-                if (octets == nullptr) {
-                    several = std::move(rows_[next_].value);
-                    octets = &several;
-                } else {
-                    several += rows_[next_].value;
-                }
+                if (!octets)
+                    octets = std::move(rows_[next_].value);
+                else
+                    *octets += rows_[next_].value;
             }
             ++next_;
         }
-        if (octets == nullptr) co_return fail(ErrorKind::NotFound, "email");
-        co_return detail::decode_email(id, *octets);
+        if (!octets) co_return fail(ErrorKind::NotFound, "email");
+        co_return detail::decode_email(id, std::move(*octets));
     }
 
   private:
@@ -84,12 +81,11 @@ class EmailWalk {
 TxnTask<Result<Email>> read_email(ReadTransaction& txn, AccountId owner, EmailId id) {
     const auto all = Key(owner, Table::Email).id(id);
     const auto end = all.end();
-    MAILCORE_CO_TRY(const auto rows, txn.range(all.str(), end, email_parts_max));
+    MAILCORE_CO_TRY(auto rows, txn.range(all.str(), end, email_parts_max));
     if (rows.empty()) co_return fail(ErrorKind::NotFound, "email");
-    if (rows.size() == 1) co_return detail::decode_email(id, rows.front().value);
-    std::string octets;
-    for (const auto& row : rows) octets += row.value;
-    co_return detail::decode_email(id, octets);
+    auto octets = std::move(rows.front().value);
+    for (auto row = rows.begin() + 1; row != rows.end(); ++row) octets += row->value;
+    co_return detail::decode_email(id, std::move(octets));
 }
 
 TxnTask<Result<std::vector<Membership>>> memberships(ReadTransaction& txn, AccountId owner,

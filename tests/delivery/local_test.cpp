@@ -35,9 +35,10 @@ TEST_CASE("filing takes the recipient out of the queue, and twice does nothing m
     // Accepted and held, so that nobody files it before us.
     world.submit("a@b.test", {"jo@example.test"}, [](auto& incoming) { incoming.held = true; });
     const auto queued = world.queue().at(0);
+    const auto message = std::make_shared<const queue::Message>(queued.message);
     const auto deliver = [&] {
         return world.people.run(
-            world.local.deliver(queued.message, queued.recipients.at(0), nullptr, nullptr));
+            world.local.deliver(message, queued.recipients.at(0), nullptr, nullptr));
     };
     CHECK(deliver().kind == delivery::Outcome::Kind::Delivered);
     CHECK(deliver().kind == delivery::Outcome::Kind::Gone);

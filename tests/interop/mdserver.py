@@ -121,13 +121,16 @@ class MdServer(Server):
 
     def spawn(self):
         """Starts it without waiting for anything."""
-        wrapper = ()
+        wrapper = self.settings.within
         if self.settings.disk_octets:
-            # A small file system in a mount namespace of its own: it goes with the process.
+            # A small file system in a mount namespace of its own: it goes with the process. ext4 in a
+            # file, where loop devices can be had: its syncs and its ENOSPC are a disk's.
+            octets = self.settings.disk_octets
             wrapper = (
-                "unshare", "-m", "sh", "-c",
-                'cp -a "$0" "$0.first" && '
-                f'mount -t tmpfs -o size={self.settings.disk_octets} tmpfs "$0" && '
+                "unshare", "-m", "sh", "-c", 'cp -a "$0" "$0.first" && '
+                f'{{ truncate -s {octets} "$0.disk" && mkfs.ext4 -q -m 0 "$0.disk" && '
+                'mount -o loop "$0.disk" "$0" || '
+                f'mount -t tmpfs -o size={octets} tmpfs "$0"; }} && '
                 'cp -a "$0.first/." "$0" && exec "$@"', self.directory)
         self.process = processes.Process([*wrapper, self.mdserver, "run", self.directory], self.log)
 

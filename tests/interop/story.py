@@ -61,6 +61,7 @@ class Settings:
     certificate: tuple | None = None  # (chain, key); default: the run's own
     smart_host: tuple | None = None  # (host, port, user, password)
     disk_octets: int | None = None  # a disk of its own, of this size; mdserver only
+    within: tuple = ()  # the command that runs it, mdserver only: puts it into a control group
     extra: dict = dataclasses.field(default_factory=dict)  # a server's own keys, mdserver only
 
 

@@ -7,9 +7,9 @@
 
 namespace mailcore::test {
 
-People::OpenStore on_disk(sim::Disk& disk) {
-    return [&disk](sim::VirtualScheduler& scheduler,
-                   base::Random& random) -> std::unique_ptr<store::Store> {
+People::OpenStore on_disk(sim::Disk& disk, base::FileSystem* files) {
+    return [&disk, files](sim::VirtualScheduler& scheduler,
+                          base::Random& random) -> std::unique_ptr<store::Store> {
         store::JournalStoreOptions options;
         options.threads = store::StoreThreads::None;
         options.journal.segment_octets = 256 * 1024;
@@ -21,7 +21,8 @@ People::OpenStore on_disk(sim::Disk& disk) {
         options.open_index = [&disk](const std::string& path) {
             return sim::open_file_index(disk, path);
         };
-        auto opened = store::JournalStore::open(disk, "/s", options, random, scheduler, Log());
+        auto opened = store::JournalStore::open(files ? *files : disk, "/s", options, random,
+                                                scheduler, Log());
         if (!opened) throw std::runtime_error(opened.error().detail);
         return std::move(*opened);
     };

@@ -17,8 +17,9 @@
 
 namespace mailcore::test {
 
-/// Opens a JournalStore in "/s" on `disk`, which outlives it, without threads.
-People::OpenStore on_disk(sim::Disk& disk);
+/// Opens a JournalStore in "/s" on `disk`, which outlives it, without threads; its journal sees
+/// the disk through `files`, if those are given.
+People::OpenStore on_disk(sim::Disk& disk, base::FileSystem* files = nullptr);
 
 /// A message in the queue, with what is left of its recipients.
 struct Queued {

@@ -38,10 +38,20 @@ void write_addresses(std::span<const mime::AddressView> addresses, ResponseWrite
 // env-cc SP
 //            env-bcc SP env-in-reply-to SP env-message-id ")"
 void write_envelope(const mime::Envelope& envelope, ResponseWriter& out) {
-    out.raw("(").nstring(envelope.date).raw(" ").nstring(envelope.subject);
-    for (const auto addresses :
-         {envelope.from, envelope.sender_or_from(), envelope.reply_to_or_from(), envelope.to,
-          envelope.cc, envelope.bcc}) {
+    out.raw("(").nstring(envelope.date).raw(" ").nstring(envelope.subject).raw(" ");
+    auto& text = out.target();
+    const auto from = text.size();
+    write_addresses(envelope.from, out);
+    const auto from_octets = text.size() - from;
+    for (const auto addresses : {envelope.sender_or_from(), envelope.reply_to_or_from()}) {
+        out.raw(" ");
+        // Mostly they are the same, and so is what was written.
+        if (addresses.data() == envelope.from.data())
+            text.append(text, from, from_octets);
+        else
+            write_addresses(addresses, out);
+    }
+    for (const auto addresses : {envelope.to, envelope.cc, envelope.bcc}) {
         out.raw(" ");
         write_addresses(addresses, out);
     }

@@ -45,13 +45,26 @@ ResponseWriter& ResponseWriter::number(std::uint64_t value) {
 // Whether quoted = DQUOTE *QUOTED-CHAR DQUOTE can hold it: UTF-8 in it only once IMAP4rev2 is
 // enabled (RFC 9051 appendix A).
 ResponseWriter& ResponseWriter::string(std::string_view octets) {
+    // Written as it is looked at, since mostly nothing is in its way.
+    const auto before = into_.size();
     std::uint8_t needs = 0;
-    for (const char c : octets) needs |= needs_of_octet[static_cast<unsigned char>(c)];
+    const auto after = before + octets.size() + 2;
+    into_.resize_and_overwrite(after, [&](char* text, std::size_t) {
+        char* at = text + before;
+        *at++ = '"';
+        for (const char c : octets) {
+            needs |= needs_of_octet[static_cast<unsigned char>(c)];
+            *at++ = c;
+        }
+        *at = '"';
+        return after; // what it is given is more with libstdc++ 12
+    });
+    const bool quotable = octets.size() <= quoted_octets_max && !has(needs, Needs::Literal) &&
+                          (!has(needs, Needs::Utf8) || (utf8_ && codec::is_utf8(octets)));
+    if (quotable && !has(needs, Needs::Escape) && !has(needs, Needs::Removal)) return *this;
+    into_.resize(before);
     if (has(needs, Needs::Removal)) return string(without_nul(octets));
-    if (octets.size() > quoted_octets_max || has(needs, Needs::Literal) ||
-        (has(needs, Needs::Utf8) && !(utf8_ && codec::is_utf8(octets))))
-        return literal(octets);
-    if (!has(needs, Needs::Escape)) return raw("\"").raw(octets).raw("\"");
+    if (!quotable) return literal(octets);
     into_ += '"';
     for (const char c : octets) {
         if (c == '"' || c == '\\') into_ += '\\';

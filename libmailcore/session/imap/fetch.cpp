@@ -54,7 +54,7 @@ struct Found {
     Uid uid;
     store::MessageFlags flags;
     store::Message row;
-    std::shared_ptr<const store::Email> email;
+    std::shared_ptr<const store::Email> email; ///< of the batch, which it keeps
 };
 struct Batch {
     std::vector<Found> messages;
@@ -69,11 +69,14 @@ TxnTask<Result<Batch>> read_batch(ReadTransaction& txn, store::Access access, st
         MAILCORE_CO_TRY(auto emails,
                         store::read_emails(txn, access, ref, uids, from, emails_at_once));
         batch.next = emails.next;
-        for (auto& [uid, email] : emails.emails) {
+        const auto all =
+            std::make_shared<const std::vector<store::MessageEmail>>(std::move(emails.emails));
+        batch.messages.reserve(all->size());
+        for (const auto& [uid, email] : *all) {
             Found found;
             found.uid = uid;
             found.row = {uid, email.id, email.size, email.received};
-            found.email = std::make_shared<const store::Email>(std::move(email));
+            found.email = {all, &email};
             batch.messages.push_back(std::move(found));
         }
     } else if (needs.rows) {
@@ -172,7 +175,7 @@ Task<Result<std::string>> read_fields(store::Store& store,
 
 /// What an item that shows octets is answered with.
 struct OctetsValue {
-    FetchValue value;
+    FetchValue::Value value = imap::response::Nil{};
     std::shared_ptr<SectionReader> reader; ///< of a Pulled one
     bool unknown_encoding = false;
 };
@@ -180,8 +183,6 @@ struct OctetsValue {
 Task<Result<OctetsValue>> octets_of(store::Store& store, std::shared_ptr<const store::Email> email,
                                     const mime::Structure& structure, FetchItem item) {
     OctetsValue out;
-    out.value.item = item;
-    out.value.value = imap::response::Nil{};
     const auto section = section_of(item);
     const auto range = locate_in(*email, structure, section);
     if (!range) co_return out;
@@ -189,7 +190,7 @@ Task<Result<OctetsValue>> octets_of(store::Store& store, std::shared_ptr<const s
     if (section.text == Text::HeaderFields || section.text == Text::HeaderFieldsNot) {
         auto octets = co_await read_fields(store, email, *range, section);
         if (!octets) co_return std::unexpected(octets.error());
-        out.value.value = select_partial(std::move(*octets), item.partial);
+        out.value = select_partial(std::move(*octets), item.partial);
         co_return out;
     }
     auto encoding = mime::Encoding::Bit7;
@@ -206,7 +207,7 @@ Task<Result<OctetsValue>> octets_of(store::Store& store, std::shared_ptr<const s
     auto whole = co_await reader->measure();
     if (!whole) co_return std::unexpected(whole.error());
     if (item.kind == Kind::BinarySize) {
-        out.value.value = *whole;
+        out.value = *whole;
         co_return out;
     }
     const auto octets = reader->select(item.partial, *whole);
@@ -214,7 +215,7 @@ Task<Result<OctetsValue>> octets_of(store::Store& store, std::shared_ptr<const s
         out.reader = std::move(reader);
         imap::response::Pulled pulled;
         pulled.octets = octets;
-        out.value.value = pulled;
+        out.value = pulled;
         co_return out;
     }
     std::string text;
@@ -223,8 +224,29 @@ Task<Result<OctetsValue>> octets_of(store::Store& store, std::shared_ptr<const s
         if (!piece) co_return std::unexpected(piece.error());
         text += *piece;
     }
-    out.value.value = std::move(text);
+    out.value = std::move(text);
     co_return out;
+}
+
+/// Reads what the items of one message show, which all lives until this is done. `pulls` gets the
+/// readers of what is pulled.
+Task<Result<void>> read_octets_items(store::Store& store, std::shared_ptr<const store::Email> email,
+                                     const mime::Structure& structure, imap::response::Fetch& fetch,
+                                     std::vector<std::shared_ptr<SectionReader>>& pulls,
+                                     imap::Reply& outcome) {
+    for (auto& each : fetch.items) {
+        if (is_octets(each.item.kind)) {
+            MAILCORE_CO_TRY(auto octets, octets_of(store, email, structure, each.item));
+            if (octets.unknown_encoding)
+                outcome = imap::no("The part has an unknown encoding", imap::Code::UnknownCte);
+            each.value = std::move(octets.value);
+            if (auto* pulled = std::get_if<imap::response::Pulled>(&each.value)) {
+                pulled->token = pulls.size();
+                pulls.push_back(std::move(octets.reader));
+            }
+        }
+    }
+    co_return Result<void>{};
 }
 
 mime::DateTime internal_date(const store::Received& received) {
@@ -319,6 +341,13 @@ Task<bool> ImapSession::fetch_messages(Id id, const imap::command::Fetch& comman
     const auto expected = uids.size();
     std::uint64_t answered = 0;
     const auto at_once = needs.email ? emails_at_once : rows_at_once;
+    // Made once and used for each message: what a message costs is its own values.
+    imap::Response response = imap::response::Fetch{};
+    auto& fetch = std::get<imap::response::Fetch>(response);
+    for (const auto& item : command.items) fetch.items.push_back({item, {}});
+    mime::Structure structure;
+    const bool shows_octets = std::ranges::any_of(
+        command.items, [](const FetchItem& item) { return is_octets(item.kind); });
     // A part of the set at a time: a set of many gaps is long.
     for (auto some = uids.first_of(Uid{1}, at_once); !some.empty();) {
         MAILCORE_CO_AWAIT(auto batch, services_.store.read([access = access(), mailbox, some,
@@ -341,60 +370,44 @@ Task<bool> ImapSession::fetch_messages(Id id, const imap::command::Fetch& comman
                 if (!goes_on) co_return false;
             }
             if (!view_ || id == aborted_) co_return false;
-            pulls_.clear();
-            imap::response::Fetch fetch;
             fetch.number = view_->numbers().number_of(message.uid);
-            fetch.items.reserve(command.items.size());
-            mime::Structure structure;
             if (message.email) {
-                auto decoded = mime::Structure::decode_in_place(message.email->structure);
+                const auto decoded =
+                    mime::Structure::decode_in_place(message.email->structure, structure);
                 if (!decoded) {
                     outcome = reply_to(decoded.error(), Doing::Messages);
                     continue;
                 }
-                structure = std::move(*decoded);
             }
-            bool readable = true;
-            for (const auto& item : command.items) {
-                FetchValue value;
-                value.item = item;
-                switch (item.kind) {
-                case Kind::Flags: value.value = view_->flags(message.flags, batch->keywords); break;
-                case Kind::ModSeq: value.value = shown(message.flags.modseq); break;
-                case Kind::Uid: value.value = std::uint64_t{message.uid.value}; break;
-                case Kind::InternalDate: value.value = internal_date(message.row.received); break;
-                case Kind::Rfc822Size: value.value = message.row.size; break;
-                case Kind::EmailId: value.value = object_id(message.row.email); break;
-                case Kind::Preview: value.value = std::string(structure.preview); break;
-                case Kind::ThreadId: value.value = object_id(message.email->thread); break;
+            for (auto& each : fetch.items) {
+                switch (each.item.kind) {
+                case Kind::Flags: each.value = view_->flags(message.flags, batch->keywords); break;
+                case Kind::ModSeq: each.value = shown(message.flags.modseq); break;
+                case Kind::Uid: each.value = std::uint64_t{message.uid.value}; break;
+                case Kind::InternalDate: each.value = internal_date(message.row.received); break;
+                case Kind::Rfc822Size: each.value = message.row.size; break;
+                case Kind::EmailId: each.value = object_id(message.row.email); break;
+                case Kind::Preview: each.value = std::string(structure.preview); break;
+                case Kind::ThreadId: each.value = object_id(message.email->thread); break;
                 case Kind::Envelope:
                 case Kind::Body:
-                case Kind::BodyStructure: value.value = &structure; break;
-                default: break;
+                case Kind::BodyStructure: each.value = &structure; break;
+                default: break; // octets
                 }
-                if (is_octets(item.kind)) {
-                    auto octets =
-                        co_await octets_of(services_.store, message.email, structure, item);
-                    if (!octets) {
-                        MAILCORE_LOG(services_.log, Warning, "imap.body_unreadable",
-                                     {{"error", octets.error().detail}});
-                        outcome = reply_to(octets.error(), Doing::Messages);
-                        readable = false;
-                        break;
-                    }
-                    if (octets->unknown_encoding)
-                        outcome =
-                            imap::no("The part has an unknown encoding", imap::Code::UnknownCte);
-                    value = std::move(octets->value);
-                    if (auto* pulled = std::get_if<imap::response::Pulled>(&value.value)) {
-                        pulled->token = pulls_.size();
-                        pulls_.push_back(std::move(octets->reader));
-                    }
-                }
-                fetch.items.push_back(std::move(value));
             }
-            if (id == aborted_ || !view_) co_return false;
-            if (readable) engine_.respond(id, fetch);
+            if (shows_octets) {
+                pulls_.clear();
+                const auto read = co_await read_octets_items(services_.store, message.email,
+                                                             structure, fetch, pulls_, outcome);
+                if (id == aborted_ || !view_) co_return false;
+                if (!read) {
+                    MAILCORE_LOG(services_.log, Warning, "imap.body_unreadable",
+                                 {{"error", read.error().detail}});
+                    outcome = reply_to(read.error(), Doing::Messages);
+                    continue;
+                }
+            }
+            engine_.respond(id, response);
         }
     }
     const bool goes_on = co_await room(id); // and what is pulled is through

@@ -273,7 +273,7 @@ std::vector<std::string> encode(const Email& email) {
     return rows;
 }
 
-Result<Email> decode_email(EmailId id, std::string_view octets) {
+Result<Email> decode_email(EmailId id, std::string octets) {
     Reader reader(octets);
     Email email;
     email.id = id;
@@ -297,8 +297,11 @@ Result<Email> decode_email(EmailId id, std::string_view octets) {
     }
     for (auto& piece : email.pieces)
         if (piece.blob.value == 0) piece.octets = reader.octets(piece.length);
-    email.structure = reader.text();
+    const auto structure = reader.text();
     if (!reader.at_end()) return corrupt("email row", id.value);
+    // It is most of the row, and its end.
+    octets.erase(0, octets.size() - structure.size());
+    email.structure = std::move(octets);
     return email;
 }
 

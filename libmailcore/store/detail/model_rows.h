@@ -43,7 +43,7 @@ namespace mailcore::store::detail {
 /// An email's rows, in order of their parts; `email.id` is in the key.
 [[nodiscard]] std::vector<std::string> encode(const Email& email);
 /// `octets` is all parts together.
-[[nodiscard]] Result<Email> decode_email(EmailId id, std::string_view octets);
+[[nodiscard]] Result<Email> decode_email(EmailId id, std::string octets);
 
 /// What stays below the size up to which LMDB keeps rows in its leaves.
 inline constexpr std::size_t row_octets = 1'000;
