@@ -27,7 +27,7 @@ def run(generator, server, sink_port):
     def load(work, service="imap", **options):
         return generator.run(work, server, service, **options)
 
-    report = load("smtp", "smtp", accounts=2, connections=4, count=41, size="600,4096,70000", visible=server.port("imap"))
+    report = load("smtp", "smtp", accounts=2, connections=4, count=41, size="1024,4096,70000", visible=server.port("imap"))
     check(report, operations=41, items=41)
     assert report["visible_seconds"] >= report["seconds"], report
     check(load("smtp", "smtp", starttls=True, one_by_one=True, count=3), operations=3)

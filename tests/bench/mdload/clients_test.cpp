@@ -210,7 +210,7 @@ TEST_CASE("SMTP: what is sent arrives, with pipelining and one by one") {
         SmtpSettings settings;
         settings.endpoint.port = bound_port(sink.descriptor());
         settings.pipelining = pipelining;
-        Letters letters({600, 4096, 100'000}, 9);
+        Letters letters({1024, 4096, 100'000}, 9);
         SmtpClient client(loop, settings);
         client.on_failed = [&](const std::string& why) {
             CHECK(why == "");
@@ -247,7 +247,7 @@ TEST_CASE("LMTP: each recipient has an answer") {
     SmtpSettings settings;
     settings.endpoint = script.endpoint;
     settings.dialect = SmtpDialect::Lmtp;
-    Letters letters({600}, 9);
+    Letters letters({1024}, 9);
     SmtpClient client(loop, settings);
     int accepted = 0;
     client.on_failed = [&](const std::string& why) {

@@ -15,8 +15,8 @@ namespace mailcore::mdload {
 
 class Crew;
 
-/// One connection's part in the work. It says `ready` once, `completed` or `failed` after each
-/// `operate`; never from within `operate` itself.
+/// One connection's part in the work. It says `ready` after each `prepare`, `completed` or `failed`
+/// after each `operate`; if it says so at once, its operations nest: only where they are few.
 class Actor {
   public:
     virtual ~Actor() = default;

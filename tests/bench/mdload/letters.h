@@ -23,7 +23,8 @@ struct Letter {
 /// it.
 class Letters {
   public:
-    /// `sizes` are taken in turns. At least one, each 512 to 4 MiB.
+    /// `sizes` are taken in turns. At least one, each 1 KiB to 2 MiB.
+    /// Letters are as long as that, or by less than a line shorter.
     Letters(std::vector<std::size_t> sizes, std::uint64_t seed);
 
     [[nodiscard]] Letter next();

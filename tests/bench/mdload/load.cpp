@@ -103,7 +103,7 @@ class Arguments {
 };
 
 std::vector<std::size_t> sizes(const std::string& text) {
-    constexpr std::size_t min = 512, max = 2 * 1024 * 1024;
+    constexpr std::size_t min = 1024, max = 2 * 1024 * 1024;
     if (text == "mix") return Letters::mixed_sizes();
     std::vector<std::size_t> all;
     for (std::string_view left = text; !left.empty();) {

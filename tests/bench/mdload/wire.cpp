@@ -1,6 +1,8 @@
 // Sockets that never block.
 #include "tests/bench/mdload/wire.h"
 
+#include "libmailcore/base/assert.h"
+
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -167,7 +169,8 @@ void Wire::send(std::initializer_list<std::string_view> pieces) {
     std::array<iovec, pieces_max> vector;
     std::size_t count = 0, total = 0;
     for (const auto piece : pieces) {
-        if (piece.empty() || count == pieces_max) continue;
+        if (piece.empty()) continue;
+        MAILCORE_ASSERT(count < pieces_max);
         vector[count++] = {const_cast<char*>(piece.data()), piece.size()};
         total += piece.size();
     }

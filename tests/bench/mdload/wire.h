@@ -55,6 +55,7 @@ class Wire final : public Watcher {
     void open(const Endpoint& endpoint);
     void start_tls();
     void send(std::string_view octets) { send({octets}); }
+    /// At most eight pieces that are not empty.
     void send(std::initializer_list<std::string_view> pieces);
     void close();
     [[nodiscard]] bool is_open() const { return descriptor_ >= 0; }
