@@ -1,89 +1,217 @@
 #!/usr/bin/env python3
-"""mdserver beside Debian's Postfix and Dovecot, side by side in one run, durable on both sides.
+"""mdserver beside Debian's Postfix, Dovecot and Cyrus, in one run, durable on all sides.
 
-    bench.py --build build/release [--only PART ...] [--repeat 3] ...
+    cmake/bench [--peers] [--quick] [--only WORD ...] [--repeat 3] [--json FILE] [--write-results] ...
 
-Same machine, same generator, loopback, in alternation; medians, with the least and the greatest in parentheses.
+Same machine, same generator (mdload), loopback; servers take turns within each line, several times around. Printed are
+medians, with the least and the greatest in parentheses, the best peer of the line, the goal and whether it is reached.
+Without --peers only mdserver is measured. Parts, for --only (a beginning is enough):
 
-    delivery  SMTP in, until the message can be read over IMAP, against Postfix + Dovecot (generator: smtp-source)
-    start     an empty server: time until it answers, memory
-    logins    LOGIN, SELECT, LOGOUT over TLS, against Dovecot as the next ones (generator: bench_imap)
-    fetch     APPEND, and FETCH 1:* (FLAGS ENVELOPE)
-    select    SELECT of a large mailbox
-    idle      memory of idle connections over TLS
-    store     the store by itself, against the disk below it (bench_store)
+    machine   what the machine can do at all: durable appends, loopback, TLS handshakes
+    smtp      SMTP in, until the mail can be read over IMAP      lmtp      LMTP in, many mailboxes and one
+    disk      flushes a message, bytes written a byte of mail    exists    from the 250 to EXISTS in IDLE
+    outbound  relaying, and a full queue                         login     IMAP logins, with TLS and without
+    select    a large mailbox                                    fetch     FETCH 1:* (FLAGS ENVELOPE)
+    body      BODY.PEEK[] of a mixed mailbox                     store     APPEND, STORE
+    pop3      RETR of a maildrop                                 idle      memory of idle connections
+    start     an empty server: time and memory                   database  the store by itself (bench_store)
+    million   --large: a mailbox of 1,000,000 messages           soak      --soak MINUTES: mixed load
 """
 
 import argparse
+import contextlib
+import datetime
 import os
-import statistics
+import resource
+import socket
 import subprocess
 import sys
+import tempfile
 
+sys.dont_write_bytecode = True
 here = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(here, "peers"))
+sys.path.insert(0, here)
 
-import baseline  # noqa: E402
+import delivery  # noqa: E402
+import life  # noqa: E402
+import machine  # noqa: E402
 import mailboxes  # noqa: E402
-from servers import DeliveryPeer, MdPeer, processes, story  # noqa: E402
+from generator import Generator  # noqa: E402
+from servers import MdServer, processes, why_missing  # noqa: E402
+from table import OURS, Table  # noqa: E402
 
-PARTS = ("delivery", "start", "logins", "fetch", "select", "idle", "store")
+RESULTS = os.path.join(here, "RESULTS.md")
+QUICK = 20  # a quick run does a so-manieth
 
 
-def measure_delivery(options, binaries):
-    if not baseline.SMTP_SOURCE:
-        print("bench: package postfix is missing")
-        return
-    makers = {"mdserver": lambda: MdPeer(binaries), "peer": lambda: DeliveryPeer()}
-    print(f"{'octets':>7} {'conn':>4}  {'mdserver/s':>10} {'peer/s':>8} {'ratio':>6}  "
-          f"{'CPU s/1000':>10} {'peer':>6} {'ratio':>6}", flush=True)
-    for size in options.sizes:
-        for connections in options.connections:
-            figures = {}
-            for _ in range(options.repeat):
-                for name, make in makers.items():
-                    peer = make()
-                    try:
-                        log = os.path.join(peer.directory, "load.log")
-                        reader = baseline.Reader(peer)
-                        baseline.measure(peer, reader, 1, 20, size, log)  # warm
-                        figures.setdefault(name, []).append(
-                            baseline.measure(peer, reader, connections, options.messages, size, log))
-                        reader.close()
-                    finally:
-                        peer.stop()
-            rate = {name: statistics.median(each[1] for each in runs) for name, runs in figures.items()}
-            cpu = {name: statistics.median(each[2] for each in runs) for name, runs in figures.items()}
-            print(f"{size:7} {connections:4}  {rate['mdserver']:10.0f} {rate['peer']:8.0f} "
-                  f"{rate['mdserver'] / rate['peer']:6.1f}  {cpu['mdserver']:10.2f} {cpu['peer']:6.2f} "
-                  f"{cpu['mdserver'] / cpu['peer']:6.2f}", flush=True)
+class Bench:
+    """What the parts have at hand."""
+    def __init__(self, options):
+        self.options = options
+        self.generator = Generator(options.build)
+        self.table = Table()
+        self.told = set()
+        self.limits = {}
+
+    def count(self, full):
+        return max(full // QUICK, 50) if self.options.quick else full
+
+    def seconds(self, full):
+        return full / 4 if self.options.quick else full
+
+    @staticmethod
+    def free_port():
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
+
+    def kinds(self, *kinds):
+        """Those that are asked for and can run here."""
+        chosen = []
+        for kind in kinds:
+            if kind is not MdServer and not self.options.peers:
+                continue
+            reason = why_missing(kind)
+            if reason and kind not in self.told:
+                print(f"bench: without {kind.name}: {reason}", flush=True)
+                self.told.add(kind)
+            if not reason:
+                chosen.append(kind)
+        return chosen
+
+    @contextlib.contextmanager
+    def servers(self, *kinds, **how):
+        """{name: started server}; they end with the block."""
+        with contextlib.ExitStack() as ending:
+            servers = {}
+            for kind in self.kinds(*kinds):
+                server = kind(directory=self.options.directory, **how)
+                ending.callback(server.end)
+                servers[kind.name] = server
+            yield servers
+
+    def in_turns(self, servers, measure):
+        """{name: [measure(server), ...]}: one after the other, --repeat times around."""
+        figures = {name: [] for name in servers}
+        for _ in range(self.options.repeat):
+            for name, server in servers.items():
+                figures[name].append(measure(server))
+        return figures
+
+    @staticmethod
+    def once(servers, measure):
+        return {name: [measure(server)] for name, server in servers.items()}
+
+
+def measure_machine(bench):
+    with bench.servers(MdServer) as servers:
+        server = servers[OURS]
+        limits = bench.generator.limits(server.directory, bench.seconds(4))
+        limits["tls_handshakes"] = machine.tls_handshakes_limit(server, 2 if bench.options.quick else 4)
+    bench.limits = limits
+    for what, key in LIMITS:
+        print(f"  {what:70} {limits[key]:12,.0f}" if limits[key] else f"  {what}: cannot be measured", flush=True)
+
+
+LIMITS = (("appends of 4 KiB with fdatasync, a second", "fdatasync_4k"),
+          ("sequential writing, 8 MiB a fdatasync: MB/s", "write_mb"),
+          ("round trips of 128 octets over loopback between two threads, a second", "round_trips"),
+          ("TLS 1.3 full handshakes, openssl to itself on the same cores, a second", "tls_handshakes"))
+
+
+def measure_database(bench):
+    subprocess.run([os.path.join(bench.options.build, "tests", "bench", "bench_store")], check=False)
+
+
+PARTS = {
+    "machine": measure_machine, "smtp": delivery.smtp, "disk": delivery.disk, "lmtp": delivery.lmtp,
+    "exists": delivery.exists, "outbound": delivery.outbound, "login": mailboxes.login, "select": mailboxes.select,
+    "fetch": mailboxes.fetch, "body": mailboxes.body, "store": mailboxes.store, "pop3": mailboxes.pop3,
+    "idle": life.idle, "start": life.start, "million": life.million, "soak": life.soak, "database": measure_database
+}
+
+
+def chosen_parts(options):
+    """In the order of PARTS; what takes long, and what has no line in the table, only when asked for."""
+    if options.only:
+        unknown = [word for word in options.only if not any(name.startswith(word) for name in PARTS)]
+        if unknown:
+            sys.exit(f"bench: no part is called {', '.join(unknown)}; there are {', '.join(PARTS)}")
+        return [name for name in PARTS if any(name.startswith(word) for word in options.only)]
+    asked = {"million": options.large, "soak": options.soak_asked, "database": False}
+    return [name for name in PARTS if asked.get(name, True)]
+
+
+def results_text(bench, options, binaries):
+    """RESULTS.md: the run, and the machine that it was on."""
+    described = machine.describe(options.directory or tempfile.gettempdir())
+    text = f"""# A run of the benchmarks
+
+Written by `./cmake/bench --peers --write-results`; not by hand. {datetime.date.today():%Y-%m-%d}; repetitions: {options.repeat}{
+"; a quick run, which shows that it works and no more" if options.quick else ""}.
+
+| the machine | |
+|---|---|
+"""
+    text += "".join(f"| {what} | {value} |\n" for what, value in described.items())
+    text += "".join(f"| {name} | {version} |\n" for name, version in machine.versions(binaries).items())
+    if bench.limits:
+        text += "\nWhat it can do at all, measured in the same run:\n\n| limit | |\n|---|---:|\n"
+        text += "".join(f"| {what} | {bench.limits[key]:,.0f} |\n" for what, key in LIMITS if bench.limits.get(key))
+    text += f"""
+The generator runs on the same cores. Each cell is the median, with the least and the greatest in parentheses; "times better" is
+against the best peer of the line. {bench.table.summary()}.
+
+"""
+    text += bench.table.markdown()
+    peers = bench.table.peers_markdown()
+    if peers:
+        text += "\nEvery peer, where there is more than one:\n\n" + peers
+    return text
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True)
-    parser.add_argument("--only", nargs="+", default=PARTS, choices=PARTS, metavar="PART")
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--messages", type=int, default=1000, help="delivered a measurement")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[4096, 65536])
-    parser.add_argument("--connections", type=int, nargs="+", default=[1, 10, 50])
-    parser.add_argument("--seconds", type=int, default=5, help="of logins a measurement")
-    parser.add_argument("--fetch-messages", type=int, default=10_000)
-    parser.add_argument("--select-messages", type=int, default=100_000)
-    parser.add_argument("--idle-connections", type=int, default=1000)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", required=True, help="build folder (cmake/bench gives it)")
+    parser.add_argument("--hosts", help="folder of mdserver and mdctl, if not the build's own")
+    parser.add_argument("--peers", action="store_true", help="measure the peers as well")
+    parser.add_argument("--only", nargs="+", metavar="WORD", help="these parts")
+    parser.add_argument("--repeat", type=int, default=None, help="repetitions (3; 1 with --quick)")
+    parser.add_argument("--quick", action="store_true", help="much less of everything: to see that it works")
+    parser.add_argument("--large", action="store_true", help="also the mailbox of a million messages")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="also the mixed load, for so long")
+    parser.add_argument("--soak-rate", type=float, default=100, help="messages a second of the mixed load (100)")
+    parser.add_argument("--directory", help="where the servers' folders are made: the disk that is measured")
+    parser.add_argument("--json", metavar="FILE", help="write all figures there")
+    parser.add_argument("--write-results", action="store_true", help="write tests/bench/RESULTS.md")
     options = parser.parse_args()
-    binaries = [os.path.abspath(os.path.join(options.build, "hosts", name)) for name in ("mdserver", "mdctl")]
+    options.soak_asked = options.soak is not None
+    options.soak = options.soak or (0.5 if options.quick else 20)
+    options.repeat = options.repeat or (1 if options.quick else 3)
+    hosts = options.hosts or os.path.join(options.build, "hosts")
+    MdServer.binaries = binaries = [os.path.abspath(os.path.join(hosts, name)) for name in ("mdserver", "mdctl")]
     processes.adopt_orphans()
-    if "delivery" in options.only:
-        measure_delivery(options, binaries)
-    try:
-        mailboxes.measure(options.only, options, binaries)
-    except story.Skip as reason:
-        print(f"bench: {reason}")
-    if "store" in options.only:
-        subprocess.run([os.path.join(options.build, "tests", "bench", "bench_store")], check=False)
-    return 0
+    # Servers inherit it: ten thousand connections are that many descriptors.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    bench, failed = Bench(options), []
+    for part in chosen_parts(options):
+        bench.table.part = part
+        try:
+            PARTS[part](bench)
+        except (AssertionError, OSError, subprocess.SubprocessError) as error:
+            # One part that cannot be measured does not take the others with it.
+            print(f"bench: {part} has failed: {error}", flush=True)
+            failed.append(part)
+    print(bench.table.summary() + (f"; failed: {', '.join(failed)}" if failed else ""))
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            file.write(bench.table.json(limits=bench.limits, machine=machine.describe(options.directory or tempfile.gettempdir()),
+                                        versions=machine.versions(binaries)))
+    if options.write_results:
+        with open(RESULTS, "w", encoding="utf-8") as file:
+            file.write(results_text(bench, options, binaries))
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

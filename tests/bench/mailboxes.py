@@ -1,187 +1,153 @@
-"""Mailboxes over IMAP, and the server's own size: mdserver and Dovecot at the same time, measured in turns."""
+"""Mailboxes over IMAP and POP3: logging in, opening, reading, filing, flags."""
 
-import json
 import os
-import statistics
-import subprocess
 import time
 
-from servers import DovecotPeer, MdPeer, processes, story
+from delivery import values
+from servers import Cyrus, Dovecot, MdServer
+from table import Goal
 
-READY_WITHIN = 15.0
-
-
-class Table:
-    """A line a measurement: both servers' medians with their spread, their ratio, and the goal."""
-    def __init__(self):
-        print(f"{'measured':44} {'mdserver':>22} {'peer':>22} {'ratio':>7}  goal", flush=True)
-
-    @staticmethod
-    def cell(values, digits):
-        if not values:
-            return "-"
-        low, middle, high = min(values), statistics.median(values), max(values)
-        return f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
-
-    def row(self, what, ours, theirs, goal="", digits=0):
-        ratio = f"{statistics.median(ours) / statistics.median(theirs):7.2f}" if theirs else f"{'-':>7}"
-        print(f"{what:44} {self.cell(ours, digits):>22} {self.cell(theirs, digits):>22} {ratio}  {goal}",
-              flush=True)
+IMAP = (MdServer, Dovecot, Cyrus)
 
 
-class Generator:
-    """bench_imap, the load program: any server, given host and port."""
-    def __init__(self, build):
-        self.program = os.path.join(build, "tests", "bench", "bench_imap")
+def login(bench):
+    """Connect, LOGIN, LOGOUT, again and again on eight connections."""
+    def visit(server, seconds=None, **tls):
+        return bench.generator.run("imap-login", server, "imaps" if tls else "imap", connections=8, accounts=8,
+                                   seconds=seconds or bench.seconds(5), **tls)
 
-    def command(self, mode, peer, account, options):
-        tls = options.get("tls", "none") != "none"
-        return [
-            self.program, mode, peer.host,
-            str(peer.port("imaps" if tls else "imap")), account.address, account.password,
-            *(str(part) for option in options.items() for part in option)
-        ]
+    def cpu(run):
+        return run["server_cpu"] * 1000 / run["operations"]
 
-    def run(self, mode, peer, account=None, **options):
-        """What it reports, and `server_cpu`, the CPU seconds that the server spent meanwhile."""
-        before = peer.cpu_seconds()
-        done = processes.run(self.command(mode, peer, account or peer.accounts[0], options), seconds=600)
-        figures = json.loads(done.stdout)
-        figures["server_cpu"] = peer.cpu_seconds() - before
-        return figures
-
-    def idle(self, peer, **options):
-        """Opens its connections and answers the process that holds them until its input ends."""
-        process = subprocess.Popen(self.command("idle", peer, peer.accounts[0], options),
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert json.loads(process.stdout.readline())["done"] == options["connections"]
-        return process
-
-
-def in_turns(peers, repeat, measure):
-    """{name: [measure(peer), ...]}: one after the other, `repeat` times around."""
-    figures = {name: [] for name in peers}
-    for _ in range(repeat):
-        for name, peer in peers.items():
-            figures[name].append(measure(peer))
-    return figures
-
-
-def rates(figures, name):
-    return [each["done"] / each["seconds"] for each in figures[name]]
-
-
-def measure_logins(table, generator, peers, options):
-    for tls, goal in (("full", "at least 1x"), ("resumed", "")):
-        load = {"tls": tls, "connections": 8}
-        for peer in peers.values():
-            generator.run("logins", peer, seconds=1, **load)  # every process started, passwords known
-        figures = in_turns(peers, options.repeat,
-                           lambda peer: generator.run("logins", peer, seconds=options.seconds, **load))
-        cost = {
-            name: [each["server_cpu"] * 1000 / each["done"] for each in figures[name]]
-            for name in figures
+    modes = {"plaintext": {}, "TLS 1.3 full": {"tls": True}, "TLS 1.3 resumed": {"tls": True, "resume": True}}
+    with bench.servers(*IMAP, accounts=8) as servers:
+        for server in servers.values():
+            visit(server, seconds=1)  # every process started, passwords known
+        runs = {
+            mode: bench.in_turns(servers, lambda server, how=how: visit(server, **how)) for mode, how in modes.items()
         }
-        what = f"LOGIN, SELECT, LOGOUT over TLS, {tls}"
-        table.row(f"{what}: a second", rates(figures, "mdserver"), rates(figures, "dovecot"), goal)
-        table.row("  server CPU ms each", cost["mdserver"], cost["dovecot"], "", 2)
+        goals = {"plaintext": (Goal(times=2), None), "TLS 1.3 full": (None, Goal(share=1))}
+        for mode, figures in runs.items():
+            rate_goal, cpu_goal = goals.get(mode, (None, None))
+            bench.table.row(f"IMAP login, {mode}: a second", values(figures, "rate"), rate_goal)
+            bench.table.row("  server CPU each: ms", values(figures, cpu), cpu_goal, digits=2, less=True)
+        full = {name: each for name, each in values(runs["TLS 1.3 full"], cpu).items() if name != MdServer.name}
+        bench.table.row("  resumed, of a peer's full handshake: CPU ms",
+                        full | {MdServer.name: values(runs["TLS 1.3 resumed"], cpu)[MdServer.name]}, Goal(share=0.25),
+                        digits=2, less=True)
 
 
-def measure_fetch(table, generator, peers, options):
-    count = options.fetch_messages
-    filled = in_turns(
-        peers, 1, lambda peer: generator.run("append", peer, peer.accounts[1], count=count, connections=10))
-    table.row("APPEND of 2 KiB on 10 connections: a second", rates(filled, "mdserver"),
-              rates(filled, "dovecot"))
-    what = f"FETCH 1:* (FLAGS ENVELOPE) of {count}"
-    fetch = lambda peer: generator.run("fetch", peer, peer.accounts[1])  # noqa: E731
-    first = in_turns(peers, 1, fetch)
-    table.row(f"{what}, first: a second", rates(first, "mdserver"), rates(first, "dovecot"))
-    figures = in_turns(peers, options.repeat,
-                       lambda peer: generator.run("fetch", peer, peer.accounts[1], count=5))
-    table.row(f"{what}, warm: a second", rates(figures, "mdserver"), rates(figures, "dovecot"),
-              "at least 2x")
-    table.row("  server CPU us each", *([each["server_cpu"] * 1e6 / each["done"] for each in figures[name]]
-                                        for name in ("mdserver", "dovecot")), "", 1)
-
-
-def measure_select(table, generator, peers, options):
-    count = options.select_messages
-    for peer in peers.values():
-        generator.run("append", peer, peer.accounts[2], count=1000, connections=10, octets=64)
-        generator.run("grow", peer, peer.accounts[2], count=count)
-    figures = in_turns(peers, options.repeat,
-                       lambda peer: generator.run("select", peer, peer.accounts[2], count=50))
-    table.row(f"SELECT of {count} messages: ms", *([each["p50"] * 1000 for each in figures[name]]
-                                                   for name in ("mdserver", "dovecot")), "under 10 ms", 2)
-
-
-def measure_idle(table, generator, options, binaries):
-    """With fresh servers each time: what one has once taken it keeps for a while."""
-    count = options.idle_connections
-    each = {"mdserver": [], "dovecot": []}
-    for _ in range(options.repeat):
-        for name, make in (("mdserver", lambda: MdPeer(binaries)), ("dovecot", DovecotPeer)):
-            peer = make()
-            try:
-                generator.run("logins", peer, tls="full", seconds=1)  # what the first one costs
-                before = peer.memory_octets()
-                process = generator.idle(peer, tls="full", connections=count)
-                time.sleep(7)  # buffers are given back after five seconds of silence
-                each[name].append((peer.memory_octets() - before) / 1024 / count)
-                process.stdin.close()
-                process.wait()
-            finally:
-                peer.stop()
-    table.row(f"{count} idle connections over TLS: KiB each", each["mdserver"], each["dovecot"],
-              "at most 30 KiB", 1)
-
-
-def measure_start(table, options, binaries):
-    """From nothing: the time from exec until every port answers, and what memory that takes."""
-    makers = {"mdserver": lambda: MdPeer(binaries, start=False), "dovecot": lambda: DovecotPeer(start=False)}
-    times, memory = {name: [] for name in makers}, {name: [] for name in makers}
-    for _ in range(options.repeat):
-        for name, make in makers.items():
-            peer = make()
-            try:
-                began = time.monotonic()
-                if name == "mdserver":
-                    peer.server.spawn()
-                    processes.wait_until(peer.server.ready, "mdserver to answer", READY_WITHIN, every=0.001)
-                else:
-                    peer.server.start()
-                times[name].append((time.monotonic() - began) * 1000)
-                time.sleep(1)
-                memory[name].append(peer.memory_octets() / 1024 / 1024)
-            finally:
-                peer.stop()
-    table.row("empty server, until all ports answer: ms", times["mdserver"], times["dovecot"],
-              "200 ms at most")
-    table.row("empty server, anonymous memory: MiB", memory["mdserver"], memory["dovecot"],
-              "20 MiB at most", 1)
-
-
-PARTS = {"logins": measure_logins, "fetch": measure_fetch, "select": measure_select}
-
-
-def measure(parts, options, binaries):
-    """The parts of these names that are ours; nothing if Dovecot is missing."""
-    table = Table()
-    if "start" in parts:
-        measure_start(table, options, binaries)
-    generator = Generator(options.build)
-    if "idle" in parts:
-        measure_idle(table, generator, options, binaries)
-    wanted = [part for name, part in PARTS.items() if name in parts]
-    if not wanted:
-        return
-    peers = {}
+def drop_caches():
+    """False where that is not allowed."""
+    os.sync()
     try:
-        peers["mdserver"] = MdPeer(binaries, accounts=3)
-        peers["dovecot"] = DovecotPeer(accounts=3)
-        for part in wanted:
-            part(table, generator, peers, options)
-    finally:
-        for peer in peers.values():
-            peer.stop()
+        with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
+            file.write("3")
+    except OSError:
+        return False
+    return True
+
+
+def select(bench):
+    """A large mailbox, and one command for all of it."""
+    count = bench.count(100_000)
+    with bench.servers(*IMAP, accounts=2) as servers:
+        for server in servers.values():
+            bench.generator.run("imap-append", server, count=1000, connections=10, size=1024)
+            bench.generator.run("imap-grow", server, count=count)
+        figures = bench.in_turns(servers, lambda server: bench.generator.run("imap-select", server, count=100))
+        bench.table.row(f"SELECT of {count:,} messages, warm, p50: ms", values(figures, "p50_ms"), Goal(at_most=0.3),
+                        digits=3, less=True)
+
+        def cold(server):
+            server.stop()
+            if not drop_caches():
+                server.start()
+                return {"p50_ms": None}
+            server.start()
+            bench.generator.run("imap-login", server, first=1)  # its programs are not what is asked about
+            return bench.generator.run("imap-select", server, count=1)
+
+        bench.table.row("  restarted, page cache dropped: ms", values(bench.in_turns(servers, cold), "p50_ms"),
+                        Goal(at_most=4), digits=2, less=True)
+        figures = bench.in_turns(servers, lambda server: bench.generator.run("imap-store-all", server, count=4))
+        bench.table.row(f"STORE 1:* +FLAGS.SILENT of {count:,}, p50: ms", values(figures, "p50_ms"),
+                        Goal(at_most=300), digits=1, less=True)
+
+
+def fetch(bench):
+    """Envelopes: the first time ever, of a mailbox that nobody has looked at, and again."""
+    count = bench.count(10_000)
+    with bench.servers(*IMAP, accounts=bench.options.repeat) as servers:
+        for server in servers.values():
+            bench.generator.run("imap-append", server, count=count * bench.options.repeat, connections=10,
+                                accounts=bench.options.repeat, size=2048)
+        number = iter(range(bench.options.repeat))
+        first = {name: [] for name in servers}
+        for account in number:
+            for name, server in servers.items():
+                first[name].append(bench.generator.run("imap-fetch", server, first=account))
+        what = f"FETCH 1:* (FLAGS ENVELOPE) of {count:,}"
+        bench.table.row(f"{what}, first time: messages/s", values(first, "item_rate"), Goal(at_least=500_000))
+        again = bench.in_turns(servers, lambda server: bench.generator.run("imap-fetch", server, count=20))
+        bench.table.row(f"{what}, again: messages/s", values(again, "item_rate"), Goal(at_least=500_000))
+        bench.table.row("  server CPU each: us", values(again, lambda run: run["server_cpu"] * 1e6 / run["items"]),
+                        digits=2, less=True)
+
+
+def body(bench):
+    """Bodies, checked once against what was filed: a mailbox as people have it, most of whose octets are attachments in
+    base64, and one of long texts, which a server that compresses has compressed."""
+    mixes = (("a mixed mailbox", "mix", 2000, Goal(at_least=1500)),
+             ("texts of 20 KiB, compressible", "20480", 4000, Goal(at_least=800)))
+    for what, size, full, goal in mixes:
+        count = bench.count(full)
+        with bench.servers(*IMAP) as servers:
+            for server in servers.values():
+                bench.generator.run("imap-append", server, count=count, connections=4, size=size)
+                checked = bench.generator.run("imap-body", server, verify=True)
+                assert checked["verified"] == count and checked["bad"] == 0, f"{server.name}: {checked}"
+            figures = bench.in_turns(servers, lambda server: bench.generator.run("imap-body", server, count=10))
+            bench.table.row(f"BODY.PEEK[] of {what}: MB/s", values(figures, "mb_rate"), goal)
+            bench.table.row("  server CPU a GB: s", values(figures, lambda run: run["server_cpu"] * 1e9 / run["octets"]),
+                            digits=2, less=True)
+
+
+def store(bench):
+    """Filing and flags, durable, each on ten mailboxes."""
+    with bench.servers(*IMAP, accounts=10) as servers:
+        def append(server):
+            return bench.generator.run("imap-append", server, connections=10, accounts=10, seconds=bench.seconds(4))
+
+        def flag(server, connections):
+            return bench.generator.run("imap-store", server, connections=connections, accounts=connections,
+                                       seconds=bench.seconds(4))
+
+        figures = bench.in_turns(servers, append)
+        bench.table.row("APPEND, 4 KiB, 10 connections: a second", values(figures, "rate"), Goal(times=4))
+        bench.table.row("  server CPU for 1,000: s",
+                        values(figures, lambda run: run["server_cpu"] * 1000 / run["operations"]), digits=3, less=True)
+        for connections, goal in ((1, Goal(times=3)), (10, Goal(at_least=15_000))):
+            figures = bench.in_turns(servers, lambda server, connections=connections: flag(server, connections))
+            # Dovecot's own default does not sync flag changes: its figure is there to see, not to compare with.
+            bench.table.row(f"STORE of one message, {connections} connection{'s' if connections > 1 else ''}: a second",
+                            {name: each for name, each in values(figures, "rate").items() if name != Dovecot.name}, goal)
+            if Dovecot.name in figures:
+                bench.table.row("  Dovecot, which does not sync it", {Dovecot.name: values(figures, "rate")["Dovecot"]})
+
+
+def pop3(bench):
+    """All of a maildrop, many RETR ahead."""
+    for size, full, goal in (("4096", 10_000, 3), ("mix", 10_000, 2)):
+        count = bench.count(full)
+        with bench.servers(*IMAP) as servers:
+            for server in servers.values():
+                bench.generator.run("imap-append", server, count=count, connections=4, size=size)
+                if size == "mix":
+                    checked = bench.generator.run("pop3-retr", server, "pop3", verify=True)
+                    assert checked["verified"] == count and checked["bad"] == 0, f"{server.name}: {checked}"
+            time.sleep(1)
+            figures = bench.in_turns(servers, lambda server: bench.generator.run("pop3-retr", server, "pop3", count=3))
+            what = "4 KiB" if size == "4096" else "mixed sizes"
+            bench.table.row(f"POP3 RETR of {count:,} messages, {what}: MB/s", values(figures, "mb_rate"),
+                            Goal(times=goal))
