@@ -398,12 +398,14 @@ void append_parameters(const RcptParameters& parameters, const Capabilities& off
     if (parameters.original_recipient && is_atom(parameters.original_recipient->type) &&
         !parameters.original_recipient->address.empty()) {
         const auto& original = *parameters.original_recipient;
-        out += " ORCPT=" + original.type + ';';
+        auto value = original.type + ';';
         if (codec::equal_ignoring_case(original.type, "utf-8"))
             append_utf8_address(original.address,
-                                offered.smtp_utf8 ? Utf8::Allowed : Utf8::Forbidden, out);
+                                offered.smtp_utf8 ? Utf8::Allowed : Utf8::Forbidden, value);
         else
-            out += xtext_encode(original.address);
+            value += xtext_encode(original.address);
+        // What came in another encoding may not fit in ours: a report can do without it.
+        if (value.size() <= original_recipient_octets_max) out += " ORCPT=" + value;
     }
 }
 
