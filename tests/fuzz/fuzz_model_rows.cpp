@@ -33,7 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
         break;
     case 3:
-        if (const auto email = store::detail::decode_email(store::EmailId{1}, row)) {
+        if (const auto email = store::detail::decode_email(store::EmailId{1}, std::string(row))) {
             std::string octets;
             for (const auto& part : store::detail::encode(*email)) octets += part;
             const auto again = store::detail::decode_email(store::EmailId{1}, octets);
