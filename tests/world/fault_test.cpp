@@ -78,7 +78,7 @@ TEST_CASE("whatever operation of its files fails, a server keeps what it has ack
             operation += all ? 1 : 3;
             ++runs;
         }
-        CHECK(operation > 50);
+        CHECK(operation > 30); // so many at least there are in half an hour
     }
     INFO(runs);
     CHECK(runs > 100);
