@@ -140,13 +140,12 @@ class SmtpConnection final : public RemoteConnection {
         }
         const auto id = client.send(std::move(*envelope));
         connection_->wake();
+        store::PiecesReader pieces(store_, message.pieces);
         std::uint64_t sent = 0;
         while (true) {
             auto event = co_await dialogue_->next();
             if (const auto* need = std::get_if<smtp::NeedBody>(&event)) {
-                auto reading = converted
-                                   ? converted->read(need->room)
-                                   : store::read_octets(store_, message.pieces, sent, need->room);
+                auto reading = converted ? converted->read(need->room) : pieces.next(need->room);
                 auto octets = co_await std::move(reading);
                 if (!octets || (octets->empty() && sent < size)) {
                     client.body_failed(id);

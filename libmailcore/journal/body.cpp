@@ -193,7 +193,9 @@ namespace {
 /// Exactly `octets` octets, or nothing if they are not cached and only the cache may be asked.
 Result<std::optional<std::string>> read_exactly(base::File& file, std::uint64_t offset,
                                                 std::uint64_t octets, ReadFrom from) {
-    std::string into(static_cast<std::size_t>(octets), '\0');
+    std::string into;
+    into.resize_and_overwrite(static_cast<std::size_t>(octets),
+                              [octets](char*, std::size_t) { return octets; });
     std::size_t got = 0;
     if (from == ReadFrom::Cache) {
         MAILCORE_TRY(const auto cached, file.read_cached_at(offset, into));
@@ -247,23 +249,28 @@ Result<std::optional<std::string>> read_body(base::File& file, const BodyPlace& 
                  read_exactly(file, place.offset + from_octet, stored_octets, from));
     if (!stored) return std::nullopt;
 
-    std::string whole;
-    whole.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(
-        (last_chunk - first_chunk + 1) * chunk_octets, place.size - first_chunk * chunk_octets)));
+    std::string found;
+    found.reserve(static_cast<std::size_t>(last - offset + 1));
+    std::string part; // of what is wanted only in part
     std::string_view rest = *stored;
     for (auto chunk = first_chunk; chunk <= last_chunk; ++chunk) {
-        const auto before = whole.size();
-        MAILCORE_TRY(const auto taken, codec.decode(rest, whole));
-        const auto expected =
-            chunk + 1 < chunks ? chunk_octets : place.size - (chunks - 1) * chunk_octets;
-        if (whole.size() - before != expected)
+        const auto begin = chunk * chunk_octets;
+        const auto size = chunk + 1 < chunks ? chunk_octets : place.size - begin;
+        const auto from_here = offset > begin ? offset - begin : 0;
+        const auto until = std::min<std::uint64_t>(size, last + 1 - begin);
+        const bool all = from_here == 0 && until == size;
+        auto& into = all ? found : part;
+        part.clear();
+        const auto before = into.size();
+        MAILCORE_TRY(const auto taken, codec.decode(rest, into));
+        if (into.size() - before != size)
             return fail(ErrorKind::Corrupt, "a chunk does not belong where it lies");
+        if (!all)
+            found.append(part, static_cast<std::size_t>(from_here),
+                         static_cast<std::size_t>(until - from_here));
         rest.remove_prefix(taken);
     }
-    const auto skip = static_cast<std::size_t>(offset - first_chunk * chunk_octets);
-    const auto take = static_cast<std::size_t>(last - offset + 1);
-    if (skip == 0 && take == whole.size()) return whole;
-    return whole.substr(skip, take);
+    return found;
 }
 
 } // namespace mailcore::journal

@@ -62,7 +62,9 @@ void Pop3Session::drain() {
     while (auto event = engine_.next_event()) {
         if (std::holds_alternative<pop3::AuthEnd>(*event)) {
             authentication_.reset();
-        } else if (!std::holds_alternative<pop3::BodyEnough>(*event)) {
+        } else if (std::holds_alternative<pop3::BodyEnough>(*event)) {
+            reader_.reset(); // with what it had read ahead
+        } else {
             scope_.spawn(answer(std::move(*event)));
         }
     }
@@ -189,6 +191,7 @@ Task<void> Pop3Session::retrieve(pop3::Retrieve event) {
     }
     email_ = std::move(batch->emails.front().email);
     sent_ = 0;
+    reader_.emplace(services_.store, email_.pieces);
     const auto structure = mime::Structure::decode_in_place(email_.structure);
     if (!event.utf8 && structure && structure->header_8bit) {
         engine_.refuse(event.id, pop3::Refusal::Utf8, "the message needs UTF8 mode");
@@ -198,7 +201,7 @@ Task<void> Pop3Session::retrieve(pop3::Retrieve event) {
 }
 
 Task<void> Pop3Session::send_body(pop3::NeedBody event) {
-    auto octets = co_await store::read_octets(services_.store, email_.pieces, sent_, event.room);
+    auto octets = co_await reader_->next(event.room);
     if (!octets || (octets->empty() && sent_ < email_.size)) {
         MAILCORE_LOG(services_.log, Warning, "pop3.body_unreadable",
                      {{"error", octets ? std::string("short") : octets.error().detail}});

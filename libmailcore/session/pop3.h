@@ -48,8 +48,9 @@ class Pop3Session final : public base::Dialogue {
     std::optional<LoggedIn> who_;
     std::unique_ptr<MaildropLocks::Lock> lock_;
     store::MailboxRef inbox_;
-    std::vector<store::Uid> uids_; // by message number
-    store::Email email_;           // that is being sent
+    std::vector<store::Uid> uids_;              // by message number
+    store::Email email_;                        // that is being sent
+    std::optional<store::PiecesReader> reader_; // of email_
     std::uint64_t sent_ = 0;
     Scope scope_; // last: its tasks use the others
 };

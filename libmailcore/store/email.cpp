@@ -163,4 +163,52 @@ Task<Result<std::string>> read_octets(Store& store, const std::vector<Piece>& pi
     co_return out;
 }
 
+namespace {
+
+/// How many octets from `offset` on are best read at once: to the end of the part of a body that
+/// they end in.
+std::uint64_t step_from(const std::vector<Piece>& pieces, std::uint64_t offset) {
+    std::uint64_t begin = 0, step = 0;
+    for (const auto& piece : pieces) {
+        const auto end = begin + piece.length;
+        if (offset + step < end) {
+            const auto in_piece = offset + step - begin;
+            const auto left = piece.length - in_piece;
+            if (piece.blob.value != 0) {
+                const auto part = blob_step_octets - (piece.offset + in_piece) % blob_step_octets;
+                return step + std::min<std::uint64_t>(left, part);
+            }
+            step += left;
+        }
+        begin = end;
+    }
+    return step;
+}
+
+} // namespace
+
+void PiecesReader::start(std::uint64_t offset, std::uint64_t octets) {
+    at_ = offset;
+    end_ = offset + octets;
+    ahead_.clear();
+    taken_ = 0;
+}
+
+Task<Result<std::string>> PiecesReader::next(std::size_t octets_max) {
+    if (taken_ == ahead_.size()) {
+        const auto step = std::min(step_from(pieces_, at_), end_ - at_);
+        MAILCORE_CO_TRY(ahead_, read_octets(store_, pieces_, at_, static_cast<std::size_t>(step)));
+        at_ += ahead_.size();
+        taken_ = 0;
+    }
+    if (taken_ == 0 && ahead_.size() <= octets_max) co_return std::exchange(ahead_, {});
+    auto piece = ahead_.substr(taken_, octets_max);
+    taken_ += piece.size();
+    if (taken_ == ahead_.size()) {
+        std::string().swap(ahead_); // at rest nothing is held
+        taken_ = 0;
+    }
+    co_return piece;
+}
+
 } // namespace mailcore::store

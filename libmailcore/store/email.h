@@ -117,4 +117,30 @@ TxnTask<Result<EmailBatch>> read_emails(ReadTransaction& txn, Access access, Mai
 Task<Result<std::string>> read_octets(Store& store, const std::vector<Piece>& pieces,
                                       std::uint64_t offset, std::size_t octets);
 
+/// Bodies are kept in parts of this size, each read and checked as a whole: who reads one from end
+/// to end reads these.
+inline constexpr std::size_t blob_step_octets = std::size_t{256} << 10;
+
+/// Reads octets in pieces from one end to the other, so that no part of a body is read and checked
+/// twice: as many at a time as lie together, up to `blob_step_octets` and a little, which it keeps
+/// while they are taken. One scheduler's thread.
+class PiecesReader {
+  public:
+    /// `store` and `pieces` outlive it, as they do each read.
+    PiecesReader(Store& store, const std::vector<Piece>& pieces) : store_(store), pieces_(pieces) {}
+    /// Of the octets from `offset` on, `octets`, from the beginning.
+    void start(std::uint64_t offset, std::uint64_t octets);
+    /// 1 to `octets_max` octets more; none: that was all, or the pieces end before. Errors of
+    /// `read_octets`.
+    Task<Result<std::string>> next(std::size_t octets_max);
+
+  private:
+    Store& store_;
+    const std::vector<Piece>& pieces_;
+    std::uint64_t at_ = 0;
+    std::uint64_t end_ = UINT64_MAX;
+    std::string ahead_; // read
+    std::size_t taken_ = 0;
+};
+
 } // namespace mailcore::store

@@ -6,6 +6,7 @@
 #include "libmailcore/store/detail/engine_rows.h"
 #include "libmailcore/store/detail/journal_store_state.h"
 #include "libmailcore/store/detail/past_index.h"
+#include "libmailcore/store/email.h"
 
 #include <algorithm>
 #include <fmt/format.h>

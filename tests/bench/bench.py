@@ -203,14 +203,14 @@ def main():
             # One part that cannot be measured does not take the others with it.
             print(f"bench: {part} has failed: {error}", flush=True)
             failed.append(part)
+        if options.write_results:  # after each: a run that is stopped leaves what it had
+            with open(RESULTS, "w", encoding="utf-8") as file:
+                file.write(results_text(bench, options, binaries))
     print(bench.table.summary() + (f"; failed: {', '.join(failed)}" if failed else ""))
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             file.write(bench.table.json(limits=bench.limits, machine=machine.describe(options.directory or tempfile.gettempdir()),
                                         versions=machine.versions(binaries)))
-    if options.write_results:
-        with open(RESULTS, "w", encoding="utf-8") as file:
-            file.write(results_text(bench, options, binaries))
     return 1 if failed else 0
 
 

@@ -46,17 +46,17 @@ Task<Result<std::string>> read_range(store::Store& store, const store::Email& em
 
 SectionReader::SectionReader(store::Store& store, std::shared_ptr<const store::Email> email,
                              mime::Range range, mime::Encoding encoding)
-    : store_(store), email_(std::move(email)), range_(range), encoding_(encoding),
-      decoder_(encoding) {}
+    : email_(std::move(email)), pieces_(store, email_->pieces), range_(range), encoding_(encoding),
+      decoder_(encoding) {
+    pieces_.start(range_.offset, range_.octets);
+}
 
 bool SectionReader::is_encoded() const {
     return encoding_ == mime::Encoding::Base64 || encoding_ == mime::Encoding::QuotedPrintable;
 }
 
-Task<Result<std::string>> SectionReader::read_raw(std::uint64_t at, std::size_t octets_max) {
-    const auto octets =
-        static_cast<std::size_t>(std::min<std::uint64_t>(octets_max, range_.octets - at));
-    auto raw = co_await store::read_octets(store_, email_->pieces, range_.offset + at, octets);
+Task<Result<std::string>> SectionReader::read_raw(std::size_t octets_max) {
+    auto raw = co_await pieces_.next(octets_max);
     if (raw && raw->empty())
         co_return fail(ErrorKind::Corrupt, "an email is shorter than its structure says");
     co_return raw;
@@ -68,7 +68,7 @@ Task<Result<std::uint64_t>> SectionReader::measure() {
     std::uint64_t octets = 0;
     std::string decoded;
     for (std::uint64_t at = 0; at < range_.octets;) {
-        auto raw = co_await read_raw(at, step_octets);
+        auto raw = co_await read_raw(step_octets);
         if (!raw) co_return std::unexpected(raw.error());
         at += raw->size();
         decoder.decode(*raw, decoded);
@@ -76,6 +76,7 @@ Task<Result<std::uint64_t>> SectionReader::measure() {
         decoded.clear();
     }
     decoder.finish(decoded);
+    pieces_.start(range_.offset, range_.octets);
     co_return octets + decoded.size();
 }
 
@@ -87,6 +88,7 @@ std::uint64_t SectionReader::select(std::optional<imap::Partial> partial, std::u
         skip_ = offset; // the end is kept by whoever pulls no more than was selected
     } else {
         range_ = {range_.offset + offset, selected};
+        pieces_.start(range_.offset, range_.octets);
     }
     return selected;
 }
@@ -94,7 +96,7 @@ std::uint64_t SectionReader::select(std::optional<imap::Partial> partial, std::u
 Task<Result<void>> SectionReader::decode_more() {
     if (read_ == range_.octets)
         co_return fail(ErrorKind::Corrupt, "an encoded part changed its length");
-    auto raw = co_await read_raw(read_, step_octets);
+    auto raw = co_await read_raw(step_octets);
     if (!raw) co_return std::unexpected(raw.error());
     read_ += raw->size();
     decoder_.decode(*raw, decoded_);
@@ -107,8 +109,7 @@ Task<Result<void>> SectionReader::decode_more() {
 
 Task<Result<std::string>> SectionReader::next(std::size_t octets_max) {
     if (!is_encoded()) {
-        auto raw = co_await read_raw(read_, octets_max);
-        if (raw) read_ += raw->size();
+        auto raw = co_await read_raw(octets_max);
         co_return raw;
     }
     while (decoded_.empty()) {

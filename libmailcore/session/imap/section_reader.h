@@ -43,11 +43,11 @@ class SectionReader {
 
   private:
     [[nodiscard]] bool is_encoded() const;
-    Task<Result<std::string>> read_raw(std::uint64_t at, std::size_t octets_max);
+    Task<Result<std::string>> read_raw(std::size_t octets_max);
     Task<Result<void>> decode_more();
 
-    store::Store& store_;
     std::shared_ptr<const store::Email> email_;
+    store::PiecesReader pieces_; // of email_
     mime::Range range_;
     mime::Encoding encoding_;
     std::uint64_t read_ = 0; // of the range
