@@ -1,6 +1,7 @@
 """The servers that are measured, started alike: mdserver and its peers, each in a folder of its own."""
 
 import imaplib
+import json
 import os
 import shutil
 import sys
@@ -159,7 +160,7 @@ class MdServer(Measured):
         self.server.control("queue", "retry", "--all")
 
     def queue_length(self):
-        return len(self.server.queue())
+        return json.loads(self.server.control("status", "--json").stdout)["queue"]["messages"]
 
     def metrics(self):
         lines = (line.rpartition(" ") for line in self.server.control("metrics").stdout.splitlines()
