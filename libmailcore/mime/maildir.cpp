@@ -80,7 +80,7 @@ MaildirKeywords::MaildirKeywords(std::string_view file) {
     while (!file.empty()) {
         auto line = file.substr(0, file.find('\n'));
         file.remove_prefix(std::min(line.size() + 1, file.size()));
-        if (line.ends_with('\r')) line.remove_suffix(1);
+        while (line.ends_with('\r')) line.remove_suffix(1);
         const auto space = line.find(' ');
         if (space == std::string_view::npos || space + 1 == line.size()) continue;
         const auto number = codec::parse_u64(line.substr(0, space));
@@ -173,7 +173,7 @@ std::vector<std::vector<std::string>> parse_maildir_subscriptions(std::string_vi
     while (!file.empty()) {
         auto line = file.substr(0, file.find('\n'));
         file.remove_prefix(std::min(line.size() + 1, file.size()));
-        if (line.ends_with('\r')) line.remove_suffix(1);
+        while (line.ends_with('\r')) line.remove_suffix(1);
         if (line.starts_with("INBOX.") && !tabs) line.remove_prefix(6); // Courier's
         if (auto levels = levels_of(line, tabs ? '\t' : '.')) names.push_back(std::move(*levels));
     }
