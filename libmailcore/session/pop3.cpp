@@ -152,7 +152,7 @@ Task<void> Pop3Session::open_maildrop(pop3::CommandId id, LoggedIn who) {
             break;
         }
         for (const auto& message : batch->messages) {
-            uids_.push_back(message.uid);
+            places_.push_back({message.uid, message.email});
             messages.push_back(
                 {message.size,
                  fmt::format("{:08x}{:08x}", maildrop->uidvalidity.value, message.uid.value)});
@@ -163,7 +163,7 @@ Task<void> Pop3Session::open_maildrop(pop3::CommandId id, LoggedIn who) {
         MAILCORE_LOG(services_.log, Error, "pop3.maildrop_unreadable",
                      {{"error", maildrop.error().detail}});
         lock_.reset();
-        uids_.clear();
+        places_.clear();
         engine_.refuse(id, pop3::Refusal::Temporary, "the maildrop cannot be read now");
         co_return;
     }
@@ -178,18 +178,17 @@ Task<void> Pop3Session::open_maildrop(pop3::CommandId id, LoggedIn who) {
 }
 
 Task<void> Pop3Session::retrieve(pop3::Retrieve event) {
-    const auto uid = uids_[event.message.value - 1];
-    const store::Access access{who_->account, who_->rights};
-    MAILCORE_CO_AWAIT(auto batch,
-                      services_.store.read([access, inbox = inbox_, uid](ReadTransaction& txn) {
-                          return store::read_emails(txn, access, inbox, store::UidSet(uid), uid, 1);
+    const auto id = places_[event.message.value - 1].email;
+    MAILCORE_CO_AWAIT(auto email,
+                      services_.store.read([owner = inbox_.owner, id](ReadTransaction& txn) {
+                          return store::read_email(txn, owner, id);
                       }));
-    if (!batch || batch->emails.empty()) {
+    if (!email) {
         // Another session has expunged it: a snapshot cannot hold what is gone.
         engine_.refuse(event.id, pop3::Refusal::Temporary, "the message is gone or cannot be read");
         co_return;
     }
-    email_ = std::move(batch->emails.front().email);
+    email_ = std::move(*email);
     sent_ = 0;
     reader_.emplace(services_.store, email_.pieces);
     const auto structure = mime::Structure::decode_in_place(email_.structure);
@@ -214,7 +213,7 @@ Task<void> Pop3Session::send_body(pop3::NeedBody event) {
 
 Task<void> Pop3Session::commit(pop3::Commit event) {
     store::UidSet uids;
-    for (const auto number : event.deleted) uids.add(uids_[number.value - 1]);
+    for (const auto number : event.deleted) uids.add(places_[number.value - 1].uid);
     const store::Access access{who_->account, who_->rights};
     bool all = true;
     while (!uids.empty() && all) {

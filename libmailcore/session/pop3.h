@@ -48,7 +48,11 @@ class Pop3Session final : public base::Dialogue {
     std::optional<LoggedIn> who_;
     std::unique_ptr<MaildropLocks::Lock> lock_;
     store::MailboxRef inbox_;
-    std::vector<store::Uid> uids_;              // by message number
+    struct Place {
+        store::Uid uid;
+        store::EmailId email;
+    };
+    std::vector<Place> places_;                 // by message number
     store::Email email_;                        // that is being sent
     std::optional<store::PiecesReader> reader_; // of email_
     std::uint64_t sent_ = 0;

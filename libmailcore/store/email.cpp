@@ -151,12 +151,15 @@ Task<Result<std::string>> read_octets(Store& store, const std::vector<Piece>& pi
                 offset += wanted;
                 continue;
             }
-            MAILCORE_CO_TRY(const auto read,
+            MAILCORE_CO_TRY(auto read,
                             store.read_blob(piece.blob, piece.offset + in_piece, wanted));
             if (read.empty())
                 co_return fail(ErrorKind::Corrupt, "a body is shorter than its row says");
-            out += read;
             offset += read.size();
+            if (out.empty())
+                out = std::move(read);
+            else
+                out += read;
         }
         begin = end;
     }

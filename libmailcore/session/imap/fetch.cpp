@@ -21,7 +21,7 @@ using store::UidSet;
 
 /// Values up to this length are read before the answer is written; longer ones are pulled as it is
 /// sent.
-constexpr std::uint64_t value_at_once_octets_max = 16 * 1024;
+constexpr std::uint64_t value_at_once_octets_max = 32 * 1024;
 constexpr std::size_t emails_at_once = 64;
 constexpr std::size_t rows_at_once = 1'024;
 
@@ -222,7 +222,10 @@ Task<Result<OctetsValue>> octets_of(store::Store& store, std::shared_ptr<const s
     while (text.size() < octets) {
         MAILCORE_CO_AWAIT(auto piece, reader->next(static_cast<std::size_t>(octets) - text.size()));
         if (!piece) co_return std::unexpected(piece.error());
-        text += *piece;
+        if (text.empty())
+            text = std::move(*piece);
+        else
+            text += *piece;
     }
     out.value = std::move(text);
     co_return out;
