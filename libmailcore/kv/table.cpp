@@ -73,8 +73,9 @@ Table::Node* Table::first_at_or_after(std::string_view key, Path* path) const {
     const auto* links = &head_[0];
     Node* at = nullptr;
     for (int level = height_.load(std::memory_order_relaxed) - 1; level >= 0; --level) {
+        const auto* behind = at; // compared one level up
         at = links[level].load(std::memory_order_acquire);
-        while (at && at->key() < key) {
+        while (at && at != behind && at->key() < key) {
             links = at->next;
             at = links[level].load(std::memory_order_acquire);
         }

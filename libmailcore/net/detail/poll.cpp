@@ -24,21 +24,35 @@ Poll::~Poll() {
 }
 
 void Poll::watch(bool readable, bool writable) {
-    const int events = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
-    if (events == events_) return;
-    events_ = events;
+    wanted_ = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
+    const bool more = (wanted_ & ~watched_) != 0;
+    // There is nearly always room to send; what there is to receive may well be wanted again before
+    // it comes.
+    const bool tells_at_once = (watched_ & ~wanted_ & UV_WRITABLE) != 0;
+    if (more || tells_at_once) apply();
+}
+
+void Poll::apply() {
+    watched_ = wanted_;
     const auto told = [](uv_poll_t* handle, int status, int ready) {
-        auto& self = *static_cast<Poll*>(handle->data);
-        // After an error libuv has stopped watching.
-        if (status < 0) self.events_ = 0;
-        const bool broken = status < 0;
-        guarded(self.loop_.log(), "net.poll.failed", [&] {
-            self.owner_.polled(broken || (ready & UV_READABLE) != 0,
-                               broken || (ready & UV_WRITABLE) != 0);
-        });
+        static_cast<Poll*>(handle->data)->told(status, ready);
     };
-    const int error = events ? uv_poll_start(handle_, events, told) : uv_poll_stop(handle_);
+    const int error = watched_ ? uv_poll_start(handle_, watched_, told) : uv_poll_stop(handle_);
     MAILCORE_ASSERT(error == 0);
+}
+
+void Poll::told(int status, int ready) {
+    if (status < 0) {
+        watched_ = 0; // libuv has stopped
+        ready = UV_READABLE | UV_WRITABLE;
+    } else if ((ready & ~wanted_) != 0) {
+        apply();
+    }
+    ready &= wanted_;
+    if (ready == 0) return;
+    guarded(loop_.log(), "net.poll.failed", [&] {
+        owner_.polled((ready & UV_READABLE) != 0, (ready & UV_WRITABLE) != 0);
+    });
 }
 
 } // namespace mailcore::net::detail

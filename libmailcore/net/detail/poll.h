@@ -29,14 +29,19 @@ class Poll {
     Poll(const Poll&) = delete;
     Poll& operator=(const Poll&) = delete;
 
+    /// Replaces what was asked. To stop asking for what can be read costs nothing until something
+    /// can: most connections ask for it again first.
     void watch(bool readable, bool writable);
 
   private:
     Poll(Loop& loop, Owner& owner) : loop_(loop), owner_(owner) {}
+    void apply();
+    void told(int status, int ready);
+
     Loop& loop_;
     Owner& owner_;
     uv_poll_s* handle_ = nullptr; // libuv's until its close callback, which frees it
-    int events_ = 0;
+    int wanted_ = 0, watched_ = 0; // by libuv: at least what is wanted, after an error nothing
 };
 
 } // namespace mailcore::net::detail
