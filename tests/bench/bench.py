@@ -91,12 +91,30 @@ class Bench:
             yield servers
 
     def in_turns(self, servers, measure):
-        """{name: [measure(server), ...]}: one after the other, --repeat times around."""
+        """{name: [measure(server), ...]}: one after the other, --repeat times around.
+
+        A peer that fails is tried once more, then it is out of this part: `servers` loses it.
+        """
         figures = {name: [] for name in servers}
         for _ in range(self.options.repeat):
-            for name, server in servers.items():
-                figures[name].append(measure(server))
+            for name, server in list(servers.items()):
+                figure = self._measure(name, server, measure)
+                if figure is None:
+                    del servers[name], figures[name]
+                else:
+                    figures[name].append(figure)
         return figures
+
+    @staticmethod
+    def _measure(name, server, measure):
+        for last in (False, True):
+            try:
+                return measure(server)
+            except AssertionError as error:
+                if name == OURS:
+                    raise
+                print(f"bench: {name} has failed{', and is left out' if last else ''}: {error}", flush=True)
+        return None
 
     @staticmethod
     def once(servers, measure):

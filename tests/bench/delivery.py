@@ -1,5 +1,6 @@
 """Mail comes in and goes out: SMTP, LMTP, what it costs the disk, how soon it is announced, relaying."""
 
+import os
 import time
 
 import machine
@@ -67,10 +68,12 @@ def disk(bench):
                 return bench.generator.run("smtp", server, "smtp", count=count, visible=server.port("imap"), **load)
 
             def write(server):
+                os.sync()
                 before, device = server.written_octets(), machine.device_written(server.directory)
                 syncs = server.metrics()["mailcore_store_syncs_total"] if server.name == OURS else 0
                 run = deliver(server)
                 settle(server)
+                os.sync()
                 run["written"] = (server.written_octets() - before) / run["octets"]
                 if device is not None:
                     run["device"] = (machine.device_written(server.directory) - device) / run["octets"]
@@ -80,9 +83,13 @@ def disk(bench):
 
             what = f"{size // 1024} KiB, 50 connections"
             figures = bench.in_turns(servers, write)
-            bench.table.row(f"bytes written a byte of mail, {what}", values(figures, "written"), Goal(at_most=goal),
-                            digits=2, less=True)
-            bench.table.row("  by the disk, whoever wrote", values(figures, lambda run: run.get("device")), digits=2,
+            seen_by_disk = all("device" in run for runs in figures.values() for run in runs)
+            # The kernel counts for a process every page that becomes dirty, and with large folios all of a folio for
+            # each octet written over: the disk knows better, on a machine where nobody else writes.
+            bench.table.row(f"bytes written a byte of mail, {what}",
+                            values(figures, "device" if seen_by_disk else "written"), Goal(at_most=goal), digits=2,
+                            less=True)
+            bench.table.row("  as the kernel counts it for the processes", values(figures, "written"), digits=2,
                             less=True)
             if size > 4096:
                 continue
