@@ -86,7 +86,9 @@ MaildirKeywords::MaildirKeywords(std::string_view file) {
         const auto number = codec::parse_u64(line.substr(0, space));
         if (!number || *number >= keywords_max) continue;
         if (names_.size() <= *number) names_.resize(*number + 1);
-        names_[*number] = line.substr(space + 1);
+        // No keyword begins with what system flags begin with (RFC 9051 §2.3.2); its letter is
+        // taken all the same.
+        if (line[space + 1] != '\\') names_[*number] = line.substr(space + 1);
     }
 }
 

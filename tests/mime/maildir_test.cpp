@@ -48,6 +48,13 @@ TEST_CASE("flags become letters and letters flags") {
     CHECK(mime::maildir_flags("Zz9S", keywords) == std::vector<std::string>{"\\Seen"});
 }
 
+TEST_CASE("what is written like a system flag is no keyword, and keeps its letter") {
+    MaildirKeywords keywords("0 \\Seen\n1 Work\n");
+    std::size_t lost = 0;
+    CHECK(mime::maildir_flags("ab", keywords) == std::vector<std::string>{"Work"});
+    CHECK(mime::maildir_letters({"New"}, keywords, lost) == "c");
+}
+
 TEST_CASE("the letters end at z; what has none is counted") {
     MaildirKeywords keywords;
     std::size_t lost = 0;

@@ -207,17 +207,15 @@ Result<MessageBlock> MessageBlock::decode(std::string_view row) {
     if (reader.varint() != block_version)
         return fail(ErrorKind::Corrupt, "messages of unknown version");
     block.present = reader.u64le();
-    std::uint64_t email = 0;
-    std::int64_t at = 0;
-    int zone = 0;
+    std::uint64_t email = 0, at = 0, zone = 0; // a damaged row may take them anywhere
     for (auto rest = block.present; rest != 0 && reader.ok(); rest &= rest - 1) {
         auto& entry = block.entries[static_cast<std::size_t>(std::countr_zero(rest))];
         email += static_cast<std::uint64_t>(reader.svarint());
         entry.email = EmailId{email};
         entry.size = reader.varint();
-        at += reader.svarint();
-        entry.received.at = base::wall_time(at);
-        zone += static_cast<int>(reader.svarint());
+        at += static_cast<std::uint64_t>(reader.svarint());
+        entry.received.at = base::wall_time(static_cast<std::int64_t>(at));
+        zone += static_cast<std::uint64_t>(reader.svarint());
         entry.received.zone_minutes = static_cast<std::int16_t>(zone);
     }
     if (!reader.at_end()) return fail(ErrorKind::Corrupt, "row of messages");
