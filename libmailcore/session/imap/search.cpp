@@ -21,7 +21,6 @@ using store::TxnTask;
 using store::Uid;
 using store::UidSet;
 
-constexpr std::size_t step_octets = 64 * 1024;
 constexpr std::size_t emails_before_others_run = 16;
 
 /// Whether a message matches, as far as is known without reading more of it.
@@ -322,16 +321,13 @@ struct Search {
         mime::PartTextDecoder decoder(part, mime::PartTextDecoder::Html::AsText);
         TextFinder finder(needle);
         std::string text;
-        for (std::uint64_t at = 0; at < range.octets;) {
-            const auto step =
-                static_cast<std::size_t>(std::min<std::uint64_t>(step_octets, range.octets - at));
-            auto octets =
-                co_await store::read_octets(store, opened.email->pieces, range.offset + at, step);
-            if (!octets) co_return std::unexpected(octets.error());
-            if (octets->empty()) break;
-            at += octets->size();
+        store::PiecesReader pieces(store, opened.email->pieces);
+        pieces.start(range.offset, range.octets);
+        while (true) {
+            MAILCORE_CO_TRY(const auto octets, pieces.next());
+            if (octets.empty()) break;
             text.clear();
-            decoder.decode(*octets, text);
+            decoder.decode(octets, text);
             if (finder.feed(text)) co_return true;
         }
         text.clear();
