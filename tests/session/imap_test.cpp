@@ -3,6 +3,8 @@
 #include "libmailcore/codec/ascii.h"
 #include "libmailcore/codec/base64.h"
 #include "libmailcore/sasl/client.h"
+#include "libmailcore/store/filing.h"
+#include "libmailcore/store/keys.h"
 #include "tests/catch.h"
 #include "tests/session/imap_fixture.h"
 
@@ -366,6 +368,42 @@ TEST_CASE("two sessions see each other's changes where they may be told") {
     one("STORE 1 +FLAGS.SILENT (\\Answered)");
     const auto hidden = two("STORE 1 +FLAGS.SILENT (\\Draft)");
     CHECK(has(hidden, "* 1 FETCH (FLAGS (\\Answered"));
+}
+
+TEST_CASE("a new keyword is told before the flags that use it") {
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
+    ImapClient one(world), two(world);
+    one.log_in();
+    two.log_in();
+    one.append("INBOX", hello);
+    one("SELECT INBOX");
+    two("SELECT INBOX");
+    const std::string system = "\\Answered \\Flagged \\Deleted \\Seen \\Draft";
+    const auto told = [&](const std::string& keywords) {
+        return "* FLAGS (" + system + keywords + ")\r\n* OK [PERMANENTFLAGS (" + system + keywords +
+               " \\*)] Flags permitted\r\n";
+    };
+    CHECK(one("STORE 1 FLAGS ($One)") ==
+          told(" $One") + "* 1 FETCH (FLAGS (\\Recent $One))\r\na OK STORE completed\r\n");
+    CHECK(one("STORE 1 +FLAGS ($One)") ==
+          "* 1 FETCH (FLAGS (\\Recent $One))\r\na OK STORE completed\r\n");
+    // Nothing uses it, but it is there.
+    CHECK(one("STORE 1 +FLAGS.SILENT ($Two)") == told(" $One $Two") + "a OK STORE completed\r\n");
+    // RFC 9051 §7.3.5: so it is where somebody else made them.
+    const auto fetched = two("FETCH 1 FLAGS");
+    CHECK(fetched.starts_with(told(" $One $Two") + "* 1 FETCH (FLAGS ($One $Two))\r\n"));
+    CHECK(fetched.find("* FLAGS", 1) == std::string::npos);
+    const auto appended = one.append("INBOX", hello, "$Three");
+    CAPTURE(appended);
+    CHECK(has(appended, told(" $One $Three $Two") + "* 2 EXISTS\r\n"));
+    const auto noop = two("NOOP");
+    CAPTURE(noop);
+    CHECK(has(noop, told(" $One $Three $Two") + "* 2 EXISTS\r\n"));
+    two("EXAMINE INBOX");
+    one("STORE 1 +FLAGS.SILENT ($Four)");
+    const auto examined = two("FETCH 1 FLAGS");
+    CAPTURE(examined);
+    CHECK(has(examined, "$Two)\r\n* OK [PERMANENTFLAGS ()] "));
 }
 
 TEST_CASE("SEARCH finds by every kind of criterion") {

@@ -368,6 +368,7 @@ Task<bool> ImapSession::fetch_messages(Id id, const imap::command::Fetch& comman
         some = batch->next            ? uids.first_of(*batch->next, at_once)
                : last < all_uids.last ? uids.first_of(Uid{last.value + 1}, at_once)
                                       : UidSet{};
+        if (needs.flags && view_ && !batch->messages.empty()) tell_keywords(batch->keywords);
         for (const auto& message : batch->messages) {
             ++answered;
             // A message for which there is room at once costs no Task.
