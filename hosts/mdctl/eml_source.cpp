@@ -16,9 +16,9 @@ namespace {
 constexpr std::uint64_t index_octets_max = 1024ULL * 1024 * 1024;
 
 /// A file for each message, a folder for each mailbox; or one message.
-class EmlSource final : public MailSource {
+class EmlSource final : public FileSource {
   public:
-    explicit EmlSource(const SourceOptions& options) : options_(options) {}
+    using FileSource::FileSource;
 
     Result<std::vector<SourceMailbox>> mailboxes() override {
         std::vector<SourceMailbox> found;
@@ -73,15 +73,10 @@ class EmlSource final : public MailSource {
         files_ = std::move(names);
         return read_index();
     }
-    std::optional<SourceEmail> next() override {
-        if (next_ == files_.size()) return std::nullopt;
-        const auto& file = files_[next_++];
-        SourceEmail email;
-        email.name = file;
-        struct stat status {};
-        const auto path = folder_ + "/" + file;
-        if (!read_message(path, options_.mbox.message_octets_max, email, status)) return email;
-        const auto known = index_.find(file);
+
+  private:
+    void complete(SourceEmail& email, const struct stat& status) override {
+        const auto known = index_.find(email.name);
         if (known != index_.end()) {
             email.flags = known->second.flags;
             email.received = known->second.received;
@@ -91,10 +86,8 @@ class EmlSource final : public MailSource {
             email.octets = with_crlf(std::move(email.octets));
         if (!email.received) email.received = date_in(email.octets);
         if (!email.received) email.received = time_of_file(status);
-        return email;
     }
 
-  private:
     struct Known {
         std::uint64_t size = 0;
         std::optional<mime::DateTime> received;
@@ -124,10 +117,6 @@ class EmlSource final : public MailSource {
         return {};
     }
 
-    SourceOptions options_;
-    std::string folder_;
-    std::vector<std::string> files_;
-    std::size_t next_ = 0;
     std::map<std::string, Known> index_;
 };
 

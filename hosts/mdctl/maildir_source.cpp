@@ -11,9 +11,9 @@ namespace mime = mailcore::mime;
 namespace {
 
 /// Maildir++ as Dovecot and Courier have it, and trees of folders as mbsync and offlineimap do.
-class MaildirSource final : public MailSource {
+class MaildirSource final : public FileSource {
   public:
-    explicit MaildirSource(const SourceOptions& options) : options_(options) {}
+    using FileSource::FileSource;
 
     Result<std::vector<SourceMailbox>> mailboxes() override {
         std::vector<SourceMailbox> found;
@@ -54,22 +54,15 @@ class MaildirSource final : public MailSource {
         std::ranges::sort(files_, {}, [](const std::string& file) { return file.substr(4); });
         return {};
     }
-    std::optional<SourceEmail> next() override {
-        if (next_ == files_.size()) return std::nullopt;
-        const auto& file = files_[next_++];
-        SourceEmail email;
-        email.name = file;
-        struct stat status {};
-        const auto path = folder_ + "/" + file;
-        if (!read_message(path, options_.mbox.message_octets_max, email, status)) return email;
-        email.octets = with_crlf(std::move(email.octets));
-        email.received = time_of_file(status);
-        const auto name = mime::MaildirName::parse(std::string_view(file).substr(4));
-        if (file.starts_with("cur/")) email.flags = mime::maildir_flags(name->letters, keywords_);
-        return email;
-    }
 
   private:
+    void complete(SourceEmail& email, const struct stat& status) override {
+        email.octets = with_crlf(std::move(email.octets));
+        email.received = time_of_file(status);
+        const auto name = mime::MaildirName::parse(std::string_view(email.name).substr(4));
+        if (email.name.starts_with("cur/"))
+            email.flags = mime::maildir_flags(name->letters, keywords_);
+    }
     static SourceMailbox mailbox(const std::string& folder, Levels levels) {
         SourceMailbox found;
         found.levels = std::move(levels);
@@ -79,10 +72,6 @@ class MaildirSource final : public MailSource {
         return found;
     }
 
-    SourceOptions options_;
-    std::string folder_;
-    std::vector<std::string> files_;
-    std::size_t next_ = 0;
     mime::MaildirKeywords keywords_;
 };
 

@@ -106,6 +106,9 @@ mime::DateTime time_of_file(const struct stat& status) {
     return date;
 }
 
+namespace {
+
+/// False: `email.problem` says why not.
 bool read_message(const std::string& path, std::uint64_t octets_max, SourceEmail& email,
                   struct stat& status) {
     if (::lstat(path.c_str(), &status) != 0) {
@@ -128,6 +131,18 @@ bool read_message(const std::string& path, std::uint64_t octets_max, SourceEmail
     }
     email.octets = std::move(*octets);
     return true;
+}
+
+} // namespace
+
+std::optional<SourceEmail> FileSource::next() {
+    if (next_ == files_.size()) return std::nullopt;
+    SourceEmail email;
+    email.name = files_[next_++];
+    struct stat status {};
+    if (read_message(folder_ + "/" + email.name, options_.mbox.message_octets_max, email, status))
+        complete(email, status);
+    return email;
 }
 
 bool is_maildir(const std::string& folder) { return is_folder(folder + "/cur"); }

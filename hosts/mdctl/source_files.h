@@ -36,9 +36,21 @@ Result<void> walk_folders(const std::string& folder, const FolderWalk& walk, con
 /// Whether something in the folder, or in one below it, is what `sought` looks for.
 bool contains(const std::string& folder, const std::function<bool(const std::string&)>& sought);
 
-/// Reads a message's file; false: `email.problem` says why not.
-bool read_message(const std::string& path, std::uint64_t octets_max, SourceEmail& email,
-                  struct stat& status);
+/// A file for each message. Whoever has such a format fills `folder_` and `files_` in `open`.
+class FileSource : public MailSource {
+  public:
+    explicit FileSource(const SourceOptions& options) : options_(options) {}
+    std::optional<SourceEmail> next() final;
+
+  protected:
+    /// What else is known of a message, which has its octets and goes by its file's name.
+    virtual void complete(SourceEmail& email, const struct stat& status) = 0;
+
+    SourceOptions options_;
+    std::string folder_; // of the mailbox that is open
+    std::vector<std::string> files_;
+    std::size_t next_ = 0;
+};
 /// When the last host that took it says so; else when it was written.
 std::optional<mailcore::mime::DateTime> date_in(std::string_view message);
 mailcore::mime::DateTime time_of_file(const struct stat& status);

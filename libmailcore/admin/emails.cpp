@@ -30,7 +30,6 @@ constexpr SystemName system_names[] = {
 
 /// Octets of mail that one request for digests reads.
 constexpr std::uint64_t digest_octets_max = 64 * 1024 * 1024;
-constexpr std::size_t piece_octets = 256 * 1024;
 
 Json failure(Uid uid, const Error& error) {
     return Json{{"uid", uid.value}, {"error", error.detail}, {"kind", to_string(error.kind)}};
@@ -137,14 +136,13 @@ std::optional<store::NamedFlags> parse_flags(const std::vector<std::string>& nam
 
 Task<Result<crypto::Blake2b256::Digest>> digest_of(store::Store& store, const store::Email& email) {
     crypto::Blake2b256 hash;
-    for (std::uint64_t at = 0; at < email.size;) {
-        auto octets = co_await store::read_octets(store, email.pieces, at, piece_octets);
-        if (!octets) co_return std::unexpected(std::move(octets).error());
-        if (octets->empty()) co_return fail(ErrorKind::Corrupt, "the email is shorter than told");
-        hash.update(*octets);
-        at += octets->size();
+    store::PiecesReader pieces(store, email.pieces);
+    pieces.start(0, email.size);
+    while (true) {
+        MAILCORE_CO_TRY(const auto octets, pieces.next());
+        if (octets.empty()) co_return hash.finish();
+        hash.update(octets);
     }
-    co_return hash.finish();
 }
 
 Answer email_list(Context& context, std::string text) {
@@ -214,11 +212,10 @@ Answer email_read(Context& context, std::string text) {
         if (room < left && room < answer_octets_max && left <= answer_octets_max) co_return false;
         std::string octets;
         const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left, room));
+        store::PiecesReader pieces(context.store, email->pieces);
+        pieces.start(offset, wanted);
         while (octets.size() < wanted) {
-            auto piece = co_await store::read_octets(
-                context.store, email->pieces, offset + octets.size(), wanted - octets.size());
-            if (piece && piece->empty())
-                piece = fail(ErrorKind::Corrupt, "the email is shorter than told");
+            auto piece = co_await pieces.next();
             if (!piece) {
                 rows.push_back(failure(uid, piece.error()));
                 offset = 0;

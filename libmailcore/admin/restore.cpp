@@ -48,7 +48,6 @@ namespace {
 using store::TxnTask;
 using store::WriteTransaction;
 
-constexpr std::size_t piece_octets = 256 * 1024;
 /// What one transaction adds at most, but for a single larger message.
 constexpr std::uint64_t batch_octets_max = 8 * 1024 * 1024;
 constexpr std::size_t step_messages = 64; // a block's
@@ -91,13 +90,13 @@ Task<Result<void>> read_body(Context& context, PastRestore& restore, const store
     auto& scheduler = co_await base::current_scheduler();
     const auto writer = context.store.new_blob(scheduler, email.size);
     mime::Parser parser;
-    for (std::uint64_t at = 0; at < email.size;) {
-        MAILCORE_CO_TRY(const auto octets,
-                        store::read_octets(*restore.past, email.pieces, at, piece_octets));
-        if (octets.empty()) co_return fail(ErrorKind::Corrupt, "it is shorter than told");
+    store::PiecesReader pieces(*restore.past, email.pieces);
+    pieces.start(0, email.size);
+    while (true) {
+        MAILCORE_CO_TRY(const auto octets, pieces.next());
+        if (octets.empty()) break;
         parser.feed(octets);
         MAILCORE_CO_TRY(writer->append(octets));
-        at += octets.size();
     }
     into.email.describe(parser.finish(), 0);
     MAILCORE_CO_TRY(into.blob, writer->finish());

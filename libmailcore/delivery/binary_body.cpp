@@ -2,6 +2,7 @@
 
 #include "libmailcore/mime/parser.h"
 #include "libmailcore/mime/seven_bit.h"
+#include "libmailcore/store/email.h"
 
 #include <algorithm>
 #include <string>
@@ -11,7 +12,6 @@ namespace mailcore::delivery {
 
 namespace {
 
-constexpr std::size_t piece_octets = 64 * 1024;
 constexpr std::uint64_t line_octets_max = 998; // RFC 5322 §2.1.1
 
 bool has_binary_lines(const mime::Structure& structure) {
@@ -40,7 +40,8 @@ Task<Result<DescribedBlob>> without_binary(Scheduler& scheduler, store::Store& s
     auto into = store.new_blob(scheduler, size + size / 2);
     mime::Parser parser;
     for (std::uint64_t at = 0; at < size;) {
-        MAILCORE_CO_TRY(const auto octets, store.read_new_blob(message.blob, at, piece_octets));
+        MAILCORE_CO_TRY(const auto octets,
+                        store.read_new_blob(message.blob, at, store::blob_step_octets));
         if (octets.empty()) co_return fail(ErrorKind::Corrupt, "the message has become shorter");
         at += octets.size();
         std::string converted;

@@ -132,14 +132,13 @@ LocalDelivery::read_and_analyse(const queue::Message& message) {
     // A first piece of octets is what we added on top: not described.
     const bool added = message.pieces.size() > 1 && message.pieces.front().blob.value == 0;
     const auto before = added ? message.pieces.front().length : std::uint64_t{0};
-    constexpr std::size_t step_octets = 256 * 1024;
     const auto end = std::min(message.size, options_.parse_octets_max);
-    for (auto at = before; at < end;) {
-        MAILCORE_CO_TRY(const auto octets,
-                        store::read_octets(store_, message.pieces, at, step_octets));
+    store::PiecesReader pieces(store_, message.pieces);
+    pieces.start(before, end - std::min(before, end));
+    while (true) {
+        MAILCORE_CO_TRY(const auto octets, pieces.next());
         if (octets.empty()) break;
         parser.feed(octets);
-        at += octets.size();
     }
     const auto structure = parser.finish();
     co_return std::make_shared<const Analysis>(analyse(structure, before));

@@ -103,10 +103,19 @@ Task<Result<PreparedReport>> Reporter::prepare(queue::Message message,
         co_return std::unexpected(routing.error());
     if (!routing || routing->recipients.empty()) co_return prepared;
     const bool failure = reported.front().action == mime::RecipientReport::Action::Failed;
-    const bool full = failure && message.returns != queue::Return::Headers &&
-                      message.size <= options_.returned_octets_max;
-    MAILCORE_CO_TRY(auto original,
-                    store::read_octets(store_, message.pieces, 0, options_.returned_octets_max));
+    bool full = failure && message.returns != queue::Return::Headers &&
+                message.size <= options_.returned_octets_max;
+    std::string original;
+    auto read =
+        co_await store::read_octets(store_, message.pieces, 0, options_.returned_octets_max);
+    if (read) {
+        original = std::move(*read);
+    } else if (read.error().kind == ErrorKind::Corrupt) {
+        // The sender must know all the same (RFC 5321 §6.1), and reads better on no other day.
+        full = false;
+    } else {
+        co_return std::unexpected(std::move(read).error());
+    }
     if (!full) {
         const auto end = original.find("\r\n\r\n");
         if (end != std::string::npos) original.resize(end + 2);

@@ -2,14 +2,11 @@
 
 #include "libmailcore/mime/parser.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace mailcore::delivery {
 
 namespace {
-
-constexpr std::size_t piece_octets = 64 * 1024;
 
 Outcome outcome_of(mime::SevenBitObstacle obstacle) {
     const std::string next_host = "the next host takes 7-bit mail only, and ";
@@ -30,11 +27,13 @@ Outcome unreadable() { return Outcome::deferred("4.3.0", "the message cannot be 
 Task<std::expected<std::unique_ptr<SevenBitBody>, Outcome>>
 SevenBitBody::open(store::Store& store, const queue::Message& message) {
     mime::Parser parser;
-    for (std::uint64_t at = 0; at < message.size;) {
-        const auto octets = co_await store::read_octets(store, message.pieces, at, piece_octets);
-        if (!octets || octets->empty()) co_return std::unexpected(unreadable());
+    store::PiecesReader pieces(store, message.pieces);
+    pieces.start(0, message.size);
+    while (true) {
+        const auto octets = co_await pieces.next();
+        if (!octets) co_return std::unexpected(unreadable());
+        if (octets->empty()) break;
         parser.feed(*octets);
-        at += octets->size();
     }
     const auto structure = parser.finish();
     auto writer = mime::SevenBitWriter::create(structure);
@@ -49,33 +48,33 @@ SevenBitBody::open(store::Store& store, const queue::Message& message) {
 /// Converts it all to see how much it becomes. The writer is spent then.
 Task<std::expected<void, Outcome>> SevenBitBody::measure() {
     std::string converted;
-    for (std::uint64_t at = 0; at < message_.size;) {
-        const auto octets = co_await store::read_octets(store_, message_.pieces, at, piece_octets);
-        if (!octets || octets->empty()) co_return std::unexpected(unreadable());
+    pieces_.start(0, message_.size);
+    while (true) {
+        const auto octets = co_await pieces_.next();
+        if (!octets) co_return std::unexpected(unreadable());
+        if (octets->empty()) break;
         if (const auto obstacle = writer_.write(*octets, converted))
             co_return std::unexpected(outcome_of(*obstacle));
-        at += octets->size();
         size_ += converted.size();
         converted.clear();
     }
     writer_.finish(converted);
     size_ += converted.size();
+    pieces_.start(0, message_.size);
     co_return std::expected<void, Outcome>{};
 }
 
 Task<Result<std::string>> SevenBitBody::read(std::size_t room) {
-    while (handed_ == converted_.size() && taken_ < message_.size) {
+    while (handed_ == converted_.size() && !finished_) {
         converted_.clear();
         handed_ = 0;
-        const auto octets =
-            co_await store::read_octets(store_, message_.pieces, taken_, piece_octets);
-        if (!octets) co_return std::unexpected(octets.error());
-        if (octets->empty()) co_return base::fail(base::ErrorKind::NotFound, "the message is gone");
+        MAILCORE_CO_TRY(const auto octets, pieces_.next());
+        finished_ = octets.empty();
         // The obstacles were looked for when it was measured, and nobody changes a blob.
-        if (writer_.write(*octets, converted_))
+        if (finished_)
+            writer_.finish(converted_);
+        else if (writer_.write(octets, converted_))
             co_return base::fail(base::ErrorKind::Corrupt, "the message has changed");
-        taken_ += octets->size();
-        if (taken_ == message_.size) writer_.finish(converted_);
     }
     auto out = converted_.substr(handed_, room);
     handed_ += out.size();

@@ -23,7 +23,7 @@ class SevenBitBody {
     open(store::Store& store, const queue::Message& message);
 
     SevenBitBody(store::Store& store, const queue::Message& message, mime::SevenBitWriter writer)
-        : store_(store), message_(message), writer_(std::move(writer)) {}
+        : message_(message), pieces_(store, message.pieces), writer_(std::move(writer)) {}
 
     /// Octets of the whole, converted.
     [[nodiscard]] std::uint64_t size() const { return size_; }
@@ -33,13 +33,13 @@ class SevenBitBody {
   private:
     Task<std::expected<void, Outcome>> measure();
 
-    store::Store& store_;
     const queue::Message& message_; // the caller's
+    store::PiecesReader pieces_;    // of message_
     mime::SevenBitWriter writer_;
     std::uint64_t size_ = 0;
-    std::uint64_t taken_ = 0; // of the message
-    std::string converted_;   // and not yet read, from `handed_` on
+    std::string converted_; // and not yet read, from `handed_` on
     std::size_t handed_ = 0;
+    bool finished_ = false; // all is converted
 };
 
 } // namespace mailcore::delivery

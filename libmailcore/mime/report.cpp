@@ -105,7 +105,7 @@ std::string write_delivery_report(const DeliveryReport& report, Random& random) 
     const bool global = !codec::is_ascii(status);
     whole.parts.push_back(
         leaf("message", global ? "global-delivery-status" : "delivery-status", std::move(status)));
-    whole.parts.push_back(returned_message(report));
+    if (!report.original.empty()) whole.parts.push_back(returned_message(report));
 
     std::string out;
     HeaderWriter header(out, utf8);

@@ -39,7 +39,8 @@ struct DeliveryReport {
     std::string received_from_mta; ///< "": none
     std::optional<WallTime> arrival;
     std::vector<RecipientReport> recipients; ///< at least one
-    /// The message concerned: all of it, or its header only.
+    /// The message concerned: all of it, or its header only; empty: nothing is returned (RFC 6522
+    /// §3: it need not be).
     std::string original;
     enum class Return : std::uint8_t { Full, Headers } returned = Return::Headers;
     std::string original_message_id; ///< for References; with brackets; "": none

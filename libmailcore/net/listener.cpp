@@ -12,6 +12,7 @@ namespace {
 
 constexpr int accepts_a_call = 64; // then others have their turn
 constexpr std::chrono::milliseconds pause_time{500};
+constexpr std::chrono::minutes between_shortages_told{1};
 
 } // namespace
 
@@ -64,7 +65,7 @@ void Listener::polled(bool, bool) {
             continue;
         }
         switch (socket.error()) {
-        case EAGAIN: return;
+        case EAGAIN: return end_shortage();
         case EINTR:
         case ECONNABORTED: // gone before we came, and what Linux passes on of the new socket's
                            // network
@@ -83,10 +84,32 @@ void Listener::polled(bool, bool) {
 
 /// EMFILE and its like would come again at once, for as long as somebody waits in the backlog.
 void Listener::pause(int error) {
-    MAILCORE_LOG(loop_.log(), Warning, "net.accept.paused",
-                 {{"listener", socket_.to_string()}, {"error", strerrordesc_np(error)}});
+    const auto now = loop_.now();
+    if (!shortage_) shortage_ = Shortage{now};
+    // Where descriptors come and go, one shortage follows the other.
+    if (!shortage_->told && (!told_ || now - *told_ >= between_shortages_told)) {
+        shortage_->told = true;
+        told_ = now;
+        MAILCORE_LOG(loop_.log(), Warning, "net.accept.paused",
+                     {{"listener", socket_.to_string()}, {"error", strerrordesc_np(error)}});
+    }
     poll_->watch(false, false);
-    pause_ = loop_.start_timer(loop_.now() + pause_time, [this] { poll_->watch(true, false); });
+    // Asks at once, since nobody need be waiting any more for the shortage to be over.
+    pause_ = loop_.start_timer(now + pause_time, [this] {
+        poll_->watch(true, false);
+        polled(true, false);
+    });
+}
+
+void Listener::end_shortage() {
+    if (!shortage_) return;
+    if (shortage_->told)
+        MAILCORE_LOG(loop_.log(), Info, "net.accept.resumed",
+                     {{"listener", socket_.to_string()},
+                      {"paused_ms", std::chrono::duration_cast<std::chrono::milliseconds>(
+                                        loop_.now() - shortage_->since)
+                                        .count()}});
+    shortage_.reset();
 }
 
 } // namespace mailcore::net

@@ -6,6 +6,7 @@
 #include "libmailcore/net/detail/poll.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -50,7 +51,8 @@ class ListeningSocket {
 };
 
 /// Accepts from a socket and hands over what came. Without descriptors or memory it waits half a
-/// second instead of spinning; what came stays in the backlog. Loop thread only.
+/// second at a time instead of spinning, and says so when that begins and when it is over; what
+/// came stays in the backlog. Loop thread only.
 class Listener final : private detail::Poll::Owner {
   public:
     class Owner {
@@ -72,12 +74,20 @@ class Listener final : private detail::Poll::Owner {
         : loop_(loop), socket_(std::move(socket)), owner_(owner) {}
     void polled(bool readable, bool writable) override;
     void pause(int error);
+    void end_shortage();
 
     Loop& loop_;
     ListeningSocket socket_;
     std::unique_ptr<detail::Poll> poll_;
     Owner& owner_;
     TimerId pause_;
+
+    struct Shortage {
+        Instant since;
+        bool told = false;
+    };
+    std::optional<Shortage> shortage_;
+    std::optional<Instant> told_; // of the last that was
 };
 
 } // namespace mailcore::net

@@ -34,10 +34,10 @@ enum class Route : std::uint8_t {
     Remote, ///< to another host, by `destination`
 };
 
+/// Rows hold the numbers: they keep what they mean.
 enum class State : std::uint8_t {
-    Waiting, ///< will be tried at `next_try`
-    Held,    ///< until somebody releases it
-    Bad,     ///< given up and kept for the administrator (a bounce that cannot be delivered)
+    Waiting = 0, ///< will be tried at `next_try`
+    Held = 1,    ///< until somebody releases it
 };
 [[nodiscard]] std::string_view to_string(State state);
 [[nodiscard]] std::string_view to_string(Route route);

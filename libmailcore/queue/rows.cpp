@@ -11,7 +11,6 @@ std::string_view to_string(State state) {
     switch (state) {
     case State::Waiting: return "waiting";
     case State::Held: return "held";
-    case State::Bad: return "bad";
     }
     return "unknown";
 }
@@ -289,10 +288,8 @@ TxnTask<Result<QueueCounts>> count(ReadTransaction& txn, std::size_t messages_ma
             for (const auto& recipient : *recipients) {
                 if (recipient.state == State::Waiting)
                     ++counts.waiting;
-                else if (recipient.state == State::Held)
-                    ++counts.held;
                 else
-                    ++counts.bad;
+                    ++counts.held;
             }
         }
         from = QueueId{messages->back().id.value + 1};

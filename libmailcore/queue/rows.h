@@ -52,7 +52,7 @@ TxnTask<Result<void>> remove_recipient(WriteTransaction& txn, QueueId id, std::u
 
 struct QueueCounts {
     std::uint64_t messages = 0;
-    std::uint64_t waiting = 0, held = 0, bad = 0; ///< recipients
+    std::uint64_t waiting = 0, held = 0; ///< recipients
 };
 /// Counts at most `messages_max` messages.
 TxnTask<Result<QueueCounts>> count(ReadTransaction& txn, std::size_t messages_max);

@@ -231,8 +231,7 @@ Task<Result<std::string>> ControlMethods::status() {
     if (counts)
         out["queue"] = {{"messages", counts->messages},
                         {"waiting", counts->waiting},
-                        {"held", counts->held},
-                        {"bad", counts->bad}};
+                        {"held", counts->held}};
     co_return text_of(out);
 }
 

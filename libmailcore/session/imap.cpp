@@ -226,14 +226,7 @@ Task<void> ImapSession::refresh() {
 void ImapSession::announce(const MailboxView::News& news) {
     using namespace imap::response;
     const auto& view = *view_;
-    if (news.keywords_changed) {
-        Flags flags{imap::FlagSet{{imap::SystemFlag::Answered, imap::SystemFlag::Flagged,
-                                   imap::SystemFlag::Deleted, imap::SystemFlag::Seen,
-                                   imap::SystemFlag::Draft}}};
-        for (const auto& keyword : view.keywords())
-            if (!keyword.empty()) flags.flags.add_keyword(keyword);
-        engine_.announce(flags);
-    }
+    if (news.keywords_changed) tell_flags_in_use();
     if (!news.expunged.empty())
         engine_.announce(Expunged{news.expunged, to_numbers(news.expunged_uids)});
     for (const auto& message : news.flags)

@@ -83,6 +83,11 @@ class ImapSession final : public base::Dialogue {
     /// Tells what happened in the selected mailbox, as far as it may be told now.
     Task<void> refresh();
     void announce(const MailboxView::News& news);
+    /// FLAGS and PERMANENTFLAGS, if one of `keywords` is new to the client: before the answer that
+    /// uses it (RFC 9051 §7.3.5).
+    void tell_keywords(const std::vector<std::string>& keywords);
+    void tell_flags_in_use();
+    [[nodiscard]] imap::PermanentFlags permanent_flags() const;
     /// The tagged answer, with what happened meanwhile before it.
     Task<void> finish(Id id, imap::Reply reply);
     /// The UIDs that a command means, as the client sees the mailbox; nothing: a message number is
@@ -161,6 +166,7 @@ class ImapSession final : public base::Dialogue {
     std::unique_ptr<store::Subscription> subscription_;
 
     std::optional<MailboxView> view_; // of the selected mailbox
+    store::Rights rights_;            // in the selected mailbox, when it was selected
     bool read_only_ = false;
     store::UidSet saved_; // the search result variable "$" (RFC 9051 §6.4.4.1)
 

@@ -87,14 +87,19 @@ std::uint32_t MailboxView::recent() const {
             .size());
 }
 
-MailboxView::News MailboxView::take(store::MailboxChanges changes, Expunges expunges) {
-    News news;
+bool MailboxView::take_keywords(std::vector<std::string> keywords) {
     // A name in a place that was free, or that another had: keywords are told by name, so order is
     // nothing.
-    for (const auto& keyword : changes.keywords)
-        news.keywords_changed |=
-            !keyword.empty() && std::ranges::find(keywords_, keyword) == keywords_.end();
-    keywords_ = std::move(changes.keywords);
+    const bool changed = std::ranges::any_of(keywords, [&](const std::string& keyword) {
+        return !keyword.empty() && std::ranges::find(keywords_, keyword) == keywords_.end();
+    });
+    keywords_ = std::move(keywords);
+    return changed;
+}
+
+MailboxView::News MailboxView::take(store::MailboxChanges changes, Expunges expunges) {
+    News news;
+    news.keywords_changed = take_keywords(std::move(changes.keywords));
 
     const auto before = modseq_;
     const auto last_known = numbers_.last();

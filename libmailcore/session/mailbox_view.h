@@ -82,6 +82,8 @@ class MailboxView {
     void told(store::ModSeq modseq) { own_.push_back(modseq); }
 
     [[nodiscard]] const std::vector<std::string>& keywords() const { return keywords_; }
+    /// What they are now. True: there is one that the client has not been told of.
+    [[nodiscard]] bool take_keywords(std::vector<std::string> keywords);
     /// `keywords` are the names that came with `flags`.
     [[nodiscard]] imap::FlagSet flags(const store::MessageFlags& flags,
                                       const std::vector<std::string>& keywords) const;

@@ -201,6 +201,8 @@ Task<Result<std::string>> PiecesReader::next(std::size_t octets_max) {
     if (taken_ == ahead_.size()) {
         const auto step = std::min(step_from(pieces_, at_), end_ - at_);
         MAILCORE_CO_TRY(ahead_, read_octets(store_, pieces_, at_, static_cast<std::size_t>(step)));
+        if (ahead_.empty() && at_ < end_ && end_ != UINT64_MAX)
+            co_return fail(ErrorKind::Corrupt, "the octets end before they should");
         at_ += ahead_.size();
         taken_ = 0;
     }

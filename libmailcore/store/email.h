@@ -123,23 +123,24 @@ inline constexpr std::size_t blob_step_octets = std::size_t{256} << 10;
 
 /// Reads octets in pieces from one end to the other, so that no part of a body is read and checked
 /// twice: as many at a time as lie together, up to `blob_step_octets` and a little, which it keeps
-/// while they are taken. One scheduler's thread.
+/// while they are taken. From the first to the last, unless `start` says otherwise. One scheduler's
+/// thread.
 class PiecesReader {
   public:
     /// `store` and `pieces` outlive it, as they do each read.
     PiecesReader(Store& store, const std::vector<Piece>& pieces) : store_(store), pieces_(pieces) {}
     /// Of the octets from `offset` on, `octets`, from the beginning.
     void start(std::uint64_t offset, std::uint64_t octets);
-    /// 1 to `octets_max` octets more; none: that was all, or the pieces end before. Errors of
-    /// `read_octets`.
-    Task<Result<std::string>> next(std::size_t octets_max);
+    /// 1 to `octets_max` octets more; none: that was all. Errors of `read_octets`; Corrupt: the
+    /// pieces end before what `start` said.
+    Task<Result<std::string>> next(std::size_t octets_max = SIZE_MAX);
 
   private:
     Store& store_;
     const std::vector<Piece>& pieces_;
     std::uint64_t at_ = 0;
-    std::uint64_t end_ = UINT64_MAX;
-    std::string ahead_; // read
+    std::uint64_t end_ = UINT64_MAX; // not said: with the pieces
+    std::string ahead_;              // read
     std::size_t taken_ = 0;
 };
 

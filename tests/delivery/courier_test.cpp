@@ -5,6 +5,8 @@
 #include "tests/catch.h"
 #include "tests/delivery/delivery_world.h"
 
+#include <algorithm>
+
 using namespace mailcore;
 using namespace std::chrono_literals;
 using delivery::Outcome;
@@ -50,6 +52,34 @@ TEST_CASE("what is refused for now is tried by the schedule until it is taken") 
     world.transport.outcomes.clear();
     world.pass(20min);
     CHECK(world.queue().empty());
+}
+
+TEST_CASE("of a message whose octets are damaged the sender is told, once, without them") {
+    DeliveryWorld world(schedule());
+    world.people.make_account("jo@example.test", "secret");
+    world.transport.outcomes["slow@away.test"] = Outcome::deferred("4.2.1", "450 later", "mx");
+    world.submit("jo@example.test", {"slow@away.test"});
+    auto damaged = world.queue().at(0);
+    damaged.message.pieces.back().length += 100; // the body has become shorter
+    damaged.message.size += 100;
+    damaged.recipients.at(0).address = "far@away.test";
+    world.transport.outcomes["far@away.test"] = Outcome::deferred("4.3.0", "cannot be read");
+    const auto queued = world.people.write([&](store::WriteTransaction& txn) {
+        return queue::enqueue(txn, damaged.message, damaged.recipients);
+    });
+    REQUIRE(queued);
+    world.courier->notice(*queued);
+    world.pass(4h);
+    CHECK(world.queue().empty());
+    const auto mail = world.mail_of("jo");
+    const auto about = [&](std::string_view action) {
+        return std::ranges::count_if(mail, [&](const std::string& report) {
+            return has(report, "far@away.test") && has(report, action) &&
+                   !has(report, "body of it");
+        });
+    };
+    CHECK(about("Action: delayed") == 1);
+    CHECK(about("Action: failed") == 1);
 }
 
 TEST_CASE("a refusal for good is returned to the sender, once, with what was said") {

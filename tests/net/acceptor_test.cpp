@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <fstream>
 #include <malloc.h>
+#include <mutex>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -586,7 +587,20 @@ TEST_CASE("an idle connection under TLS costs little") {
 // The undefined behaviour sanitizer needs descriptors of its own to look at memory.
 #ifndef __SANITIZE_ADDRESS__
 TEST_CASE("without descriptors nobody spins, and who waits is served later") {
-    EchoServer server({}, 1);
+    struct Lines final : base::LogSink {
+        void write(const base::LogEvent& event) override {
+            if (!event.id.starts_with("net.accept.")) return;
+            const std::scoped_lock lock(mutex);
+            ids.emplace_back(event.id);
+        }
+        std::vector<std::string> told() {
+            const std::scoped_lock lock(mutex);
+            return ids;
+        }
+        std::mutex mutex;
+        std::vector<std::string> ids;
+    } log;
+    EchoServer server({}, 1, true, Log(log));
     const auto port = server.listen();
     {
         Peer first(port);
@@ -607,7 +621,7 @@ TEST_CASE("without descriptors nobody spins, and who waits is served later") {
     ::getrusage(RUSAGE_SELF, &usage_before);
     Peer client(port);
     CHECK(client.connected());
-    timeval short_wait{0, 300'000};
+    timeval short_wait{1, 200'000};
     ::setsockopt(client.fd(), SOL_SOCKET, SO_RCVTIMEO, &short_wait, sizeof short_wait);
     CHECK(client.line() == "<timeout>");
     rusage usage_after{};
@@ -621,6 +635,10 @@ TEST_CASE("without descriptors nobody spins, and who waits is served later") {
     timeval ten{10, 0};
     ::setsockopt(client.fd(), SOL_SOCKET, SO_RCVTIMEO, &ten, sizeof ten);
     CHECK(client.line() == "hello");
+    // However often it was tried.
+    const std::vector<std::string> once = {"net.accept.paused", "net.accept.resumed"};
+    CHECK(server.until([&] { return log.told().size() >= 2; }));
+    CHECK(log.told() == once);
 }
 #endif
 

@@ -190,11 +190,12 @@ struct EchoServer {
     std::shared_ptr<net::Service> service = std::make_shared<net::Service>();
     std::unique_ptr<net::Acceptor> acceptor;
 
-    explicit EchoServer(net::AcceptorOptions options = {}, unsigned count = 2, bool start = true) {
+    explicit EchoServer(net::AcceptorOptions options = {}, unsigned count = 2, bool start = true,
+                        Log log = {}) {
         net::LoopsOptions loop_options;
         loop_options.loops = count;
         loop_options.workers = 2;
-        loops = *net::Loops::create(loop_options);
+        loops = *net::Loops::create(loop_options, log);
         acceptor = std::make_unique<net::Acceptor>(loops->all(), options);
         service->name = "echo";
         service->factory = factory;

@@ -3,6 +3,8 @@
 #include "libmailcore/codec/ascii.h"
 #include "libmailcore/codec/base64.h"
 #include "libmailcore/sasl/client.h"
+#include "libmailcore/store/filing.h"
+#include "libmailcore/store/keys.h"
 #include "tests/catch.h"
 #include "tests/session/imap_fixture.h"
 
@@ -366,6 +368,97 @@ TEST_CASE("two sessions see each other's changes where they may be told") {
     one("STORE 1 +FLAGS.SILENT (\\Answered)");
     const auto hidden = two("STORE 1 +FLAGS.SILENT (\\Draft)");
     CHECK(has(hidden, "* 1 FETCH (FLAGS (\\Answered"));
+}
+
+TEST_CASE("a new keyword is told before the flags that use it") {
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
+    ImapClient one(world), two(world);
+    one.log_in();
+    two.log_in();
+    one.append("INBOX", hello);
+    one("SELECT INBOX");
+    two("SELECT INBOX");
+    const std::string system = "\\Answered \\Flagged \\Deleted \\Seen \\Draft";
+    const auto told = [&](const std::string& keywords) {
+        return "* FLAGS (" + system + keywords + ")\r\n* OK [PERMANENTFLAGS (" + system + keywords +
+               " \\*)] Flags permitted\r\n";
+    };
+    CHECK(one("STORE 1 FLAGS ($One)") ==
+          told(" $One") + "* 1 FETCH (FLAGS (\\Recent $One))\r\na OK STORE completed\r\n");
+    CHECK(one("STORE 1 +FLAGS ($One)") ==
+          "* 1 FETCH (FLAGS (\\Recent $One))\r\na OK STORE completed\r\n");
+    // Nothing uses it, but it is there.
+    CHECK(one("STORE 1 +FLAGS.SILENT ($Two)") == told(" $One $Two") + "a OK STORE completed\r\n");
+    // RFC 9051 §7.3.5: so it is where somebody else made them.
+    const auto fetched = two("FETCH 1 FLAGS");
+    CHECK(fetched.starts_with(told(" $One $Two") + "* 1 FETCH (FLAGS ($One $Two))\r\n"));
+    CHECK(fetched.find("* FLAGS", 1) == std::string::npos);
+    const auto appended = one.append("INBOX", hello, "$Three");
+    CAPTURE(appended);
+    CHECK(has(appended, told(" $One $Three $Two") + "* 2 EXISTS\r\n"));
+    const auto noop = two("NOOP");
+    CAPTURE(noop);
+    CHECK(has(noop, told(" $One $Three $Two") + "* 2 EXISTS\r\n"));
+    two("EXAMINE INBOX");
+    one("STORE 1 +FLAGS.SILENT ($Four)");
+    const auto examined = two("FETCH 1 FLAGS");
+    CAPTURE(examined);
+    CHECK(has(examined, "$Two)\r\n* OK [PERMANENTFLAGS ()] "));
+}
+
+TEST_CASE("SEARCH passes over what is damaged, says so once, and finds the rest") {
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
+    struct Lines final : base::LogSink {
+        void write(const base::LogEvent& event) override {
+            if (event.id == "imap.body_unreadable") lines.push_back(base::to_text(event));
+        }
+        std::vector<std::string> lines;
+    } log;
+    world.services.log = Log(log);
+    ImapClient client(world);
+    client.log_in();
+    for (int i = 0; i < 20; ++i) client.append("INBOX", hello);
+    client("SELECT INBOX");
+    const auto damaged = world.people.write(
+        [&](store::WriteTransaction& txn) -> store::TxnTask<Result<std::size_t>> {
+            // Two rows are not there, and of a third the end is gone.
+            const store::Key all(world.jo, store::Table::Email);
+            const auto from = all.str(), end = all.end();
+            MAILCORE_CO_TRY(const auto rows, txn.range(from, end, 100));
+            txn.erase(rows.at(4).key);
+            txn.erase(rows.at(5).key);
+            txn.put(rows.at(11).key, rows.at(11).value.substr(0, rows.at(11).value.size() / 2));
+            co_return rows.size();
+        });
+    REQUIRE(damaged);
+    REQUIRE(*damaged == 20); // one an email
+    // What is shorter than it was at delivery.
+    const auto filed =
+        world.people.write([&](store::WriteTransaction& txn) -> store::TxnTask<Result<bool>> {
+            store::AccountEdit edit(txn, store::Access::owner(world.jo), world.jo);
+            MAILCORE_CO_TRY(edit.begin());
+            store::NewEmail email;
+            email.describe(mime::parse(hello), 0);
+            email.pieces.push_back(store::Piece::of(hello.substr(0, hello.size() - 10)));
+            store::Filing filing;
+            filing.mailbox = edit.state().inbox;
+            MAILCORE_CO_TRY(store::file_email(edit, email, filing));
+            MAILCORE_CO_TRY(edit.save());
+            co_return true;
+        });
+    REQUIRE(filed);
+    client("NOOP");
+    const std::string whole = "* SEARCH 1 2 3 4 7 8 9 10 11 13 14 15 16 17 18 19 20";
+    CHECK(client("SEARCH BODY there") == whole + "\r\na OK SEARCH completed\r\n");
+    REQUIRE(log.lines.size() == 1);
+    CHECK(has(log.lines.front(), "uid=5"));
+    CHECK(has(log.lines.front(), "messages=4"));
+    CHECK(client("SEARCH NOT BODY elsewhere") == whole + "\r\na OK SEARCH completed\r\n");
+    CHECK(client("SEARCH SUBJECT gr") == whole + " 21\r\na OK SEARCH completed\r\n");
+    log.lines.clear();
+    // Its rows are not needed.
+    CHECK(has(client("SEARCH UNSEEN 5:7"), "* SEARCH 5 6 7\r\n"));
+    CHECK(log.lines.empty());
 }
 
 TEST_CASE("SEARCH finds by every kind of criterion") {

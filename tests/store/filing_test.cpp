@@ -80,6 +80,26 @@ TEST_CASE("an email's octets are its pieces in order, read from anywhere") {
                                     read_octets(account.store(), email->pieces, offset, 40'000));
         REQUIRE(read);
         CHECK(*read == whole.substr(offset, 40'000));
+
+        PiecesReader reader(account.store(), email->pieces);
+        const auto rest = [&](std::size_t octets_max) -> Result<std::string> {
+            std::string all;
+            while (true) {
+                auto next = test::run(account.scheduler(), reader.next(octets_max));
+                if (!next) return next;
+                if (next->empty()) return all;
+                CHECK(next->size() <= octets_max);
+                all += *next;
+            }
+        };
+        reader.start(offset, 40'000 - std::min<std::size_t>(40'000, offset));
+        CHECK(rest(SIZE_MAX) == whole.substr(offset, 40'000 - std::min(40'000UZ, offset)));
+        reader.start(offset, whole.size() - offset);
+        CHECK(rest(7'000) == whole.substr(offset));
+        reader.start(offset, whole.size() - offset + 1);
+        const auto short_of_it = rest(SIZE_MAX);
+        REQUIRE(!short_of_it);
+        CHECK(short_of_it.error().kind == ErrorKind::Corrupt);
     }
     // The body goes with the last message that needs it, not before.
     const auto trash = account.mailbox("Trash").id;

@@ -1,5 +1,6 @@
 // FETCH (RFC 9051 §6.4.5; RFC 7162 §3.1.4, §3.2.6; RFC 8474 §5).
 #include "libmailcore/session/imap.h"
+#include "libmailcore/session/imap/portions.h"
 #include "libmailcore/session/imap/section_reader.h"
 #include "libmailcore/session/imap_replies.h"
 #include "libmailcore/store/changes.h"
@@ -13,7 +14,6 @@ namespace {
 using imap::FetchItem;
 using imap::response::FetchValue;
 using Kind = imap::FetchItem::Kind;
-using store::all_uids;
 using store::ReadTransaction;
 using store::TxnTask;
 using store::Uid;
@@ -351,26 +351,22 @@ Task<bool> ImapSession::fetch_messages(Id id, const imap::command::Fetch& comman
     mime::Structure structure;
     const bool shows_octets = std::ranges::any_of(
         command.items, [](const FetchItem& item) { return is_octets(item.kind); });
-    // A part of the set at a time: a set of many gaps is long.
-    for (auto some = uids.first_of(Uid{1}, at_once); !some.empty();) {
-        MAILCORE_CO_AWAIT(auto batch, services_.store.read([access = access(), mailbox, some,
-                                                            needs](ReadTransaction& txn) {
-            return read_batch(txn, access, mailbox, some, some.ranges().front().first, needs);
-        }));
+    Portions portions(std::move(uids), at_once);
+    while (!portions.now().empty()) {
+        MAILCORE_CO_AWAIT(
+            auto batch,
+            services_.store.read([access = access(), mailbox, some = portions.now(),
+                                  first = portions.first(), needs](ReadTransaction& txn) {
+                return read_batch(txn, access, mailbox, some, first, needs);
+            }));
         if (!batch) {
             outcome = reply_to(batch.error(), Doing::Messages);
             if (batch.error().kind != ErrorKind::Corrupt) co_return true;
-            // One row is damaged: those beside it are not.
-            const auto first = some.ranges().front().first;
-            some = some.size() > 1         ? some.first_of(first, some.size() / 2)
-                   : first < all_uids.last ? uids.first_of(Uid{first.value + 1}, at_once)
-                                           : UidSet{};
+            portions.damaged();
             continue;
         }
-        const auto last = some.ranges().back().last;
-        some = batch->next            ? uids.first_of(*batch->next, at_once)
-               : last < all_uids.last ? uids.first_of(Uid{last.value + 1}, at_once)
-                                      : UidSet{};
+        portions.read(batch->next);
+        if (needs.flags && view_ && !batch->messages.empty()) tell_keywords(batch->keywords);
         for (const auto& message : batch->messages) {
             ++answered;
             // A message for which there is room at once costs no Task.

@@ -4,6 +4,7 @@
 #include "libmailcore/mime/encoded_word.h"
 #include "libmailcore/mime/header.h"
 #include "libmailcore/session/imap.h"
+#include "libmailcore/session/imap/portions.h"
 #include "libmailcore/session/imap/section_reader.h"
 #include "libmailcore/session/imap_replies.h"
 #include "libmailcore/store/changes.h"
@@ -21,8 +22,8 @@ using store::TxnTask;
 using store::Uid;
 using store::UidSet;
 
-constexpr std::size_t step_octets = 64 * 1024;
 constexpr std::size_t emails_before_others_run = 16;
+constexpr std::size_t emails_at_once = 256;
 
 /// Whether a message matches, as far as is known without reading more of it.
 enum class Truth : std::uint8_t { No, Yes, Unknown };
@@ -322,16 +323,13 @@ struct Search {
         mime::PartTextDecoder decoder(part, mime::PartTextDecoder::Html::AsText);
         TextFinder finder(needle);
         std::string text;
-        for (std::uint64_t at = 0; at < range.octets;) {
-            const auto step =
-                static_cast<std::size_t>(std::min<std::uint64_t>(step_octets, range.octets - at));
-            auto octets =
-                co_await store::read_octets(store, opened.email->pieces, range.offset + at, step);
-            if (!octets) co_return std::unexpected(octets.error());
-            if (octets->empty()) break;
-            at += octets->size();
+        store::PiecesReader pieces(store, opened.email->pieces);
+        pieces.start(range.offset, range.octets);
+        while (true) {
+            MAILCORE_CO_TRY(const auto octets, pieces.next());
+            if (octets.empty()) break;
             text.clear();
-            decoder.decode(*octets, text);
+            decoder.decode(octets, text);
             if (finder.feed(text)) co_return true;
         }
         text.clear();
@@ -401,6 +399,22 @@ struct Matches {
     }
 };
 
+/// What could not be looked into. Neither what is damaged nor what was expunged meanwhile matches.
+struct Unreadable {
+    std::uint64_t messages = 0;
+    Uid first;
+    std::string why;            ///< of the first
+    std::optional<Error> again; ///< one that may read well another time: then it might match
+
+    void add(Uid uid, const Error& error) {
+        if (messages++ == 0) {
+            first = uid;
+            why = error.detail;
+        }
+        if (error.kind != ErrorKind::Corrupt && error.kind != ErrorKind::NotFound) again = error;
+    }
+};
+
 } // namespace
 
 Task<void> ImapSession::run(Id id, imap::command::Search command) {
@@ -414,7 +428,7 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
     narrow(criterion, uids);
 
     Matches matches;
-    std::optional<Error> failure;
+    Unreadable unreadable;
     std::size_t emails_read = 0;
     std::optional<Uid> from;
     if (!uids.empty()) from = Uid{1};
@@ -439,19 +453,24 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
             open.push_back(&candidate);
         }
         std::size_t at = 0;
-        std::optional<Uid> next;
-        if (!unknown.empty() && needs.email) next = Uid{1};
-        while (next) {
-            MAILCORE_CO_AWAIT(auto emails,
-                              services_.store.read([access = access(), mailbox, unknown,
-                                                    first = *next](ReadTransaction& txn) {
-                                  return store::read_emails(txn, access, mailbox, unknown, first);
-                              }));
+        if (!needs.email) unknown = {};
+        Portions portions(std::move(unknown), emails_at_once);
+        while (!portions.now().empty()) {
+            MAILCORE_CO_AWAIT(
+                auto emails,
+                services_.store.read([access = access(), mailbox, some = portions.now(),
+                                      first = portions.first()](ReadTransaction& txn) {
+                    return store::read_emails(txn, access, mailbox, some, first, emails_at_once);
+                }));
             if (!emails) {
-                MAILCORE_CO_AWAIT(finish(id, reply_to(emails.error(), Doing::Messages)));
-                co_return;
+                if (emails.error().kind != ErrorKind::Corrupt) {
+                    MAILCORE_CO_AWAIT(finish(id, reply_to(emails.error(), Doing::Messages)));
+                    co_return;
+                }
+                if (const auto uid = portions.damaged()) unreadable.add(*uid, emails.error());
+                continue;
             }
-            next = emails->next;
+            portions.read(emails->next);
             for (auto& [uid, email] : emails->emails) {
                 while (at < open.size() && open[at]->flags.uid < uid) ++at;
                 if (at == open.size()) break;
@@ -459,14 +478,14 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
                 opened.email = std::make_shared<const store::Email>(std::move(email));
                 auto structure = mime::Structure::decode_in_place(opened.email->structure);
                 if (!structure) {
-                    failure = structure.error();
+                    unreadable.add(uid, structure.error());
                     continue;
                 }
                 opened.structure = std::move(*structure);
                 auto holds = co_await search.slow(criterion, *open[at], batch->keywords, opened);
                 if (id == aborted_ || !view_) co_return;
                 if (!holds)
-                    failure = holds.error();
+                    unreadable.add(uid, holds.error());
                 else if (*holds)
                     matches.add(open[at]->flags);
                 if (++emails_read % emails_before_others_run != 0) continue;
@@ -475,14 +494,16 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
             }
         }
     }
-    if (failure) {
-        MAILCORE_LOG(services_.log, Warning, "imap.body_unreadable", {{"error", failure->detail}});
-        // What was expunged meanwhile is no match; of what is damaged nobody can say.
-        if (failure->kind != ErrorKind::NotFound) {
-            saved_ = {};
-            MAILCORE_CO_AWAIT(finish(id, reply_to(*failure, Doing::Messages)));
-            co_return;
-        }
+    if (unreadable.messages > 0)
+        MAILCORE_LOG(services_.log, Warning, "imap.body_unreadable",
+                     {{"mailbox", mailbox.mailbox},
+                      {"uid", unreadable.first.value},
+                      {"messages", unreadable.messages},
+                      {"error", unreadable.why}});
+    if (unreadable.again) {
+        saved_ = {};
+        MAILCORE_CO_AWAIT(finish(id, reply_to(*unreadable.again, Doing::Messages)));
+        co_return;
     }
     const auto& returns = command.returns;
     if (returns.save) {

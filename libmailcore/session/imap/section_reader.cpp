@@ -27,21 +27,16 @@ std::optional<mime::Range> locate_in(const store::Email& email, const mime::Stru
 Task<Result<std::string>> read_range(store::Store& store, const store::Email& email,
                                      mime::Range range) {
     std::string octets;
-    range.octets = std::min(range.octets, header_octets_max);
-    while (octets.size() < range.octets) {
-        const auto step = std::min<std::uint64_t>(range.octets - octets.size(), 1024 * 1024);
-        MAILCORE_CO_AWAIT(auto more,
-                          store::read_octets(store, email.pieces, range.offset + octets.size(),
-                                             static_cast<std::size_t>(step)));
-        if (!more) co_return std::unexpected(more.error());
-        if (more->empty())
-            co_return fail(ErrorKind::Corrupt, "an email is shorter than its structure says");
+    store::PiecesReader pieces(store, email.pieces);
+    pieces.start(range.offset, std::min(range.octets, header_octets_max));
+    while (true) {
+        MAILCORE_CO_TRY(auto more, pieces.next());
+        if (more.empty()) co_return octets;
         if (octets.empty())
-            octets = std::move(*more);
+            octets = std::move(more);
         else
-            octets += *more;
+            octets += more;
     }
-    co_return octets;
 }
 
 SectionReader::SectionReader(store::Store& store, std::shared_ptr<const store::Email> email,

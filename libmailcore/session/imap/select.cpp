@@ -68,10 +68,10 @@ Task<void> ImapSession::run(Id id, imap::command::Select command) {
         co_return;
     }
     const auto& snapshot = opened->snapshot;
-    const auto rights = snapshot.rights;
-    const bool may_change = rights.has(Right::KeepSeen) || rights.has(Right::Write) ||
-                            rights.has(Right::DeleteMessages) || rights.has(Right::Insert) ||
-                            rights.has(Right::Expunge);
+    rights_ = snapshot.rights;
+    const bool may_change = rights_.has(Right::KeepSeen) || rights_.has(Right::Write) ||
+                            rights_.has(Right::DeleteMessages) || rights_.has(Right::Insert) ||
+                            rights_.has(Right::Expunge);
     read_only_ = command.access == imap::command::Select::Access::ReadOnly || !may_change;
     const auto mailbox = ref(snapshot.mailbox.id);
     view_.emplace(mailbox, snapshot,
@@ -95,31 +95,42 @@ Task<void> ImapSession::run(Id id, imap::command::Select command) {
 void ImapSession::tell_selected(Id id, const store::MailboxSnapshot& snapshot) {
     using namespace imap::response;
     const auto& mailbox = snapshot.mailbox;
-    const auto flags = flags_in_use(snapshot.keywords);
-    engine_.respond(id, Flags{flags});
+    engine_.respond(id, Flags{flags_in_use(view_->keywords())});
     engine_.respond(id, Exists{view_->exists()});
     engine_.respond(id, Recent{view_->recent()});
     if (snapshot.first_unseen && !engine_.enabled().rev2)
         respond(id, imap::UnseenCode{view_->numbers().number_of(*snapshot.first_unseen)},
                 "First unseen");
-    imap::PermanentFlags permanent;
-    if (!read_only_) {
-        const auto rights = snapshot.rights;
-        if (rights.has(Right::Write)) permanent = {flags, true};
-        if (!rights.has(Right::KeepSeen))
-            permanent.flags.clear(imap::SystemFlag::Seen);
-        else
-            permanent.flags.set(imap::SystemFlag::Seen);
-        if (!rights.has(Right::DeleteMessages))
-            permanent.flags.clear(imap::SystemFlag::Deleted);
-        else
-            permanent.flags.set(imap::SystemFlag::Deleted);
-    }
-    respond(id, permanent, "Flags permitted");
+    respond(id, permanent_flags(), "Flags permitted");
     respond(id, imap::UidValidityCode{mailbox.uidvalidity.value}, "UIDs valid");
     respond(id, imap::UidNextCode{mailbox.uidnext.value}, "Predicted next UID");
     respond(id, imap::HighestModSeq{shown(mailbox.highest_modseq)}, "Highest");
     respond(id, imap::MailboxIdCode{object_id(mailbox.id)}, "Ok");
+}
+
+imap::PermanentFlags ImapSession::permanent_flags() const {
+    imap::PermanentFlags permanent;
+    if (read_only_) return permanent;
+    if (rights_.has(Right::Write)) permanent = {flags_in_use(view_->keywords()), true};
+    if (!rights_.has(Right::KeepSeen))
+        permanent.flags.clear(imap::SystemFlag::Seen);
+    else
+        permanent.flags.set(imap::SystemFlag::Seen);
+    if (!rights_.has(Right::DeleteMessages))
+        permanent.flags.clear(imap::SystemFlag::Deleted);
+    else
+        permanent.flags.set(imap::SystemFlag::Deleted);
+    return permanent;
+}
+
+void ImapSession::tell_keywords(const std::vector<std::string>& keywords) {
+    if (view_->take_keywords(keywords)) tell_flags_in_use();
+}
+
+void ImapSession::tell_flags_in_use() {
+    using namespace imap::response;
+    engine_.announce(Flags{flags_in_use(view_->keywords())});
+    engine_.announce(Status{imap::Condition::Ok, permanent_flags(), "Flags permitted"});
 }
 
 /// RFC 7162 §3.2.5: what was expunged, then what changed, since the client was here last.

@@ -58,6 +58,7 @@ Task<void> ImapSession::run(Id id, imap::command::Store command) {
             all_shown = false;
             break;
         }
+        if (!silent) tell_keywords(batch->keywords);
         for (const auto& message : batch->messages) {
             imap::response::FlagsChanged changed;
             changed.number = view_->numbers().number_of(message.uid);
