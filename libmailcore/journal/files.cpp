@@ -321,7 +321,7 @@ Result<void> Journal::remove_dropped() {
 }
 
 Result<std::shared_ptr<base::File>> Journal::segment_file(SegmentNumber segment) const {
-    constexpr std::size_t open_files_max = 256;
+    constexpr std::size_t open_files_max = 32; // to open one again is cheap beside reading
     auto& s = *state_;
     std::string name;
     {
