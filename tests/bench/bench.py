@@ -105,6 +105,12 @@ class Bench:
                     figures[name].append(figure)
         return figures
 
+    def prepare(self, servers, how):
+        """how(server) for each; a peer that fails is out, as in `in_turns`."""
+        for name, server in list(servers.items()):
+            if self._measure(name, server, lambda each: how(each) or True) is None:
+                del servers[name]
+
     @staticmethod
     def _measure(name, server, measure):
         for last in (False, True):

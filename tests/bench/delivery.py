@@ -30,8 +30,8 @@ def smtp(bench):
                                    visible=server.port("imap"))
 
     with bench.servers(MdServer, PostfixDovecot, accounts=ACCOUNTS) as servers:
-        for server in servers.values():
-            deliver(server, 10, 4096, 2000, 500)  # every process started, passwords known
+        # Every process is started, and passwords are known.
+        bench.prepare(servers, lambda server: deliver(server, 10, 4096, 2000, 500))
         for connections, goal in ((1, 5), (10, 12), (50, 20)):
             figures = bench.in_turns(
                 servers, lambda server, connections=connections: deliver(
@@ -115,8 +115,7 @@ def lmtp(bench):
                                    count=bench.count(20_000 if server.name == OURS else 2500))
 
     with bench.servers(MdServer, Dovecot, DovecotMaildir, Cyrus, accounts=ACCOUNTS) as servers:
-        for server in servers.values():
-            deliver(server, ACCOUNTS)
+        bench.prepare(servers, lambda server: deliver(server, ACCOUNTS))
         many = bench.in_turns(servers, lambda server: deliver(server, ACCOUNTS))
         bench.table.row("LMTP, 4 KiB, 10 connections: messages/s", values(many, "rate"), Goal(times=8))
         bench.table.row("  server CPU for 1,000: s", values(many, cpu_of_1000), digits=3, less=True)

@@ -21,8 +21,7 @@ def login(bench):
 
     modes = {"plaintext": {}, "TLS 1.3 full": {"tls": True}, "TLS 1.3 resumed": {"tls": True, "resume": True}}
     with bench.servers(*IMAP, accounts=8) as servers:
-        for server in servers.values():
-            visit(server, seconds=1)  # every process started, passwords known
+        bench.prepare(servers, lambda server: visit(server, seconds=1))  # every process started, passwords known
         runs = {
             mode: bench.in_turns(servers, lambda server, how=how: visit(server, **how)) for mode, how in modes.items()
         }
@@ -52,9 +51,11 @@ def select(bench):
     """A large mailbox, and one command for all of it."""
     count = bench.count(100_000)
     with bench.servers(*IMAP, accounts=2) as servers:
-        for server in servers.values():
+        def fill(server):
             bench.generator.run("imap-append", server, count=1000, connections=10, size=1024)
             bench.generator.run("imap-grow", server, count=count)
+
+        bench.prepare(servers, fill)
         figures = bench.in_turns(servers, lambda server: bench.generator.run("imap-select", server, count=100))
         bench.table.row(f"SELECT of {count:,} messages, warm, p50: ms", values(figures, "p50_ms"), Goal(at_most=0.3),
                         digits=3, less=True)
@@ -79,9 +80,9 @@ def fetch(bench):
     """Envelopes: the first time ever, of a mailbox that nobody has looked at, and again."""
     count = bench.count(10_000)
     with bench.servers(*IMAP, accounts=bench.options.repeat) as servers:
-        for server in servers.values():
-            bench.generator.run("imap-append", server, count=count * bench.options.repeat, connections=10,
-                                accounts=bench.options.repeat, size=2048)
+        bench.prepare(
+            servers, lambda server: bench.generator.run("imap-append", server, count=count * bench.options.repeat,
+                                                        connections=10, accounts=bench.options.repeat, size=2048))
         number = iter(range(bench.options.repeat))
         first = {name: [] for name in servers}
         for account in number:
@@ -103,10 +104,12 @@ def body(bench):
     for what, size, full, goal in mixes:
         count = bench.count(full)
         with bench.servers(*IMAP) as servers:
-            for server in servers.values():
+            def fill(server, count=count, size=size):
                 bench.generator.run("imap-append", server, count=count, connections=4, size=size)
                 checked = bench.generator.run("imap-body", server, verify=True)
-                assert checked["verified"] == count and checked["bad"] == 0, f"{server.name}: {checked}"
+                assert checked["verified"] >= count and checked["bad"] == 0, f"{server.name}: {checked}"
+
+            bench.prepare(servers, fill)
             figures = bench.in_turns(servers, lambda server: bench.generator.run("imap-body", server, count=10))
             bench.table.row(f"BODY.PEEK[] of {what}: MB/s", values(figures, "mb_rate"), goal)
             bench.table.row("  server CPU a GB: s", values(figures, lambda run: run["server_cpu"] * 1e9 / run["octets"]),
@@ -141,11 +144,13 @@ def pop3(bench):
     for size, full, goal in (("4096", 10_000, 3), ("mix", 10_000, 2)):
         count = bench.count(full)
         with bench.servers(*IMAP) as servers:
-            for server in servers.values():
+            def fill(server, count=count, size=size):
                 bench.generator.run("imap-append", server, count=count, connections=4, size=size)
                 if size == "mix":
                     checked = bench.generator.run("pop3-retr", server, "pop3", verify=True)
-                    assert checked["verified"] == count and checked["bad"] == 0, f"{server.name}: {checked}"
+                    assert checked["verified"] >= count and checked["bad"] == 0, f"{server.name}: {checked}"
+
+            bench.prepare(servers, fill)
             time.sleep(1)
             figures = bench.in_turns(servers, lambda server: bench.generator.run("pop3-retr", server, "pop3", count=3))
             what = "4 KiB" if size == "4096" else "mixed sizes"
