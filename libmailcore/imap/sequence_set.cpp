@@ -50,22 +50,6 @@ std::uint64_t NumberSet::size() const {
     return total;
 }
 
-NumberSet NumberSet::intersection(const NumberSet& other) const {
-    NumberSet both;
-    auto a = ranges_.begin();
-    auto b = other.ranges_.begin();
-    while (a != ranges_.end() && b != other.ranges_.end()) {
-        const auto first = std::max(a->first, b->first);
-        const auto last = std::min(a->last, b->last);
-        if (first <= last) both.ranges_.push_back({first, last});
-        if (a->last < b->last)
-            ++a;
-        else
-            ++b;
-    }
-    return both;
-}
-
 void NumberSet::append_to(std::string& into) const {
     bool first = true;
     for (const auto& range : ranges_) {

@@ -39,8 +39,6 @@ class NumberSet {
     [[nodiscard]] std::uint32_t min() const { return ranges_.empty() ? 0 : ranges_.front().first; }
     [[nodiscard]] std::uint32_t max() const { return ranges_.empty() ? 0 : ranges_.back().last; }
     [[nodiscard]] const std::vector<Range>& ranges() const { return ranges_; }
-    /// What is in both.
-    [[nodiscard]] NumberSet intersection(const NumberSet& other) const;
 
     /// Each number, ascending. `function(std::uint32_t)`. Bound a set a client wrote by the mailbox
     /// first.

@@ -318,4 +318,26 @@ std::optional<std::size_t> ServerEngine::message_index(std::string_view word) {
     return *number - 1;
 }
 
+void ServerEngine::tell_of_messages(const Arguments& arguments,
+                                    void (*append_value)(std::string& out,
+                                                         const Message& message)) {
+    auto& out = output_.tail();
+    const auto line = [&](std::size_t index) {
+        codec::append_number(out, index + 1);
+        out += ' ';
+        append_value(out, maildrop_[index]);
+        out += "\r\n";
+    };
+    if (!arguments.words.empty()) {
+        const auto index = message_index(arguments.words[0]);
+        if (!index) return;
+        out += "+OK ";
+        return line(*index);
+    }
+    ok("");
+    for (std::size_t i = 0; i < maildrop_.size(); ++i)
+        if (!deleted_[i]) line(i);
+    out += ".\r\n";
+}
+
 } // namespace mailcore::pop3

@@ -115,6 +115,9 @@ class ServerEngine final : public base::Engine {
     [[nodiscard]] bool plaintext_allowed() const;
     [[nodiscard]] bool offers(std::string_view mechanism) const;
     [[nodiscard]] std::optional<std::size_t> message_index(std::string_view word);
+    /// A line "number value" of the message that is named, or of each that is not deleted.
+    void tell_of_messages(const Arguments& arguments,
+                          void (*append_value)(std::string& out, const Message& message));
 
     const Options options_;
     PeerInfo peer_;

@@ -156,10 +156,7 @@ Task<Result<std::string>> read_octets(Store& store, const std::vector<Piece>& pi
             if (read.empty())
                 co_return fail(ErrorKind::Corrupt, "a body is shorter than its row says");
             offset += read.size();
-            if (out.empty())
-                out = std::move(read);
-            else
-                out += read;
+            append_octets(out, std::move(read));
         }
         begin = end;
     }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mailcore::store {
@@ -111,6 +112,14 @@ TxnTask<Result<EmailBatch>> read_emails(ReadTransaction& txn, Access access, Mai
                                         UidSet uids, Uid from = Uid{1},
                                         std::size_t emails_max = 256,
                                         std::size_t octets_max = 512 * 1024);
+
+/// Puts what was read behind what is there; the first of it costs no copy.
+inline void append_octets(std::string& out, std::string read) {
+    if (out.empty())
+        out = std::move(read);
+    else
+        out += read;
+}
 
 /// `octets` octets from `offset` on, across the pieces, which outlive the call; fewer only at their
 /// end. At most 1 MiB a call. NotFound: the email was expunged meanwhile and its body is gone.

@@ -222,10 +222,7 @@ Task<Result<OctetsValue>> octets_of(store::Store& store, std::shared_ptr<const s
     while (text.size() < octets) {
         MAILCORE_CO_AWAIT(auto piece, reader->next(static_cast<std::size_t>(octets) - text.size()));
         if (!piece) co_return std::unexpected(piece.error());
-        if (text.empty())
-            text = std::move(*piece);
-        else
-            text += *piece;
+        store::append_octets(text, std::move(*piece));
     }
     out.value = std::move(text);
     co_return out;

@@ -32,10 +32,7 @@ Task<Result<std::string>> read_range(store::Store& store, const store::Email& em
     while (true) {
         MAILCORE_CO_TRY(auto more, pieces.next());
         if (more.empty()) co_return octets;
-        if (octets.empty())
-            octets = std::move(more);
-        else
-            octets += more;
+        store::append_octets(octets, std::move(more));
     }
 }
 
