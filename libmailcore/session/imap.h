@@ -32,6 +32,7 @@ struct ImapOptions {
 };
 
 class SectionReader;
+class Unreadable;
 
 /// Owns the engine and answers its events out of store and directory: the only place where IMAP and
 /// the store meet. A command is a Task; between commands there is none, and no buffer. Loop thread
@@ -150,7 +151,7 @@ class ImapSession final : public base::Dialogue {
     Task<Result<store::UidSet>> changed_of(Id id, const imap::command::Fetch& command,
                                            store::UidSet uids);
     Task<bool> fetch_messages(Id id, const imap::command::Fetch& command, store::UidSet uids,
-                              imap::Reply& outcome);
+                              Unreadable& unreadable, imap::Reply& outcome);
     Task<void> send_body(imap::NeedBody need, std::shared_ptr<SectionReader> reader);
     Task<std::optional<imap::CopyUid>>
     copy(Id id, imap::SequenceSet set, imap::Addressing addressing, std::string path, bool moves);

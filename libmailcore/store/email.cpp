@@ -104,20 +104,22 @@ TxnTask<Result<std::vector<Membership>>> memberships(ReadTransaction& txn, Accou
 }
 
 TxnTask<Result<MessageBatch>> read_messages(ReadTransaction& txn, Access access, MailboxRef ref,
-                                            UidSet uids, Uid from, std::size_t messages_max) {
+                                            UidSet uids, Uid from, std::size_t messages_max,
+                                            OnDamage on_damage) {
     MAILCORE_CO_TRY(const auto mailbox, mailbox_status(txn, access, ref, Right::Read));
     MessageBatch batch;
     co_return co_await detail::read_blocks<detail::MessageBlock>(
         txn, ref.owner, Table::Messages, ref.mailbox, mailbox.uidnext, std::move(uids), from,
-        messages_max, std::move(batch));
+        messages_max, on_damage, std::move(batch));
 }
 
 TxnTask<Result<EmailBatch>> read_emails(ReadTransaction& txn, Access access, MailboxRef ref,
                                         UidSet uids, Uid from, std::size_t emails_max,
-                                        std::size_t octets_max) {
-    MAILCORE_CO_TRY(const auto listed, read_messages(txn, access, ref, std::move(uids), from,
-                                                     std::max<std::size_t>(emails_max, 1)));
+                                        OnDamage on_damage, std::size_t octets_max) {
+    MAILCORE_CO_TRY(auto listed, read_messages(txn, access, ref, std::move(uids), from,
+                                               std::max<std::size_t>(emails_max, 1), on_damage));
     EmailBatch batch;
+    batch.damaged = std::move(listed.damaged);
     batch.emails.reserve(std::min(listed.messages.size(), emails_max));
     std::size_t octets = 0;
     EmailWalk walk(txn, ref.owner, listed.messages);
@@ -125,11 +127,17 @@ TxnTask<Result<EmailBatch>> read_emails(ReadTransaction& txn, Access access, Mai
         const auto& message = listed.messages[at];
         if (!batch.emails.empty() && (batch.emails.size() >= emails_max || octets >= octets_max)) {
             batch.next = message.uid;
+            batch.damaged.uids.remove({message.uid, all_uids.last}); // told when they are read
             co_return batch;
         }
-        MAILCORE_CO_TRY(auto email, walk.read(at));
-        octets += email.structure.size() + sizeof(Email);
-        batch.emails.emplace_back(message.uid, std::move(email));
+        auto email = co_await walk.read(at);
+        if (!email && email.error().kind == ErrorKind::Corrupt && on_damage == OnDamage::PassOver) {
+            batch.damaged.add(UidSet(message.uid), email.error());
+            continue;
+        }
+        if (!email) co_return std::unexpected(std::move(email).error());
+        octets += email->structure.size() + sizeof(Email);
+        batch.emails.emplace_back(message.uid, std::move(*email));
     }
     batch.next = listed.next;
     co_return batch;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "libmailcore/store/access.h"
+#include "libmailcore/store/damage.h"
 #include "libmailcore/store/store.h"
 #include "libmailcore/store/thread.h"
 #include "libmailcore/store/uid_set.h"
@@ -91,11 +92,13 @@ struct Message {
 struct MessageBatch {
     std::vector<Message> messages; ///< ascending by UID
     std::optional<Uid> next;       ///< where to go on; nothing: all was read
+    Damaged damaged;               ///< with OnDamage::PassOver
 };
 /// The messages of `uids` from `from` on, at most about `messages_max` (whole blocks of 64).
 TxnTask<Result<MessageBatch>> read_messages(ReadTransaction& txn, Access access, MailboxRef ref,
                                             UidSet uids, Uid from = Uid{1},
-                                            std::size_t messages_max = 8'192);
+                                            std::size_t messages_max = 8'192,
+                                            OnDamage on_damage = OnDamage::Fail);
 
 struct MessageEmail {
     Uid uid;
@@ -104,13 +107,15 @@ struct MessageEmail {
 struct EmailBatch {
     std::vector<MessageEmail> emails; ///< ascending by UID
     std::optional<Uid> next;
+    Damaged damaged; ///< with OnDamage::PassOver
 };
 /// The same with the emails themselves: ENVELOPE, BODYSTRUCTURE, THREADID, SEARCH. Ends after
 /// `emails_max` or about `octets_max` of rows, whichever comes first, and after at least one.
-/// Corrupt: the row of one of them is damaged or gone; the others are read when asked for alone.
+/// Corrupt: the row of one of them is damaged or gone, unless that is to be passed over.
 TxnTask<Result<EmailBatch>> read_emails(ReadTransaction& txn, Access access, MailboxRef ref,
                                         UidSet uids, Uid from = Uid{1},
                                         std::size_t emails_max = 256,
+                                        OnDamage on_damage = OnDamage::Fail,
                                         std::size_t octets_max = 512 * 1024);
 
 /// Puts what was read behind what is there; the first of it costs no copy.

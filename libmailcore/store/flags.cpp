@@ -76,14 +76,15 @@ bool is_keyword(std::string_view text) {
 }
 
 TxnTask<Result<FlagsBatch>> read_flags(ReadTransaction& txn, Access access, MailboxRef ref,
-                                       UidSet uids, Uid from, std::size_t messages_max) {
+                                       UidSet uids, Uid from, std::size_t messages_max,
+                                       OnDamage on_damage) {
     MAILCORE_CO_TRY(const auto mailbox, mailbox_status(txn, access, ref, Right::Read));
     FlagsBatch batch;
     batch.highest_modseq = mailbox.highest_modseq;
     MAILCORE_CO_TRY(batch.keywords, detail::read_keywords(txn, ref.owner, ref.mailbox));
     co_return co_await detail::read_blocks<detail::FlagBlock>(
         txn, ref.owner, Table::Flags, ref.mailbox, mailbox.uidnext, std::move(uids), from,
-        messages_max, std::move(batch));
+        messages_max, on_damage, std::move(batch));
 }
 
 TxnTask<Result<StoredFlags>> store_flags(AccountEdit& edit, MailboxId id, StoreFlags store) {
@@ -117,11 +118,13 @@ TxnTask<Result<StoredFlags>> store_flags(AccountEdit& edit, MailboxId id, StoreF
                                                             id, *span, detail::block_rows_at_once));
         for (const auto& row : rows) {
             const auto number = detail::key_u32(row.key, 4);
+            const auto first = detail::first_uid(number);
+            auto who = store.uids.bits(first);
+            if (who == 0) continue; // only lies between others
             auto decoded = detail::FlagBlock::decode(row.value);
             if (!decoded) co_return std::unexpected(decoded.error());
             auto& block = *decoded;
-            const auto first = detail::first_uid(number);
-            auto who = store.uids.bits(first) & block.present;
+            who &= block.present;
             if (store.unchanged_since) {
                 const auto modified = changed_after(block, who, *store.unchanged_since);
                 stored.modified.add_bits(first, modified);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "libmailcore/store/access.h"
+#include "libmailcore/store/damage.h"
 #include "libmailcore/store/uid_set.h"
 
 #include <cstdint>
@@ -76,12 +77,15 @@ struct FlagsBatch {
     std::vector<std::string> keywords;  ///< names of the bits; an empty one is not in use
     ModSeq highest_modseq;              ///< of the mailbox, when this was read
     std::optional<Uid> next;            ///< where to go on; nothing: all was read
+    Damaged damaged;                    ///< with OnDamage::PassOver
 };
 /// Flags of the messages of `uids` from `from` on, at most about `messages_max` (whole blocks of
-/// 64). NotFound, Rejected: the mailbox. UIDs without a message are left out.
+/// 64). NotFound, Rejected: the mailbox. UIDs without a message are left out; in a block that is
+/// damaged nobody knows which those are.
 TxnTask<Result<FlagsBatch>> read_flags(ReadTransaction& txn, Access access, MailboxRef ref,
                                        UidSet uids, Uid from = Uid{1},
-                                       std::size_t messages_max = 8'192);
+                                       std::size_t messages_max = 8'192,
+                                       OnDamage on_damage = OnDamage::Fail);
 
 enum class StoreHow : std::uint8_t { Add, Remove, Replace };
 struct StoreFlags {

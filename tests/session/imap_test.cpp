@@ -410,7 +410,7 @@ TEST_CASE("SEARCH passes over what is damaged, says so once, and finds the rest"
     ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
     struct Lines final : base::LogSink {
         void write(const base::LogEvent& event) override {
-            if (event.id == "imap.body_unreadable") lines.push_back(base::to_text(event));
+            if (event.id == "imap.messages_unreadable") lines.push_back(base::to_text(event));
         }
         std::vector<std::string> lines;
     } log;
@@ -459,6 +459,112 @@ TEST_CASE("SEARCH passes over what is damaged, says so once, and finds the rest"
     // Its rows are not needed.
     CHECK(has(client("SEARCH UNSEEN 5:7"), "* SEARCH 5 6 7\r\n"));
     CHECK(log.lines.empty());
+}
+
+namespace {
+
+/// Spoils the row of `table` that holds UIDs 65 to 128 of the only mailbox with so many.
+void damage_second_block(ImapWorld& world, store::Table table) {
+    const auto done =
+        world.people.write([&](store::WriteTransaction& txn) -> store::TxnTask<Result<bool>> {
+            const store::Key all(world.jo, table);
+            const auto from = all.str(), end = all.end();
+            MAILCORE_CO_TRY(const auto rows, txn.range(from, end, 100));
+            const auto second = std::ranges::find_if(
+                rows, [](const store::Row& row) { return row.key.ends_with('\1'); });
+            if (second == rows.end()) co_return fail(ErrorKind::NotFound, "a second block");
+            // Who is there and who has seen it can be read still, and SELECT needs no more.
+            txn.put(second->key, second->value.substr(0, second->value.size() - 1));
+            co_return true;
+        });
+    REQUIRE(done);
+}
+
+/// The number of responses that say `what`.
+std::size_t count(const std::string& text, std::string_view what) {
+    std::size_t times = 0;
+    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++times;
+    return times;
+}
+
+} // namespace
+
+TEST_CASE("a damaged row of 64 messages costs these, in FETCH as in SEARCH, and STORE refuses") {
+    ImapWorld world(GENERATE(StoreKind::Memory, StoreKind::Durable));
+    const auto table = GENERATE(store::Table::Flags, store::Table::Messages);
+    const bool flags = table == store::Table::Flags;
+    CAPTURE(flags);
+    struct Lines final : base::LogSink {
+        void write(const base::LogEvent& event) override {
+            if (event.id.starts_with("imap.")) lines.push_back(base::to_text(event));
+        }
+        std::vector<std::string> lines;
+    } log;
+    world.services.log = Log(log);
+    ImapClient client(world);
+    client.log_in();
+    for (int i = 0; i < 200; ++i) client.append("INBOX", hello);
+    damage_second_block(world, table);
+    CHECK(has(client("SELECT INBOX"), "* 200 EXISTS\r\n"));
+
+    const auto told_once = [&] {
+        REQUIRE(log.lines.size() == 1);
+        CHECK(log.lines[0].starts_with("warning imap.messages_unreadable "));
+        CHECK(has(log.lines[0], "uid=65 messages=64 error="));
+        log.lines.clear();
+    };
+    const std::string rest = "* SEARCH " + [] {
+        std::string numbers;
+        for (int n = 1; n <= 200; ++n)
+            if (n <= 64 || n > 128) numbers += (n > 1 ? " " : "") + std::to_string(n);
+        return numbers;
+    }();
+    // Of what is read for the answer, and of what is not.
+    for (const auto* key : {"BODY there", "SINCE 1-Jan-2000", "NOT DELETED LARGER 1"}) {
+        CAPTURE(key);
+        CHECK(client(std::string("SEARCH ") + key) == rest + "\r\na OK SEARCH completed\r\n");
+        told_once();
+    }
+    CHECK(has(client("SEARCH UNSEEN 60:66"),
+              flags ? "* SEARCH 60 61 62 63 64\r\na OK" : "* SEARCH 60 61 62 63 64 65 66\r\na OK"));
+    CHECK(log.lines.size() == flags);
+    log.lines.clear();
+
+    for (const auto* items : {"(FLAGS RFC822.SIZE)", "(FLAGS ENVELOPE)", "(FLAGS BODY.PEEK[])"}) {
+        CAPTURE(items);
+        const auto fetched = client(std::string("FETCH 1:* ") + items);
+        CHECK(count(fetched, " FETCH (") == 200 - 64);
+        CHECK(has(fetched, "* 64 FETCH "));
+        CHECK(has(fetched, "* 129 FETCH "));
+        CHECK(has(fetched, "\r\na NO [CORRUPTION] "));
+        told_once();
+    }
+    // The row that is damaged is not needed.
+    const auto other = client(flags ? "FETCH 1:* (ENVELOPE)" : "FETCH 1:* (FLAGS)");
+    CHECK(count(other, " FETCH (") == 200);
+    CHECK(has(other, "\r\na OK "));
+    CHECK(log.lines.empty());
+    // Those that are read become \Seen.
+    const auto read = client("FETCH 60:70 (BODY[TEXT])");
+    CHECK(count(read, "BODY[TEXT] {") == (flags ? 11 : 5));
+    CHECK(has(read, flags ? "\r\na OK " : "\r\na NO [CORRUPTION] "));
+    CHECK(has(client("FETCH 64 FLAGS"), "\\Seen"));
+    log.lines.clear();
+
+    const auto stored = client("STORE 1:* +FLAGS (\\Flagged)");
+    const auto flagged = client("SEARCH FLAGGED");
+    if (flags) {
+        // All or nothing.
+        CHECK(has(stored, "a NO [CORRUPTION] "));
+        CHECK(has(flagged, "* SEARCH\r\na OK"));
+        CHECK(has(client("STORE 1:64,129:* +FLAGS.SILENT (\\Flagged)"), "a OK"));
+        CHECK(has(client("SEARCH FLAGGED"), rest + "\r\na OK"));
+    } else {
+        CHECK(has(stored, "a OK"));
+        CHECK(count(flagged, " ") > 200);
+    }
+    CHECK(has(client("COPY 1:* Trash"), "a NO [CORRUPTION] "));
+    CHECK(has(client("STATUS Trash (MESSAGES)"), "MESSAGES 0"));
 }
 
 TEST_CASE("SEARCH finds by every kind of criterion") {

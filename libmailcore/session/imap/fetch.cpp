@@ -14,6 +14,7 @@ namespace {
 using imap::FetchItem;
 using imap::response::FetchValue;
 using Kind = imap::FetchItem::Kind;
+using store::OnDamage;
 using store::ReadTransaction;
 using store::TxnTask;
 using store::Uid;
@@ -60,15 +61,17 @@ struct Batch {
     std::vector<Found> messages;
     std::vector<std::string> keywords;
     std::optional<Uid> next;
+    std::vector<store::Damaged> damaged;
 };
 
 TxnTask<Result<Batch>> read_batch(ReadTransaction& txn, store::Access access, store::MailboxRef ref,
                                   UidSet uids, Uid from, Needs needs) {
     Batch batch;
     if (needs.email) {
-        MAILCORE_CO_TRY(auto emails,
-                        store::read_emails(txn, access, ref, uids, from, emails_at_once));
+        MAILCORE_CO_TRY(auto emails, store::read_emails(txn, access, ref, uids, from,
+                                                        emails_at_once, OnDamage::PassOver));
         batch.next = emails.next;
+        batch.damaged.push_back(std::move(emails.damaged));
         const auto all =
             std::make_shared<const std::vector<store::MessageEmail>>(std::move(emails.emails));
         batch.messages.reserve(all->size());
@@ -80,9 +83,10 @@ TxnTask<Result<Batch>> read_batch(ReadTransaction& txn, store::Access access, st
             batch.messages.push_back(std::move(found));
         }
     } else if (needs.rows) {
-        MAILCORE_CO_TRY(auto rows,
-                        store::read_messages(txn, access, ref, uids, from, rows_at_once));
+        MAILCORE_CO_TRY(auto rows, store::read_messages(txn, access, ref, uids, from, rows_at_once,
+                                                        OnDamage::PassOver));
         batch.next = rows.next;
+        batch.damaged.push_back(std::move(rows.damaged));
         for (auto& row : rows.messages) {
             Found found;
             found.uid = row.uid;
@@ -96,8 +100,12 @@ TxnTask<Result<Batch>> read_batch(ReadTransaction& txn, store::Access access, st
     const store::UidRange span{from, batch.messages.empty() ? store::all_uids.last
                                                             : batch.messages.back().uid};
     auto wanted = alone ? uids : uids.intersection(UidSet(span));
-    MAILCORE_CO_TRY(auto flags, store::read_flags(txn, access, ref, wanted, from, rows_at_once));
+    MAILCORE_CO_TRY(auto flags, store::read_flags(txn, access, ref, wanted, from, rows_at_once,
+                                                  OnDamage::PassOver));
     batch.keywords = std::move(flags.keywords);
+    std::erase_if(batch.messages,
+                  [&](const Found& message) { return flags.damaged.uids.contains(message.uid); });
+    batch.damaged.push_back(std::move(flags.damaged));
     if (alone) {
         batch.next = flags.next;
         for (const auto& message : flags.messages) {
@@ -128,7 +136,8 @@ TxnTask<Result<UidSet>> unseen_of(ReadTransaction& txn, store::Access access, st
     UidSet unseen;
     std::optional<Uid> from = Uid{1};
     while (from) {
-        MAILCORE_CO_TRY(const auto batch, store::read_flags(txn, access, ref, uids, *from));
+        MAILCORE_CO_TRY(const auto batch, store::read_flags(txn, access, ref, uids, *from,
+                                                            rows_at_once, OnDamage::PassOver));
         for (const auto& message : batch.messages)
             if (!message.system.has(store::Flag::Seen)) unseen.add(message.uid);
         from = batch.next;
@@ -303,8 +312,14 @@ Task<void> ImapSession::run(Id id, imap::command::Fetch command) {
     }
     if (!view_ || id == aborted_) co_return;
     imap::Reply outcome = imap::ok("FETCH completed");
-    const bool goes_on = co_await fetch_messages(id, command, std::move(*uids), outcome);
+    const auto mailbox = view_->ref().mailbox;
+    Unreadable unreadable;
+    const bool goes_on =
+        co_await fetch_messages(id, command, std::move(*uids), unreadable, outcome);
     pulls_.clear();
+    unreadable.tell(services_.log, mailbox);
+    if (!unreadable.empty() && outcome.condition == imap::Condition::Ok)
+        outcome = reply_to(unreadable.error(), Doing::Messages);
     if (goes_on) co_await finish(id, std::move(outcome));
 }
 
@@ -335,7 +350,7 @@ Task<Result<UidSet>> ImapSession::changed_of(Id id, const imap::command::Fetch& 
 
 /// Answers one message after the other, as there is room. False: the command is gone.
 Task<bool> ImapSession::fetch_messages(Id id, const imap::command::Fetch& command, UidSet uids,
-                                       imap::Reply& outcome) {
+                                       Unreadable& unreadable, imap::Reply& outcome) {
     const auto needs = needs_of(command);
     const auto mailbox = view_->ref();
     const auto expected = uids.size();
@@ -358,11 +373,10 @@ Task<bool> ImapSession::fetch_messages(Id id, const imap::command::Fetch& comman
             }));
         if (!batch) {
             outcome = reply_to(batch.error(), Doing::Messages);
-            if (batch.error().kind != ErrorKind::Corrupt) co_return true;
-            portions.damaged();
-            continue;
+            co_return true;
         }
         portions.read(batch->next);
+        for (const auto& damaged : batch->damaged) unreadable.add(damaged);
         if (needs.flags && view_ && !batch->messages.empty()) tell_keywords(batch->keywords);
         for (const auto& message : batch->messages) {
             ++answered;
@@ -377,7 +391,7 @@ Task<bool> ImapSession::fetch_messages(Id id, const imap::command::Fetch& comman
                 const auto decoded =
                     mime::Structure::decode_in_place(message.email->structure, structure);
                 if (!decoded) {
-                    outcome = reply_to(decoded.error(), Doing::Messages);
+                    unreadable.add(message.uid, decoded.error());
                     continue;
                 }
             }
@@ -403,9 +417,7 @@ Task<bool> ImapSession::fetch_messages(Id id, const imap::command::Fetch& comman
                                                              structure, fetch, pulls_, outcome);
                 if (id == aborted_ || !view_) co_return false;
                 if (!read) {
-                    MAILCORE_LOG(services_.log, Warning, "imap.body_unreadable",
-                                 {{"error", read.error().detail}});
-                    outcome = reply_to(read.error(), Doing::Messages);
+                    unreadable.add(message.uid, read.error());
                     continue;
                 }
             }
@@ -414,7 +426,7 @@ Task<bool> ImapSession::fetch_messages(Id id, const imap::command::Fetch& comman
     }
     const bool goes_on = co_await room(id); // and what is pulled is through
     if (answered < expected && command.addressing == imap::Addressing::Numbers &&
-        outcome.condition == imap::Condition::Ok)
+        unreadable.empty() && outcome.condition == imap::Condition::Ok)
         outcome = imap::no("Some messages are gone", imap::Code::ExpungeIssued);
     co_return goes_on;
 }

@@ -17,6 +17,7 @@ namespace {
 
 using imap::SearchKey;
 using Kind = imap::SearchKey::Kind;
+using store::OnDamage;
 using store::ReadTransaction;
 using store::TxnTask;
 using store::Uid;
@@ -24,6 +25,7 @@ using store::UidSet;
 
 constexpr std::size_t emails_before_others_run = 16;
 constexpr std::size_t emails_at_once = 256;
+constexpr std::size_t flags_at_once = 4'096;
 
 /// Whether a message matches, as far as is known without reading more of it.
 enum class Truth : std::uint8_t { No, Yes, Unknown };
@@ -53,13 +55,16 @@ struct Batch {
     std::vector<Candidate> candidates;
     std::vector<std::string> keywords;
     std::optional<Uid> next;
+    std::vector<store::Damaged> damaged; ///< what neither matches nor does not
 };
 
 TxnTask<Result<Batch>> read_candidates(ReadTransaction& txn, store::Access access,
                                        store::MailboxRef ref, UidSet uids, Uid from,
                                        bool with_rows) {
     Batch batch;
-    MAILCORE_CO_TRY(auto flags, store::read_flags(txn, access, ref, uids, from, 4'096));
+    MAILCORE_CO_TRY(auto flags, store::read_flags(txn, access, ref, uids, from, flags_at_once,
+                                                  OnDamage::PassOver));
+    batch.damaged.push_back(std::move(flags.damaged));
     batch.keywords = std::move(flags.keywords);
     batch.next = flags.next;
     for (const auto& message : flags.messages) {
@@ -73,7 +78,8 @@ TxnTask<Result<Batch>> read_candidates(ReadTransaction& txn, store::Access acces
     std::size_t at = 0;
     std::optional<Uid> next = from;
     while (next) {
-        MAILCORE_CO_TRY(const auto rows, store::read_messages(txn, access, ref, wanted, *next));
+        MAILCORE_CO_TRY(auto rows, store::read_messages(txn, access, ref, wanted, *next,
+                                                        flags_at_once, OnDamage::PassOver));
         for (const auto& row : rows.messages) {
             while (at < batch.candidates.size() && batch.candidates[at].flags.uid < row.uid) ++at;
             if (at == batch.candidates.size()) break;
@@ -81,8 +87,13 @@ TxnTask<Result<Batch>> read_candidates(ReadTransaction& txn, store::Access acces
             batch.candidates[at].row = row;
             batch.candidates[at].has_row = true;
         }
+        batch.damaged.push_back(std::move(rows.damaged));
         next = rows.next;
     }
+    for (const auto& damaged : batch.damaged)
+        std::erase_if(batch.candidates, [&](const Candidate& candidate) {
+            return damaged.uids.contains(candidate.flags.uid);
+        });
     co_return batch;
 }
 
@@ -399,22 +410,6 @@ struct Matches {
     }
 };
 
-/// What could not be looked into. Neither what is damaged nor what was expunged meanwhile matches.
-struct Unreadable {
-    std::uint64_t messages = 0;
-    Uid first;
-    std::string why;            ///< of the first
-    std::optional<Error> again; ///< one that may read well another time: then it might match
-
-    void add(Uid uid, const Error& error) {
-        if (messages++ == 0) {
-            first = uid;
-            why = error.detail;
-        }
-        if (error.kind != ErrorKind::Corrupt && error.kind != ErrorKind::NotFound) again = error;
-    }
-};
-
 } // namespace
 
 Task<void> ImapSession::run(Id id, imap::command::Search command) {
@@ -430,19 +425,20 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
     Matches matches;
     Unreadable unreadable;
     std::size_t emails_read = 0;
-    std::optional<Uid> from;
-    if (!uids.empty()) from = Uid{1};
-    while (from) {
+    Portions candidates(std::move(uids), flags_at_once);
+    while (!candidates.now().empty()) {
         MAILCORE_CO_AWAIT(auto batch,
-                          services_.store.read([access = access(), mailbox, uids, at = *from,
+                          services_.store.read([access = access(), mailbox, some = candidates.now(),
+                                                first = candidates.first(),
                                                 rows = needs.rows](ReadTransaction& txn) {
-                              return read_candidates(txn, access, mailbox, uids, at, rows);
+                              return read_candidates(txn, access, mailbox, some, first, rows);
                           }));
         if (!batch) {
             MAILCORE_CO_AWAIT(finish(id, reply_to(batch.error(), Doing::Messages)));
             co_return;
         }
-        from = batch->next;
+        candidates.read(batch->next);
+        for (const auto& damaged : batch->damaged) unreadable.add(damaged);
         UidSet unknown;
         std::vector<const Candidate*> open;
         for (const auto& candidate : batch->candidates) {
@@ -460,17 +456,15 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
                 auto emails,
                 services_.store.read([access = access(), mailbox, some = portions.now(),
                                       first = portions.first()](ReadTransaction& txn) {
-                    return store::read_emails(txn, access, mailbox, some, first, emails_at_once);
+                    return store::read_emails(txn, access, mailbox, some, first, emails_at_once,
+                                              OnDamage::PassOver);
                 }));
             if (!emails) {
-                if (emails.error().kind != ErrorKind::Corrupt) {
-                    MAILCORE_CO_AWAIT(finish(id, reply_to(emails.error(), Doing::Messages)));
-                    co_return;
-                }
-                if (const auto uid = portions.damaged()) unreadable.add(*uid, emails.error());
-                continue;
+                MAILCORE_CO_AWAIT(finish(id, reply_to(emails.error(), Doing::Messages)));
+                co_return;
             }
             portions.read(emails->next);
+            unreadable.add(emails->damaged);
             for (auto& [uid, email] : emails->emails) {
                 while (at < open.size() && open[at]->flags.uid < uid) ++at;
                 if (at == open.size()) break;
@@ -494,15 +488,11 @@ Task<void> ImapSession::run(Id id, imap::command::Search command) {
             }
         }
     }
-    if (unreadable.messages > 0)
-        MAILCORE_LOG(services_.log, Warning, "imap.body_unreadable",
-                     {{"mailbox", mailbox.mailbox},
-                      {"uid", unreadable.first.value},
-                      {"messages", unreadable.messages},
-                      {"error", unreadable.why}});
-    if (unreadable.again) {
+    // What cannot be looked into does not match; what may be, another time, might.
+    unreadable.tell(services_.log, mailbox.mailbox);
+    if (unreadable.worth_another_try()) {
         saved_ = {};
-        MAILCORE_CO_AWAIT(finish(id, reply_to(*unreadable.again, Doing::Messages)));
+        MAILCORE_CO_AWAIT(finish(id, reply_to(unreadable.error(), Doing::Messages)));
         co_return;
     }
     const auto& returns = command.returns;

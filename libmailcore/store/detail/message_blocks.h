@@ -105,7 +105,7 @@ TxnTask<Result<std::vector<Row>>> block_rows(ReadTransaction& txn, AccountId own
 template <class Block, class Batch>
 TxnTask<Result<Batch>> read_blocks(ReadTransaction& txn, AccountId owner, Table table,
                                    MailboxId mailbox, Uid uidnext, UidSet uids, Uid from,
-                                   std::size_t messages_max, Batch batch) {
+                                   std::size_t messages_max, OnDamage on_damage, Batch batch) {
     for (;;) {
         const auto span = next_span(uids, from, uidnext);
         if (!span) break;
@@ -118,10 +118,18 @@ TxnTask<Result<Batch>> read_blocks(ReadTransaction& txn, AccountId owner, Table 
         MAILCORE_CO_TRY(const auto rows, block_rows(txn, owner, table, mailbox, *span, rows_max));
         for (const auto& row : rows) {
             const auto block = key_u32(row.key, 4);
-            const auto decoded = Block::decode(row.value);
-            if (!decoded) co_return std::unexpected(decoded.error());
-            auto bits = uids.bits(first_uid(block)) & decoded->present;
+            auto bits = uids.bits(first_uid(block));
             if (first_uid(block) < from) bits &= ~std::uint64_t{0} << bit_of(from);
+            if (bits == 0) continue; // only lies between others
+            const auto decoded = Block::decode(row.value);
+            if (!decoded && on_damage == OnDamage::Fail) co_return std::unexpected(decoded.error());
+            if (!decoded) {
+                UidSet unknown;
+                unknown.add_bits(first_uid(block), bits);
+                batch.damaged.add(unknown, decoded.error());
+                continue;
+            }
+            bits &= decoded->present;
             for_each_bit(bits,
                          [&](unsigned bit) { batch.messages.push_back(decoded->at(block, bit)); });
         }
