@@ -18,6 +18,11 @@ int queue_list(const Call& call) {
                        text(recipient, "state"), text(recipient, "attempts"),
                        text(recipient, "next_try"), text(recipient, "reply").substr(0, 60)});
     table.print("the queue is empty");
+    for (const auto& row : answer["damaged"])
+        fmt::print("damaged: message {}{}: {}\n", text(row, "id"),
+                   row["recipient"].is_null() ? std::string()
+                                              : ", recipient " + text(row, "recipient"),
+                   text(row, "what"));
     return 0;
 }
 int queue_show(const Call& call) {

@@ -37,9 +37,12 @@ int status(const Call& call) {
                    ? fmt::format(" (one is under way: {} read)", octets(store["scrub_octets"]))
                    : std::string());
     if (answer.contains("queue"))
-        fmt::print("queue   {} messages; recipients: {} waiting, {} held\n",
+        fmt::print("queue   {} messages; recipients: {} waiting, {} held{}\n",
                    text(answer["queue"], "messages"), text(answer["queue"], "waiting"),
-                   text(answer["queue"], "held"));
+                   text(answer["queue"], "held"),
+                   answer["queue"]["damaged"] == 0
+                       ? std::string()
+                       : "; " + text(answer["queue"], "damaged") + " rows damaged");
     for (const auto& warning : answer["warnings"])
         fmt::print("warning {}\n", warning.get<std::string>());
     for (const auto& damage : store["damages"])

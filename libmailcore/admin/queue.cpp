@@ -36,7 +36,14 @@ Json to_json(const Message& message, const std::vector<Recipient>& recipients) {
         {"recipients", std::move(list)}};
 }
 
-/// The messages a request names: by id, or all.
+void add_to(Json& list, const std::vector<queue::DamagedRow>& rows) {
+    for (const auto& row : rows)
+        list.push_back(Json{{"id", row.id.value},
+                            {"recipient", row.index ? Json(*row.index) : Json(nullptr)},
+                            {"what", row.why}});
+}
+
+/// The messages a request names: by id, or all that can be read.
 Task<Result<std::vector<QueueId>>> named(Context& context, Request& request) {
     std::vector<QueueId> ids;
     const auto id = request.number_or("id", 0);
@@ -48,14 +55,13 @@ Task<Result<std::vector<QueueId>>> named(Context& context, Request& request) {
         ids.push_back(QueueId{id});
         co_return ids;
     }
-    QueueId from;
-    while (true) {
-        MAILCORE_CO_TRY(const auto batch, context.store.read([from](ReadTransaction& txn) {
-            return queue::list_messages(txn, from, 256);
+    std::optional<QueueId> from = QueueId{};
+    while (from) {
+        MAILCORE_CO_TRY(const auto list, context.store.read([at = *from](ReadTransaction& txn) {
+            return queue::list_messages(txn, at, 256);
         }));
-        if (batch.empty()) break;
-        for (const auto& message : batch) ids.push_back(message.id);
-        from = QueueId{batch.back().id.value + 1};
+        for (const auto& message : list.messages) ids.push_back(message.id);
+        from = list.next;
     }
     co_return ids;
 }
@@ -65,10 +71,9 @@ enum class Change : std::uint8_t { Retry, Hold, Release, Remove };
 /// One message's recipients, all in one transaction.
 TxnTask<Result<std::uint64_t>> change(WriteTransaction& txn, QueueId id, Change what) {
     MAILCORE_CO_TRY(queue::read_message(txn, id));
-    MAILCORE_CO_TRY(const auto recipients,
-                    queue::read_recipients(txn, id, 0, queue::recipients_max));
+    MAILCORE_CO_TRY(const auto rows, queue::read_recipients(txn, id, 0, queue::recipients_max));
     std::uint64_t changed = 0;
-    for (auto recipient : recipients) {
+    for (auto recipient : rows.recipients) {
         using State = queue::State;
         switch (what) {
         case Change::Remove: {
@@ -122,23 +127,26 @@ Answer queue_list(Context& context, std::string text) {
     Request request(text);
     const auto limit = request.number_or("limit", 1000);
     if (auto error = request.finish()) co_return std::unexpected(std::move(*error));
-    Json list = Json::array();
-    QueueId from;
-    while (list.size() < limit) {
-        MAILCORE_CO_TRY(const auto batch, context.store.read([from](ReadTransaction& txn) {
-            return queue::list_messages(txn, from, 64);
+    Json messages = Json::array();
+    Json damaged = Json::array();
+    std::optional<QueueId> from = QueueId{};
+    while (from && messages.size() < limit) {
+        MAILCORE_CO_TRY(const auto list, context.store.read([at = *from](ReadTransaction& txn) {
+            return queue::list_messages(txn, at, 64);
         }));
-        if (batch.empty()) break;
-        for (const auto& message : batch) {
-            MAILCORE_CO_AWAIT(auto recipients,
+        add_to(damaged, list.damaged);
+        for (const auto& message : list.messages) {
+            MAILCORE_CO_AWAIT(auto rows,
                               context.store.read([id = message.id](ReadTransaction& txn) {
                                   return queue::read_recipients(txn, id, 0, 20);
                               }));
-            if (recipients && list.size() < limit) list.push_back(to_json(message, *recipients));
+            if (!rows || messages.size() == limit) continue;
+            messages.push_back(to_json(message, rows->recipients));
+            add_to(damaged, rows->damaged);
         }
-        from = QueueId{batch.back().id.value + 1};
+        from = list.next;
     }
-    co_return text_of(Json{{"messages", std::move(list)}});
+    co_return text_of(Json{{"messages", std::move(messages)}, {"damaged", std::move(damaged)}});
 }
 
 Answer queue_show(Context& context, std::string text) {
@@ -148,10 +156,13 @@ Answer queue_show(Context& context, std::string text) {
     MAILCORE_CO_TRY(const auto message, context.store.read([id](ReadTransaction& txn) {
         return queue::read_message(txn, id);
     }));
-    MAILCORE_CO_TRY(const auto recipients, context.store.read([id](ReadTransaction& txn) {
+    MAILCORE_CO_TRY(const auto rows, context.store.read([id](ReadTransaction& txn) {
         return queue::read_recipients(txn, id, 0, queue::recipients_max);
     }));
-    co_return text_of(to_json(message, recipients));
+    auto answer = to_json(message, rows.recipients);
+    answer["damaged"] = Json::array();
+    add_to(answer["damaged"], rows.damaged);
+    co_return text_of(answer);
 }
 
 Answer queue_retry(Context& context, std::string text) {

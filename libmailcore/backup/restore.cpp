@@ -204,10 +204,10 @@ Task<Result<void>> renew_accounts(Store& store, RestoreReport& report) {
     co_return Result<void>{};
 }
 
-TxnTask<Result<std::uint64_t>> settle_queued(WriteTransaction& txn, QueueId id, QueuedMail how) {
-    MAILCORE_CO_TRY(const auto recipients,
-                    queue::read_recipients(txn, id, 0, queue::recipients_max));
-    for (auto recipient : recipients) {
+TxnTask<Result<queue::RecipientList>> settle_queued(WriteTransaction& txn, QueueId id,
+                                                    QueuedMail how) {
+    MAILCORE_CO_TRY(auto rows, queue::read_recipients(txn, id, 0, queue::recipients_max));
+    for (auto recipient : rows.recipients) {
         if (how == QueuedMail::Drop) {
             MAILCORE_CO_TRY(queue::remove_recipient(txn, id, recipient.index));
         } else if (how == QueuedMail::Hold && recipient.state == queue::State::Waiting) {
@@ -215,25 +215,27 @@ TxnTask<Result<std::uint64_t>> settle_queued(WriteTransaction& txn, QueueId id, 
             MAILCORE_CO_TRY(queue::update_recipient(txn, id, recipient));
         }
     }
-    co_return recipients.size();
+    co_return rows;
 }
 
 Task<Result<void>> settle_queue(Store& store, QueuedMail how, RestoreReport& report) {
-    QueueId from;
-    while (true) {
-        MAILCORE_CO_TRY(const auto batch, store.read([from](ReadTransaction& txn) {
-            return queue::list_messages(txn, from, 256);
+    std::optional<QueueId> from = QueueId{};
+    while (from) {
+        MAILCORE_CO_TRY(const auto list, store.read([at = *from](ReadTransaction& txn) {
+            return queue::list_messages(txn, at, 256);
         }));
-        if (batch.empty()) co_return Result<void>{};
-        for (const auto& message : batch) {
-            MAILCORE_CO_TRY(const auto recipients,
+        for (const auto& row : list.damaged) add_problem(report, queue::to_string(row));
+        for (const auto& message : list.messages) {
+            MAILCORE_CO_TRY(const auto rows,
                             store.write([id = message.id, how](WriteTransaction& txn) {
                                 return settle_queued(txn, id, how);
                             }));
-            report.queued += recipients;
+            for (const auto& row : rows.damaged) add_problem(report, queue::to_string(row));
+            report.queued += rows.recipients.size();
         }
-        from = QueueId{batch.back().id.value + 1};
+        from = list.next;
     }
+    co_return Result<void>{};
 }
 
 } // namespace

@@ -64,6 +64,7 @@ Result<void> Verification::check_accounts(const store::PastStore& store) {
         MAILCORE_CO_TRY(const auto queued,
                         queue::count(txn, std::numeric_limits<std::size_t>::max()));
         report_.queued = queued.messages;
+        for (const auto& row : queued.damages) problem(queue::to_string(row));
         co_return Result<void>{};
     }));
     report_.accounts = accounts.size();

@@ -3,6 +3,7 @@
 #include "libmailcore/queue/rows.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace mailcore::delivery {
 
@@ -14,6 +15,8 @@ using queue::State;
 using store::ReadTransaction;
 using store::TxnTask;
 using store::WriteTransaction;
+
+constexpr std::size_t damaged_max = 10'000; // rows that are named
 
 /// What local recipients are planned under; no domain has that name.
 const std::string local_destination = ".local";
@@ -66,6 +69,20 @@ void Courier::stop() {
 }
 
 // Planning
+
+/// A row could not be read. Damage is told once; the row stays, for somebody to look at.
+void Courier::unreadable(queue::QueueId id, std::optional<std::uint32_t> index,
+                         const Error& error) {
+    if (error.kind == ErrorKind::NotFound) return; // it was dealt with meanwhile
+    if (error.kind == ErrorKind::Corrupt) {
+        if (damaged_.size() == damaged_max || !damaged_.emplace(id, index).second) return;
+        ++damaged_count_;
+    }
+    MAILCORE_LOG(log_, Error, "queue.unreadable",
+                 {{"queue_id", id},
+                  {"row", index ? fmt::format("recipient {}", *index) : std::string("message")},
+                  {"error", error.detail}});
+}
 
 void Courier::add(const queue::Message& message, const Recipient& recipient) {
     if (recipient.state != State::Waiting) return schedule_.forget(message.id, recipient.index);
@@ -125,7 +142,12 @@ Task<void> Courier::load() {
                 MAILCORE_CO_AWAIT(auto recipient, store_.read([item](ReadTransaction& txn) {
                     return queue::read_recipient(txn, item.id, item.index);
                 }));
-                if (message && recipient) add(*message, *recipient);
+                if (!message)
+                    unreadable(item.id, std::nullopt, message.error());
+                else if (!recipient)
+                    unreadable(item.id, item.index, recipient.error());
+                else
+                    add(*message, *recipient);
             }
             pump();
             if (beyond && !first) break;
@@ -138,20 +160,29 @@ Task<void> Courier::plan(queue::QueueId id, bool now) {
     MAILCORE_CO_AWAIT(auto message, store_.read([id](ReadTransaction& txn) {
         return queue::read_message(txn, id);
     }));
-    if (!message) co_return;
-    for (std::uint32_t from = 0;;) {
-        MAILCORE_CO_AWAIT(auto recipients, store_.read([id, from](ReadTransaction& txn) {
-            return queue::read_recipients(txn, id, from, 256);
+    if (!message) {
+        unreadable(id, std::nullopt, message.error());
+        co_return;
+    }
+    std::optional<std::uint32_t> from = 0;
+    while (from) {
+        MAILCORE_CO_AWAIT(auto list, store_.read([id, at = *from](ReadTransaction& txn) {
+            return queue::read_recipients(txn, id, at, 256);
         }));
-        if (!recipients || recipients->empty()) break;
-        for (auto& recipient : *recipients) {
+        if (!list) {
+            unreadable(id, std::nullopt, list.error());
+            break;
+        }
+        for (const auto& row : list->damaged)
+            unreadable(id, row.index, Error{ErrorKind::Corrupt, row.why});
+        for (auto& recipient : list->recipients) {
             if (now) {
                 recipient.next_try = scheduler_.wall_now();
                 schedule_.forgive(destination_of(recipient));
             }
             if (schedule_.waiting() < options_.items_max) add(*message, recipient);
         }
-        from = recipients->back().index + 1;
+        from = list->next;
     }
     pump();
 }
@@ -179,14 +210,21 @@ void Courier::pump() {
 
 Task<Result<Courier::Work>> Courier::read(queue::Job job) {
     Work work;
-    MAILCORE_CO_TRY(work.message, store_.read([id = job.id](ReadTransaction& txn) {
+    MAILCORE_CO_AWAIT(auto message, store_.read([id = job.id](ReadTransaction& txn) {
         return queue::read_message(txn, id);
     }));
+    if (!message) {
+        unreadable(job.id, std::nullopt, message.error());
+        co_return std::unexpected(std::move(message).error());
+    }
+    work.message = std::move(*message);
     for (const auto index : job.indexes) {
         MAILCORE_CO_AWAIT(auto recipient, store_.read([id = job.id, index](ReadTransaction& txn) {
             return queue::read_recipient(txn, id, index);
         }));
-        if (recipient && recipient->state == State::Waiting)
+        if (!recipient)
+            unreadable(job.id, index, recipient.error());
+        else if (recipient->state == State::Waiting)
             work.recipients.push_back(std::move(*recipient));
     }
     co_return work;

@@ -9,9 +9,13 @@
 #include "libmailcore/queue/retry.h"
 #include "libmailcore/queue/schedule.h"
 
+#include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mailcore::delivery {
@@ -43,6 +47,9 @@ class Courier {
     void stop();
     [[nodiscard]] std::size_t under_way() const { return connections_.size(); }
     [[nodiscard]] std::size_t planned() const { return schedule_.waiting(); }
+    /// Rows of the queue that were found damaged since it began; what they hold is not delivered.
+    /// Any thread.
+    [[nodiscard]] std::size_t damaged() const { return damaged_count_; }
 
   private:
     Task<void> load();
@@ -61,6 +68,7 @@ class Courier {
     Task<Result<void>> report(queue::Message message, std::vector<Reported> reported,
                               std::vector<std::uint32_t> removed,
                               std::vector<queue::Recipient> updated);
+    void unreadable(queue::QueueId id, std::optional<std::uint32_t> index, const Error& error);
     void add(const queue::Message& message, const queue::Recipient& recipient);
     void put_off(const queue::Message& message, std::vector<queue::Recipient> recipients);
     void pump();
@@ -77,6 +85,9 @@ class Courier {
     Log log_;
     std::shared_ptr<const filter::Pipeline> pipeline_;
     queue::Schedule schedule_;
+    /// Each is named once: a recipient's row, or without an index a message's own.
+    std::set<std::pair<queue::QueueId, std::optional<std::uint32_t>>> damaged_;
+    std::atomic<std::size_t> damaged_count_ = 0;
     std::optional<TimerId> timer_;
     std::optional<std::chrono::microseconds> wall_offset_; // of the time of day, to see it jump
     bool unwritable_ = false; // what became of the last mail could not be written down

@@ -204,33 +204,47 @@ TxnTask<Result<Recipient>> read_recipient(ReadTransaction& txn, QueueId id, std:
     co_return decode_recipient(index, *row);
 }
 
-TxnTask<Result<std::vector<Recipient>>> read_recipients(ReadTransaction& txn, QueueId id,
-                                                        std::uint32_t from, std::size_t count_max) {
+std::string to_string(const DamagedRow& row) {
+    auto text = "queued message " + std::to_string(row.id.value);
+    if (row.index) text += ", recipient " + std::to_string(*row.index);
+    return text + ": " + row.why;
+}
+
+TxnTask<Result<RecipientList>> read_recipients(ReadTransaction& txn, QueueId id, std::uint32_t from,
+                                               std::size_t count_max) {
     const auto end = Key(Space::Queue).u8(recipient_table).id(id).end();
     MAILCORE_CO_TRY(const auto rows, txn.range(recipient_key(id, from), end, count_max));
-    std::vector<Recipient> recipients;
+    RecipientList list;
     for (const auto& row : rows) {
         const auto index =
             codec::Reader(std::string_view(row.key).substr(row.key.size() - 4)).u32be();
         auto recipient = decode_recipient(index, row.value);
-        if (!recipient) co_return std::unexpected(recipient.error());
-        recipients.push_back(std::move(*recipient));
+        if (recipient)
+            list.recipients.push_back(std::move(*recipient));
+        else
+            list.damaged.push_back({id, index, std::move(recipient).error().detail});
+        list.next = index + 1;
     }
-    co_return recipients;
+    if (rows.size() < count_max) list.next.reset();
+    co_return list;
 }
 
-TxnTask<Result<std::vector<Message>>> list_messages(ReadTransaction& txn, QueueId from,
-                                                    std::size_t count_max) {
+TxnTask<Result<MessageList>> list_messages(ReadTransaction& txn, QueueId from,
+                                           std::size_t count_max) {
     const auto end = Key(Space::Queue).u8(message_table).end();
     MAILCORE_CO_TRY(const auto rows, txn.range(message_key(from), end, count_max));
-    std::vector<Message> messages;
+    MessageList list;
     for (const auto& row : rows) {
         const QueueId id{codec::Reader(std::string_view(row.key).substr(2)).u64be()};
         auto message = decode_message(id, row.value);
-        if (!message) co_return std::unexpected(message.error());
-        messages.push_back(std::move(*message));
+        if (message)
+            list.messages.push_back(std::move(*message));
+        else
+            list.damaged.push_back({id, std::nullopt, std::move(message).error().detail});
+        list.next = QueueId{id.value + 1};
     }
-    co_return messages;
+    if (rows.size() < count_max) list.next.reset();
+    co_return list;
 }
 
 TxnTask<Result<std::vector<Due>>> list_due(ReadTransaction& txn, std::optional<Due> after,
@@ -275,24 +289,29 @@ TxnTask<Result<void>> remove_recipient(WriteTransaction& txn, QueueId id, std::u
 }
 
 TxnTask<Result<QueueCounts>> count(ReadTransaction& txn, std::size_t messages_max) {
+    constexpr std::size_t damages_max = 100;
     QueueCounts counts;
-    QueueId from;
-    while (counts.messages < messages_max) {
-        auto messages = co_await list_messages(txn, from, 256);
-        if (!messages) co_return std::unexpected(messages.error());
-        if (messages->empty()) break;
-        for (const auto& message : *messages) {
+    const auto note = [&](std::vector<DamagedRow>& damaged) {
+        counts.damaged += damaged.size();
+        for (auto& row : damaged)
+            if (counts.damages.size() < damages_max) counts.damages.push_back(std::move(row));
+    };
+    std::optional<QueueId> from = QueueId{};
+    while (from && counts.messages < messages_max) {
+        MAILCORE_CO_TRY(auto list, list_messages(txn, *from, 256));
+        note(list.damaged);
+        for (const auto& message : list.messages) {
             ++counts.messages;
-            auto recipients = co_await read_recipients(txn, message.id, 0, recipients_max);
-            if (!recipients) co_return std::unexpected(recipients.error());
-            for (const auto& recipient : *recipients) {
+            MAILCORE_CO_TRY(auto rows, read_recipients(txn, message.id, 0, recipients_max));
+            note(rows.damaged);
+            for (const auto& recipient : rows.recipients) {
                 if (recipient.state == State::Waiting)
                     ++counts.waiting;
                 else
                     ++counts.held;
             }
         }
-        from = QueueId{messages->back().id.value + 1};
+        from = list.next;
     }
     co_return counts;
 }

@@ -21,15 +21,36 @@ using store::WriteTransaction;
 TxnTask<Result<QueueId>> enqueue(WriteTransaction& txn, Message message,
                                  std::vector<Recipient> recipients);
 
-/// NotFound: it is delivered, bounced or removed.
+/// NotFound: it is delivered, bounced or removed. Corrupt: its row is damaged.
 TxnTask<Result<Message>> read_message(ReadTransaction& txn, QueueId id);
 TxnTask<Result<Recipient>> read_recipient(ReadTransaction& txn, QueueId id, std::uint32_t index);
-/// From `from` on, at most `recipients_max`.
-TxnTask<Result<std::vector<Recipient>>> read_recipients(ReadTransaction& txn, QueueId id,
-                                                        std::uint32_t from, std::size_t count_max);
-/// Messages in the order of their ids, from `from` on.
-TxnTask<Result<std::vector<Message>>> list_messages(ReadTransaction& txn, QueueId from,
-                                                    std::size_t count_max);
+
+/// A row that cannot be decoded. What reads many passes it over; it stays where it is.
+struct DamagedRow {
+    QueueId id;
+    std::optional<std::uint32_t> index; ///< of the recipient; absent: the message's own row
+    std::string why;
+};
+/// "queued message 12, recipient 0: ..."
+[[nodiscard]] std::string to_string(const DamagedRow& row);
+
+struct RecipientList {
+    std::vector<Recipient> recipients;
+    std::vector<DamagedRow> damaged;
+    std::optional<std::uint32_t> next; ///< where to go on; nothing: all were read
+};
+/// From `from` on, `count_max` rows.
+TxnTask<Result<RecipientList>> read_recipients(ReadTransaction& txn, QueueId id, std::uint32_t from,
+                                               std::size_t count_max);
+
+struct MessageList {
+    std::vector<Message> messages;
+    std::vector<DamagedRow> damaged;
+    std::optional<QueueId> next; ///< where to go on; nothing: all were read
+};
+/// Messages in the order of their ids, `count_max` rows from `from` on.
+TxnTask<Result<MessageList>> list_messages(ReadTransaction& txn, QueueId from,
+                                           std::size_t count_max);
 
 /// A recipient that is due, or will be.
 struct Due {
@@ -53,8 +74,10 @@ TxnTask<Result<void>> remove_recipient(WriteTransaction& txn, QueueId id, std::u
 struct QueueCounts {
     std::uint64_t messages = 0;
     std::uint64_t waiting = 0, held = 0; ///< recipients
+    std::uint64_t damaged = 0;           ///< rows, counted nowhere else
+    std::vector<DamagedRow> damages;     ///< the first hundred of them
 };
-/// Counts at most `messages_max` messages.
+/// Counts at most about `messages_max` messages.
 TxnTask<Result<QueueCounts>> count(ReadTransaction& txn, std::size_t messages_max);
 
 } // namespace mailcore::queue

@@ -231,7 +231,8 @@ Task<Result<std::string>> ControlMethods::status() {
     if (counts)
         out["queue"] = {{"messages", counts->messages},
                         {"waiting", counts->waiting},
-                        {"held", counts->held}};
+                        {"held", counts->held},
+                        {"damaged", counts->damaged}};
     co_return text_of(out);
 }
 
@@ -309,6 +310,10 @@ Task<Result<std::string>> ControlMethods::check() {
         for (const auto& problem : *found)
             problems.push_back("account " + std::to_string(account.value) + ": " + problem);
     }
+    MAILCORE_CO_TRY(const auto queued, target_.store().read([](store::ReadTransaction& txn) {
+        return queue::count(txn, 100'000);
+    }));
+    for (const auto& row : queued.damages) problems.push_back(queue::to_string(row));
     out["accounts"] = accounts.size();
     out["problems"] = std::move(problems);
     co_return text_of(out);

@@ -308,7 +308,8 @@ Result<void> Server::Impl::start() {
     auto& first = *loop_parts.front();
     net::ConnectorOptions connector_options;
     connector_options.tls = client_tls;
-    connector = std::make_unique<net::Connector>(*loops->all().front(), std::move(connector_options), log);
+    connector =
+        std::make_unique<net::Connector>(*loops->all().front(), std::move(connector_options), log);
     transport = std::make_unique<delivery::SmtpTransport>(
         first.loop, *connector, *first.resolver, *the_store, std::move(remote), random, log);
     courier =
@@ -607,6 +608,8 @@ std::vector<Metric> Server::Impl::metrics() {
         static_cast<double>(status.reclaimable_octets));
     gauge("store_damages", "Damages found in the store since it was opened.",
           static_cast<double>(status.damages.size()));
+    gauge("queue_damages", "Rows of the queue found damaged since the server started.",
+          static_cast<double>(courier->damaged()));
     if (status.last_snapshot)
         gauge("store_last_snapshot_seconds",
               "When the index was last written as a snapshot, since 1970.",

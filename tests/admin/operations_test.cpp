@@ -1,6 +1,7 @@
 #include "libmailcore/admin/operations.h"
 
 #include "libmailcore/queue/rows.h"
+#include "libmailcore/store/keys.h"
 #include "tests/accounts/accounts_fixture.h"
 #include "tests/catch.h"
 
@@ -287,4 +288,31 @@ TEST_CASE("mail in the queue is listed, held, released, tried and removed") {
     CHECK(a.ok("queue.remove", {{"all", true}}) == Json{{"recipients", 2}});
     CHECK(a.ok("queue.list")["messages"].empty());
     CHECK(a.ok("queue.remove", {{"all", true}}) == Json{{"recipients", 0}});
+}
+
+TEST_CASE("damaged rows of the queue are listed beside the mail that can be read") {
+    Administrator a;
+    const auto damaged = a.enqueue(1);
+    const auto whole = a.enqueue(2);
+    const auto spoilt =
+        a.people.write([&](store::WriteTransaction& txn) -> store::TxnTask<Result<bool>> {
+            txn.put(store::Key(store::Space::Queue).u8('m').id(damaged).str(), "?");
+            txn.put(store::Key(store::Space::Queue).u8('r').id(whole).u32(0).str(), "");
+            co_return true;
+        });
+    REQUIRE(spoilt);
+    const auto answer = a.ok("queue.list");
+    REQUIRE(answer["messages"].size() == 1);
+    CHECK(answer["messages"][0]["recipients"].size() == 1);
+    REQUIRE(answer["damaged"].size() == 2);
+    CHECK(answer["damaged"][0]["id"] == damaged.value);
+    CHECK(answer["damaged"][0]["recipient"].is_null());
+    CHECK(answer["damaged"][1]["id"] == whole.value);
+    CHECK(answer["damaged"][1]["recipient"] == 0);
+    CHECK(a.ok("queue.show", {{"id", whole.value}})["damaged"].size() == 1);
+    const auto shown = a.ask("queue.show", Json{{"id", damaged.value}}.dump());
+    REQUIRE_FALSE(shown);
+    CHECK(shown.error().kind == ErrorKind::Corrupt);
+    // What can be read is held, and the rest is left as it is.
+    CHECK(a.ok("queue.hold", {{"all", true}}) == Json{{"recipients", 1}});
 }

@@ -163,7 +163,7 @@ class BackupWorld {
                 const store::MailboxRef ref{account, state.inbox};
                 co_return co_await store::read_emails(txn, store::Access::owner(account), ref,
                                                       store::UidSet::all(), store::Uid{1}, 10'000,
-                                                      1 << 30);
+                                                      store::OnDamage::Fail, 1 << 30);
             }));
         REQUIRE(emails);
         for (const auto& each : emails->emails) {

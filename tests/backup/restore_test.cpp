@@ -1,5 +1,6 @@
 #include "libmailcore/backup/restore.h"
 
+#include "libmailcore/store/keys.h"
 #include "tests/backup/backup_world.h"
 
 #include <algorithm>
@@ -70,6 +71,30 @@ TEST_CASE("mail that was under way is held, left or dropped") {
     REQUIRE(world.restore("/dropped", {}, backup::QueuedMail::Drop));
     world.open("/dropped");
     CHECK(queued(world).messages == 0);
+}
+
+TEST_CASE("a damaged row of the queue is named, and the rest restored") {
+    BackupWorld world;
+    world.start();
+    world.enqueue("away@example.org");
+    world.enqueue("off@example.org");
+    const auto spoilt = test::run(
+        world.scheduler,
+        world.store->write([](store::WriteTransaction& txn) -> store::TxnTask<Result<bool>> {
+            MAILCORE_CO_TRY(const auto list, queue::list_messages(txn, queue::QueueId{}, 10));
+            const auto id = list.messages.at(0).id;
+            txn.put(store::Key(store::Space::Queue).u8('m').id(id).str(), "?");
+            co_return true;
+        }));
+    REQUIRE(spoilt);
+    REQUIRE(world.back_up());
+    const auto restored = world.restore("/held", {}, backup::QueuedMail::Hold);
+    REQUIRE(restored);
+    CHECK(restored->queued == 1);
+    REQUIRE(restored->problems.size() == 1);
+    CHECK(restored->problems[0].starts_with("queued message "));
+    world.open("/held");
+    CHECK(queued(world).held == 1);
 }
 
 TEST_CASE("any state between the first frame and the backup can be restored") {

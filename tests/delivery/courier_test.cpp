@@ -2,6 +2,7 @@
 
 #include "libmailcore/codec/ascii.h"
 #include "libmailcore/queue/rows.h"
+#include "libmailcore/store/keys.h"
 #include "tests/catch.h"
 #include "tests/delivery/delivery_world.h"
 
@@ -80,6 +81,74 @@ TEST_CASE("of a message whose octets are damaged the sender is told, once, witho
     };
     CHECK(about("Action: delayed") == 1);
     CHECK(about("Action: failed") == 1);
+}
+
+TEST_CASE("a damaged row is named once, and the rest of the queue goes on") {
+    struct Lines final : base::LogSink {
+        void write(const base::LogEvent& event) override {
+            if (event.id == "queue.unreadable") lines.push_back(base::to_text(event));
+        }
+        std::vector<std::string> lines;
+    } log;
+    DeliveryWorld world(schedule());
+    world.services.log = Log(log);
+    const auto later = Outcome::deferred("4.2.1", "450 later", "mx");
+    for (const auto* name : {"a", "b", "c", "d", "e"})
+        world.transport.outcomes[std::string(name) + "@away.test"] = later;
+    const auto first = world.submit("ann@elsewhere.test", {"a@away.test"});
+    const auto second = world.submit("ann@elsewhere.test", {"b@away.test", "c@away.test"});
+    const auto third = world.submit("ann@elsewhere.test", {"d@away.test", "e@away.test"});
+    world.pass(1s);
+    const auto damaged =
+        world.people.write([&](store::WriteTransaction& txn) -> store::TxnTask<Result<bool>> {
+            const auto halve = [&](std::string key) -> store::TxnTask<Result<void>> {
+                MAILCORE_CO_TRY(const auto row, txn.get(key));
+                if (!row) co_return fail(ErrorKind::NotFound, "the row");
+                txn.put(std::move(key), row->substr(0, row->size() / 2));
+                co_return Result<void>{};
+            };
+            using store::Key;
+            using store::Space;
+            MAILCORE_CO_TRY(halve(Key(Space::Queue).u8('m').id(first).str()));
+            MAILCORE_CO_TRY(halve(Key(Space::Queue).u8('r').id(second).u32(1).str()));
+            co_return true;
+        });
+    REQUIRE(damaged);
+
+    world.transport.outcomes.clear();
+    world.transport.attempts.clear();
+    world.restart(); // and looks at all rows
+    world.pass(30min);
+    std::vector<std::string> delivered;
+    for (const auto& attempt : world.transport.attempts)
+        delivered.insert(delivered.end(), attempt.recipients.begin(), attempt.recipients.end());
+    std::ranges::sort(delivered);
+    CHECK(delivered == std::vector<std::string>{"b@away.test", "d@away.test", "e@away.test"});
+    const auto named = [](queue::QueueId id, std::string_view row) {
+        return "error queue.unreadable queue_id=" + std::to_string(id.value) +
+               " row=" + std::string(row);
+    };
+    REQUIRE(log.lines.size() == 2);
+    std::ranges::sort(log.lines);
+    CHECK(log.lines[0].starts_with(named(first, "message error=")));
+    CHECK(log.lines[1].starts_with(named(second, "\"recipient 1\" error=")));
+    CHECK(world.courier->damaged() == 2);
+    // Somebody asks for it: nothing new.
+    world.courier->retry_now(first);
+    world.courier->retry_now(second);
+    world.courier->retry_now(third);
+    world.pass(1min);
+    CHECK(log.lines.size() == 2);
+
+    const auto counts =
+        world.people.read([](store::ReadTransaction& txn) { return queue::count(txn, 1'000); });
+    REQUIRE(counts);
+    CHECK(counts->messages == 1);
+    CHECK(counts->waiting == 0);
+    CHECK(counts->damaged == 2);
+    REQUIRE(counts->damages.size() == 2);
+    CHECK(queue::to_string(counts->damages[1])
+              .starts_with("queued message " + std::to_string(second.value) + ", recipient 1: "));
 }
 
 TEST_CASE("a refusal for good is returned to the sender, once, with what was said") {

@@ -64,7 +64,7 @@ DeliveryWorld::~DeliveryWorld() {
 
 void DeliveryWorld::start() {
     courier.emplace(people.scheduler(), people.store(), local, reporter, transport, options_,
-                    random, Log());
+                    random, services.log);
     courier->start();
     people.scheduler().run_ready();
 }

@@ -82,13 +82,13 @@ std::vector<Queued> MailWorld::queue() {
         return queue::list_messages(txn, queue::QueueId{}, 1000);
     });
     std::vector<Queued> out;
-    for (auto& message : messages.value()) {
+    for (auto& message : messages.value().messages) {
         auto recipients = people.read([id = message.id](store::ReadTransaction& txn) {
             return queue::read_recipients(txn, id, 0, 1000);
         });
         auto octets = people.run(
             store::read_octets(store, message.pieces, 0, static_cast<std::size_t>(message.size)));
-        out.push_back({std::move(message), recipients.value(),
+        out.push_back({std::move(message), recipients.value().recipients,
                        octets ? std::move(*octets) : "unreadable: " + octets.error().detail});
     }
     return out;

@@ -363,14 +363,14 @@ std::vector<Waiting> Host::queue() {
     const auto messages = run_now(scheduler, life_->store->read([](store::ReadTransaction& txn) {
         return queue::list_messages(txn, queue::QueueId{}, 1000);
     }));
-    for (const auto& message : messages.value()) {
+    for (const auto& message : messages.value().messages) {
         const auto octets =
             run_now(scheduler, store::read_octets(*life_->store, message.pieces, 0, 64 * 1024));
         const auto recipients =
             run_now(scheduler, life_->store->read([id = message.id](store::ReadTransaction& txn) {
                 return queue::read_recipients(txn, id, 0, 1000);
             }));
-        for (const auto& recipient : recipients.value())
+        for (const auto& recipient : recipients.value().recipients)
             waiting.push_back({recipient.address, message.sender,
                                octets ? letter_of(*octets) : std::nullopt,
                                fmt::format("{}, tried {} times: {} {}", to_string(recipient.state),

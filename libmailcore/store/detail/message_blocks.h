@@ -122,8 +122,8 @@ TxnTask<Result<Batch>> read_blocks(ReadTransaction& txn, AccountId owner, Table 
             if (first_uid(block) < from) bits &= ~std::uint64_t{0} << bit_of(from);
             if (bits == 0) continue; // only lies between others
             const auto decoded = Block::decode(row.value);
-            if (!decoded && on_damage == OnDamage::Fail) co_return std::unexpected(decoded.error());
             if (!decoded) {
+                if (on_damage == OnDamage::Fail) co_return std::unexpected(decoded.error());
                 UidSet unknown;
                 unknown.add_bits(first_uid(block), bits);
                 batch.damaged.add(unknown, decoded.error());
