@@ -77,11 +77,11 @@ TxnTask<Result<std::vector<Overview>>> read_overviews(ReadTransaction& txn, Acco
         MAILCORE_CO_TRY(const auto rows,
                         block_rows(txn, owner, Table::Overview, mailbox, span, rows_max));
         for (const auto& row : rows) {
+            const auto number = key_u32(row.key, 4);
             const auto overview = Overview::decode(row.value);
-            if (!overview) co_return std::unexpected(overview.error());
-            span.first = key_u32(row.key, 4);
-            known[span.first] = true;
-            overviews[span.first++] = *overview;
+            known[number] = overview.has_value();
+            if (overview) overviews[number] = *overview;
+            span.first = number + 1;
         }
         more = rows.size() == rows_max;
     }
@@ -98,10 +98,9 @@ TxnTask<Result<void>> note_block(AccountEdit& edit, MailboxId mailbox, std::uint
     auto key = overview_key(edit.owner(), mailbox, number).str();
     Overview overview;
     MAILCORE_CO_TRY(const auto row, edit.txn().get(key));
-    if (row) {
-        const auto decoded = Overview::decode(*row);
-        if (!decoded) co_return std::unexpected(decoded.error());
-        overview = *decoded;
+    const auto known = Overview::decode(row.value_or(std::string()));
+    if (known) {
+        overview = *known;
     } else {
         MAILCORE_CO_TRY(overview, make(edit.txn(), edit.owner(), mailbox, number));
     }

@@ -29,8 +29,8 @@ struct Overview {
 
 [[nodiscard]] Key overview_key(AccountId owner, MailboxId mailbox, std::uint32_t number);
 
-/// All of a mailbox, from the first on. One whose row is not there, as in stores of before, is made
-/// from its blocks.
+/// All of a mailbox, from the first on. One whose row is damaged or not there, as in stores of
+/// before, is made from its blocks.
 TxnTask<Result<std::vector<Overview>>> read_overviews(ReadTransaction& txn, AccountId owner,
                                                       MailboxId mailbox, Uid uidnext);
 /// `block` is like this now, and its own row is written.
