@@ -252,6 +252,8 @@ std::string iconv_name(std::string_view charset) {
     if (const auto language = name.find('*'); language != std::string::npos) name.resize(language);
     if (name.starts_with("x-")) name.erase(0, 2);
     if (!is_plain_name(name)) return "?";
+    // libc passes over these: "utf-8+" would be its UTF-8 instead of ours.
+    std::erase_if(name, [](char c) { return c == '+' || c == '(' || c == ')'; });
     for (const auto& alias : aliases)
         if (alias.name == name) return std::string(alias.iconv_name);
     if (const auto part = iso_8859_part(name); !part.empty()) {
@@ -348,7 +350,8 @@ int CharsetDecoder::run(char** from, std::size_t* size, std::string& into) {
         std::size_t room = sizeof buffer;
         const auto result = ::iconv(handle_.get(), from, size, &out, &room);
         const int error = result == static_cast<std::size_t>(-1) ? errno : 0;
-        into.append(buffer, static_cast<std::size_t>(out - buffer));
+        // libc lets through what lies beyond U+10FFFF.
+        append_sanitised_utf8({buffer, static_cast<std::size_t>(out - buffer)}, into);
         if (error != E2BIG) return error;
     }
 }

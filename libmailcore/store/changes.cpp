@@ -2,30 +2,60 @@
 
 #include "libmailcore/store/detail/message_blocks.h"
 #include "libmailcore/store/detail/model_rows.h"
+#include "libmailcore/store/detail/overview.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 
 namespace mailcore::store {
 
 namespace {
 
-/// Calls `visit(block number, summary)` for all blocks of a mailbox from `first` on.
-template <class Visit>
-TxnTask<Result<void>> summarise(ReadTransaction& txn, MailboxRef ref, std::uint32_t first,
-                                Visit& visit) {
-    constexpr std::size_t rows_max = 1'024;
-    detail::BlockSpan span{first, detail::block_of(all_uids.last)};
-    for (;;) {
-        MAILCORE_CO_TRY(const auto rows, detail::block_rows(txn, ref.owner, Table::Flags,
-                                                            ref.mailbox, span, rows_max));
-        for (const auto& row : rows) {
-            const auto summary = detail::FlagSummary::decode(row.value);
-            if (!summary) co_return std::unexpected(summary.error());
-            visit(detail::key_u32(row.key, 4), *summary);
+/// Who is there, and who of them is the first unread. Reads the rows of those blocks only of which
+/// some UIDs are there and others missing.
+struct Present {
+    UidSet uids;
+    std::optional<Uid> first_unseen;
+};
+TxnTask<Result<Present>> read_present(ReadTransaction& txn, MailboxRef ref, Uid uidnext) {
+    constexpr auto blocks = detail::Overview::blocks;
+    Present present;
+    MAILCORE_CO_TRY(const auto overviews,
+                    detail::read_overviews(txn, ref.owner, ref.mailbox, uidnext));
+    for (std::size_t number = 0; number < overviews.size(); ++number) {
+        const auto& overview = overviews[number];
+        const auto first = static_cast<std::uint32_t>(number) * blocks;
+        // To be looked into: those in part there, and the first that has something unread.
+        auto wanted = overview.some & ~overview.full;
+        if (!present.first_unseen) wanted |= overview.unseen & (~overview.unseen + 1);
+        std::array<detail::FlagSummary, blocks> summaries{};
+        if (wanted != 0) {
+            detail::BlockSpan span;
+            span.first = first + static_cast<unsigned>(std::countr_zero(wanted));
+            span.last = first + (blocks - 1) - static_cast<unsigned>(std::countl_zero(wanted));
+            MAILCORE_CO_TRY(const auto rows, detail::block_rows(txn, ref.owner, Table::Flags,
+                                                                ref.mailbox, span, blocks));
+            for (const auto& row : rows) {
+                const auto bit = detail::key_u32(row.key, 4) % blocks;
+                if ((wanted >> bit & 1) == 0) continue;
+                const auto summary = detail::FlagSummary::decode(row.value);
+                if (!summary) co_return std::unexpected(summary.error());
+                summaries[bit] = *summary;
+            }
         }
-        if (rows.size() < rows_max) co_return Result<void>{};
-        span.first = detail::key_u32(rows.back().key, 4) + 1;
+        detail::for_each_bit(overview.some, [&](unsigned bit) {
+            const auto& summary = summaries[bit];
+            const bool full = (overview.full >> bit & 1) != 0;
+            present.uids.add_bits(detail::first_uid(first + bit),
+                                  full ? ~std::uint64_t{0} : summary.present);
+            const auto unseen = summary.present & ~summary.seen;
+            if (unseen != 0 && !present.first_unseen)
+                present.first_unseen =
+                    detail::uid_at(first + bit, static_cast<unsigned>(std::countr_zero(unseen)));
+        });
     }
+    co_return present;
 }
 
 /// Blocks with something changed after `since`, ascending.
@@ -53,12 +83,8 @@ TxnTask<Result<void>> read_vanished(ReadTransaction& txn, MailboxRef ref, ModSeq
         // All that could ever have been here, without what still is.
         if (changes.mailbox.uidnext.value > 1)
             changes.vanished.add(UidRange{Uid{1}, Uid{changes.mailbox.uidnext.value - 1}});
-        UidSet present;
-        const auto visit = [&](std::uint32_t block, const detail::FlagSummary& summary) {
-            present.add_bits(detail::first_uid(block), summary.present);
-        };
-        MAILCORE_CO_TRY(summarise(txn, ref, 0, visit));
-        changes.vanished = changes.vanished.without(present);
+        MAILCORE_CO_TRY(const auto present, read_present(txn, ref, changes.mailbox.uidnext));
+        changes.vanished = changes.vanished.without(present.uids);
         co_return Result<void>{};
     }
     const auto all = Key(ref.owner, Table::Vanished).id(ref.mailbox);
@@ -83,20 +109,13 @@ TxnTask<Result<MailboxSnapshot>> open_mailbox(ReadTransaction& txn, Access acces
     MAILCORE_CO_TRY(snapshot.rights, rights_of(txn, access, ref));
     MAILCORE_CO_TRY(snapshot.keywords, detail::read_keywords(txn, ref.owner, ref.mailbox));
     if (snapshot.mailbox.exists == 0) co_return snapshot;
-    const auto recent_from = snapshot.mailbox.recent_from;
-    const auto visit = [&](std::uint32_t block, const detail::FlagSummary& summary) {
-        const auto first = detail::first_uid(block);
-        snapshot.uids.add_bits(first, summary.present);
-        const auto unseen = summary.present & ~summary.seen;
-        if (unseen != 0 && !snapshot.first_unseen)
-            snapshot.first_unseen =
-                detail::uid_at(block, static_cast<unsigned>(std::countr_zero(unseen)));
-        if (recent_from.value >= first.value + 64) return;
-        auto recent = summary.present;
-        if (recent_from > first) recent &= ~std::uint64_t{0} << detail::bit_of(recent_from);
-        snapshot.recent += static_cast<std::uint32_t>(std::popcount(recent));
-    };
-    MAILCORE_CO_TRY(summarise(txn, ref, 0, visit));
+    MAILCORE_CO_TRY(auto present, read_present(txn, ref, snapshot.mailbox.uidnext));
+    snapshot.uids = std::move(present.uids);
+    snapshot.first_unseen = present.first_unseen;
+    for (const auto& range : snapshot.uids.ranges()) {
+        const auto first = std::max(range.first, snapshot.mailbox.recent_from);
+        if (first <= range.last) snapshot.recent += range.last.value - first.value + 1;
+    }
     co_return snapshot;
 }
 

@@ -3,6 +3,7 @@
 #include "libmailcore/store/account.h"
 #include "libmailcore/store/detail/message_blocks.h"
 #include "libmailcore/store/detail/model_rows.h"
+#include "libmailcore/store/detail/overview.h"
 
 #include <fmt/format.h>
 
@@ -57,6 +58,7 @@ TxnTask<Result<void>> check_blocks(ReadTransaction& txn, AccountId account, cons
     MAILCORE_CO_TRY(const auto keywords, detail::read_keywords(txn, account, mailbox.id));
     std::map<std::uint32_t, detail::FlagBlock> blocks;
     std::set<std::pair<std::uint64_t, std::uint32_t>> index;
+    std::map<std::uint32_t, detail::Overview> overviews;
     Mailbox sums;
     const auto visit_flags = [&](const Row& row) {
         const auto number = detail::key_u32(row.key, 4);
@@ -78,6 +80,8 @@ TxnTask<Result<void>> check_blocks(ReadTransaction& txn, AccountId account, cons
         if (block->highest() > mailbox.highest_modseq)
             findings.add("mailbox {}: block {} was changed after the mailbox", id, number);
         index.emplace(block->highest().value, number);
+        overviews[number / detail::Overview::blocks].set(number % detail::Overview::blocks,
+                                                         block->outline());
         blocks.emplace(number, *std::move(block));
     };
     MAILCORE_CO_TRY(each_row(txn, Key(account, Table::Flags).id(mailbox.id), visit_flags));
@@ -121,6 +125,13 @@ TxnTask<Result<void>> check_blocks(ReadTransaction& txn, AccountId account, cons
     MAILCORE_CO_TRY(each_row(txn, Key(account, Table::Changed).id(mailbox.id), visit_changed));
     for (const auto& [modseq, number] : index)
         findings.add("mailbox {}: change index lacks block {}", id, number);
+    const auto visit_overview = [&](const Row& row) {
+        const auto number = detail::key_u32(row.key, 4);
+        const auto overview = detail::Overview::decode(row.value);
+        if (!overview || *overview != overviews[number])
+            findings.add("mailbox {}: overview {} does not say what its blocks hold", id, number);
+    };
+    MAILCORE_CO_TRY(each_row(txn, Key(account, Table::Overview).id(mailbox.id), visit_overview));
     std::uint32_t vanished = 0;
     const auto visit_vanished = [&](const Row&) { ++vanished; };
     MAILCORE_CO_TRY(each_row(txn, Key(account, Table::Vanished).id(mailbox.id), visit_vanished));

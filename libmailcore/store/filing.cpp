@@ -2,6 +2,7 @@
 
 #include "libmailcore/store/detail/message_blocks.h"
 #include "libmailcore/store/detail/model_rows.h"
+#include "libmailcore/store/detail/overview.h"
 
 #include <algorithm>
 #include <array>
@@ -64,7 +65,7 @@ TxnTask<Result<Filed>> file(AccountEdit& edit, Email email, Filing filing) {
     detail::Appender appender(edit, *mailbox);
     const auto flags = filing.flags.system & detail::changeable(rights);
     MAILCORE_CO_TRY(const auto uid, appender.add(entry, flags, keywords));
-    appender.flush();
+    MAILCORE_CO_TRY(appender.flush());
     auto& usage = edit.change_state().quota.usage;
     usage.octets += email.size;
     ++usage.messages;
@@ -168,7 +169,7 @@ TxnTask<Result<void>> add_all(AccountEdit& edit, Mailbox& to,
         MAILCORE_CO_TRY(const auto uid, appender.add(entry, one.flags.system & may, keywords));
         copied.uids.emplace_back(one.message.uid, uid);
     }
-    appender.flush();
+    MAILCORE_CO_TRY(appender.flush());
     if (!messages.empty()) copied.modseq = edit.modseq();
     co_return Result<void>{};
 }
@@ -234,9 +235,14 @@ TxnTask<Result<Expunged>> expunge(AccountEdit& edit, MailboxId id, UidSet uids, 
     Uid from{1};
     std::uint64_t count = 0;
     bool more = false;
+    if (which == Expunge::Deleted) {
+        if (mailbox->deleted == 0) co_return expunged;
+        MAILCORE_CO_TRY(const auto overviews,
+                        detail::read_overviews(edit.txn(), edit.owner(), id, mailbox->uidnext));
+        uids = uids.intersection(detail::blocks_with_deleted(overviews));
+    }
     // Which of them: whole blocks until there are enough.
     while (!more) {
-        if (which == Expunge::Deleted && mailbox->deleted == 0) break;
         const auto span = detail::next_span(uids, from, mailbox->uidnext);
         if (!span) break;
         MAILCORE_CO_TRY(const auto rows, detail::block_rows(edit.txn(), edit.owner(), Table::Flags,

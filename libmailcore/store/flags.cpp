@@ -131,7 +131,7 @@ TxnTask<Result<StoredFlags>> store_flags(AccountEdit& edit, MailboxId id, StoreF
                 who &= ~modified;
             }
             stored.matched.add_bits(first, who);
-            const auto was = block.highest();
+            const auto was = block.outline();
             const auto unseen = block.present & ~block.with(Flag::Seen);
             const auto deleted = block.with(Flag::Deleted);
             const auto different = apply(change, block, who);
@@ -143,7 +143,7 @@ TxnTask<Result<StoredFlags>> store_flags(AccountEdit& edit, MailboxId id, StoreF
                 std::popcount(block.present & ~block.with(Flag::Seen)) - std::popcount(unseen));
             mailbox->deleted += static_cast<std::uint32_t>(
                 std::popcount(block.with(Flag::Deleted)) - std::popcount(deleted));
-            detail::put_flag_block(edit, id, number, block, was);
+            MAILCORE_CO_TRY(detail::put_flag_block(edit, id, number, block, was));
         }
         const auto done = rows.size() < detail::block_rows_at_once
                               ? span->last

@@ -34,6 +34,7 @@ enum class Table : char {
     Acl = 'l',          ///< mailbox -> who may do what
     Messages = 'u',     ///< mailbox, block of 64 UIDs -> emails, sizes, dates
     Flags = 'f',        ///< mailbox, block of 64 UIDs -> flags, mod-sequences
+    Overview = 'o',     ///< mailbox, number of 64 blocks -> which of them have what
     Changed = 'c',      ///< mailbox, highest mod-sequence of a block, block
     Vanished = 'v',     ///< mailbox, mod-sequence, part -> expunged UIDs
     Doomed = 'z',       ///< mailbox that is deleted and whose messages are still being removed

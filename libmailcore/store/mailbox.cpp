@@ -215,7 +215,7 @@ TxnTask<Result<bool>> reclaim_one(AccountEdit& edit, MailboxId id, std::uint32_t
     }
     MAILCORE_CO_TRY(detail::destroy_orphans(edit, std::move(emails)));
     if (rows.size() > messages_max / 64) co_return true;
-    for (const auto table : {Table::Flags, Table::Changed, Table::Vanished}) {
+    for (const auto table : {Table::Flags, Table::Overview, Table::Changed, Table::Vanished}) {
         const auto left = Key(edit.owner(), table).id(id);
         const auto end = left.end();
         MAILCORE_CO_TRY(const auto some, txn.range(left.str(), end, messages_max));

@@ -134,6 +134,10 @@ TEST_CASE("charsets decode under the names that mail uses") {
          "\x1Bxy"}, // an ESC that begins nothing stays one
         {"odd octet of utf-16", "utf-16be", std::string_view("\0a\0", 3), "a\xEF\xBF\xBD"},
         {"language tag", "utf-8*en", "\xC3\xBC", "\xC3\xBC"},
+        {"what libc takes for utf-8", "utf-8+", "\xF6\xBB\x9E\x8B(",
+         "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD("},
+        {"another name of it", "iso-ir-193", "\xF6\xBB\x9E\x8B",
+         "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},
         {"macintosh", "x-mac-roman", "\x9F", "\xC3\xBC"},
     };
     for (const auto& c : cases) {
@@ -159,8 +163,8 @@ TEST_CASE("every output of a charset decoder is UTF-8, however the input is cut"
     base::SeededRandom random(6);
     for (const std::string_view charset :
          {"utf-8", "", "iso-8859-1", "iso-8859-7", "gb18030", "big5", "shift_jis", "euc-jp",
-          "iso-2022-jp", "iso-2022-kr", "utf-7", "utf-16", "utf-32", "euc-kr", "cp1255",
-          "cp1258"}) {
+          "iso-2022-jp", "iso-2022-kr", "utf-7", "utf-16", "utf-32", "ucs-4", "iso-ir-193",
+          "euc-kr", "cp1255", "cp1258"}) {
         INFO(charset);
         for (int round = 0; round < 200; ++round) {
             std::string octets(random.below(40), '\0');

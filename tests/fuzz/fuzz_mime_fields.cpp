@@ -71,7 +71,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
         const auto back = mime::parse_content_type(again);
         MAILCORE_ASSERT(back && back->type == type->type && back->subtype == type->subtype);
+        // Written in pieces there may be more of them than are read.
+        std::size_t written = 0;
+        for (auto at = again.find("; "); at != std::string::npos; at = again.find("; ", at + 2))
+            ++written;
         for (const auto& parameter : type->parameters) {
+            if (written > mime::parameters_max) break;
             if (parameter.name.ends_with('*')) continue;
             const auto value = codec::sanitised_utf8(parameter.value);
             if (value.find("=?") != std::string::npos) continue;

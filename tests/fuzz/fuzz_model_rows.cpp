@@ -4,13 +4,14 @@
 #include "libmailcore/base/assert.h"
 #include "libmailcore/store/detail/message_blocks.h"
 #include "libmailcore/store/detail/model_rows.h"
+#include "libmailcore/store/detail/overview.h"
 
 using namespace mailcore;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size == 0) return 0;
     const std::string_view row(reinterpret_cast<const char*>(data) + 1, size - 1);
-    switch (data[0] % 10) {
+    switch (data[0] % 11) {
     case 0:
         if (const auto block = store::detail::FlagBlock::decode(row)) {
             const auto again = store::detail::FlagBlock::decode(block->encode());
@@ -57,6 +58,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 6: static_cast<void>(store::detail::decode_account(row)); break;
     case 7: static_cast<void>(store::detail::decode_texts(row)); break;
     case 8: static_cast<void>(store::detail::decode_acl(row)); break;
+    case 9:
+        if (const auto overview = store::detail::Overview::decode(row))
+            MAILCORE_ASSERT(store::detail::Overview::decode(overview->encode()) == *overview);
+        break;
     default:
         static_cast<void>(accounts::detail::decode_domain(accounts::DomainId{1}, row));
         static_cast<void>(accounts::detail::decode_account(accounts::AccountId{1}, row));

@@ -1,5 +1,6 @@
 #include "libmailcore/store/mailbox.h"
 
+#include "libmailcore/store/keys.h"
 #include "libmailcore/store/memory_store.h"
 #include "tests/catch.h"
 #include "tests/store/mail_account.h"
@@ -289,4 +290,82 @@ TEST_CASE("a change is announced once, with its mod-sequence and its mailboxes")
     REQUIRE(account.edit([&](AccountEdit& edit) { return claim_recent(edit, inbox); }));
     account.scheduler().run_ready();
     CHECK(told.size() == 1);
+}
+
+TEST_CASE("a mailbox opens the same with overviews, without them, and never with wrong ones") {
+    MailAccount account(memory);
+    const auto inbox = account.mailbox("INBOX").id;
+    const auto ref = account.ref(inbox);
+    // More than one overview holds, in blocks that are full, in part there, and gone.
+    constexpr std::uint32_t messages = 4'300;
+    REQUIRE(account.edit([&](AccountEdit& edit) -> TxnTask<Result<bool>> {
+        for (std::uint32_t n = 0; n < messages; ++n) {
+            NewEmail email;
+            email.pieces.push_back(Piece::of("x"));
+            Filing filing;
+            filing.mailbox = inbox;
+            filing.flags.system = Flag::Seen;
+            MAILCORE_CO_TRY(file_email(edit, std::move(email), std::move(filing)));
+        }
+        co_return true;
+    }));
+    const auto change = [&](UidSet uids, StoreHow how, SystemFlags flags) {
+        StoreFlags store;
+        store.uids = std::move(uids);
+        store.how = how;
+        store.flags.system = flags;
+        REQUIRE(account.edit([&](AccountEdit& edit) { return store_flags(edit, inbox, store); }));
+    };
+    const UidSet gone{{Uid{65}, Uid{128}}, {Uid{200}, Uid{200}}, {Uid{4'200}, Uid{4'210}}};
+    change(gone, StoreHow::Add, Flag::Deleted);
+    change(UidSet(Uid{4'215}), StoreHow::Remove, Flag::Seen);
+    REQUIRE(account.edit(
+        [&](AccountEdit& edit) { return expunge(edit, inbox, UidSet::all(), Expunge::Deleted); }));
+    const auto open = [&] {
+        auto opened =
+            account.read([&](ReadTransaction& txn) { return open_mailbox(txn, owner, ref); });
+        REQUIRE(opened);
+        return *std::move(opened);
+    };
+    const auto with = open();
+    CHECK(with.uids == UidSet({{Uid{1}, Uid{messages}}}).without(gone));
+    CHECK(with.first_unseen == Uid{4'215});
+    CHECK(account.problems().empty());
+
+    const auto rows = Key(MailAccount::id, Table::Overview).id(inbox);
+    const auto rewrite = [&](auto row) {
+        REQUIRE(account.edit([&](AccountEdit& edit) -> TxnTask<Result<std::size_t>> {
+            const auto end = rows.end();
+            MAILCORE_CO_TRY(const auto found, edit.txn().range(rows.str(), end, 10));
+            for (const auto& one : found) row(edit.txn(), one);
+            co_return found.size();
+        }) == 2);
+    };
+    SECTION("a store of before has none") {
+        rewrite([](WriteTransaction& txn, const Row& row) { txn.erase(row.key); });
+        const auto without = open();
+        CHECK(without.uids == with.uids);
+        CHECK(without.first_unseen == with.first_unseen);
+        change(UidSet(Uid{1}), StoreHow::Remove, Flag::Seen); // writes the first, of all its blocks
+        CHECK(open().uids == with.uids);
+        CHECK(open().first_unseen == Uid{1});
+        CHECK(account.problems().empty());
+    }
+    SECTION("a wrong one is found by the check") {
+        rewrite([](WriteTransaction& txn, const Row& row) {
+            auto value = row.value;
+            value[1] =
+                static_cast<char>(value[1] | 2); // the second block, of which nothing is left
+            txn.put(row.key, std::move(value));
+        });
+        CHECK(account.problems().size() == 1);
+    }
+    SECTION("one that contradicts itself is damaged, and as if it were not there") {
+        rewrite([](WriteTransaction& txn, const Row& row) {
+            txn.put(row.key, row.value.substr(0, 9) + std::string(24, '\xFF'));
+        });
+        CHECK(account.problems().size() == 2);
+        CHECK(open().uids == with.uids);
+        CHECK(open().first_unseen == with.first_unseen);
+    }
 }

@@ -3,6 +3,7 @@
 #include "libmailcore/codec/ascii.h"
 #include "libmailcore/codec/bytes.h"
 #include "libmailcore/store/detail/model_rows.h"
+#include "libmailcore/store/detail/overview.h"
 
 #include <algorithm>
 #include <set>
@@ -74,6 +75,16 @@ ModSeq FlagBlock::highest() const {
     std::uint64_t highest = 0;
     for_each_bit(present, [&](unsigned bit) { highest = std::max(highest, modseqs[bit]); });
     return ModSeq{highest};
+}
+
+BlockOutline FlagBlock::outline() const {
+    BlockOutline outline;
+    outline.highest = highest();
+    outline.some = present != 0;
+    outline.full = present == ~std::uint64_t{0};
+    outline.unseen = (present & ~with(Flag::Seen)) != 0;
+    outline.deleted = (present & with(Flag::Deleted)) != 0;
+    return outline;
 }
 
 // version; present; which system flags nobody, all or some have; bitmaps of those that some have;
@@ -271,22 +282,25 @@ TxnTask<Result<MessageBlock>> read_message_block(ReadTransaction& txn, AccountId
     co_return MessageBlock::decode(*row);
 }
 
-void put_flag_block(AccountEdit& edit, MailboxId mailbox, std::uint32_t block, const FlagBlock& now,
-                    ModSeq was) {
+TxnTask<Result<void>> put_flag_block(AccountEdit& edit, MailboxId mailbox, std::uint32_t block,
+                                     const FlagBlock& now, BlockOutline was) {
     auto& txn = edit.txn();
     const auto index = [&](ModSeq highest) {
         return Key(edit.owner(), Table::Changed).id(mailbox).u64(highest.value).u32(block).str();
     };
     auto key = block_key(edit.owner(), Table::Flags, mailbox, block).str();
-    const auto highest = now.present != 0 ? now.highest() : ModSeq{};
-    if (was != highest) {
-        if (was.value != 0) txn.erase(index(was));
-        if (highest.value != 0) txn.put(index(highest), encode_mark());
+    const auto outline = now.outline();
+    if (was.highest != outline.highest) {
+        if (was.some) txn.erase(index(was.highest));
+        if (outline.some) txn.put(index(outline.highest), encode_mark());
     }
-    if (now.present == 0)
+    if (!outline.some)
         txn.erase(std::move(key));
     else
         txn.put(std::move(key), now.encode());
+    was.highest = outline.highest;
+    if (was != outline) co_return co_await note_block(edit, mailbox, block, outline);
+    co_return Result<void>{};
 }
 
 void put_message_block(AccountEdit& edit, MailboxId mailbox, std::uint32_t block,
@@ -392,13 +406,15 @@ TxnTask<Result<Uid>> Appender::add(MessageBlock::Entry entry, SystemFlags flags,
     if (uid == all_uids.last)
         co_return fail(ErrorKind::LimitExceeded, "the mailbox has no UID left");
     const auto block = block_of(uid);
-    if (open_ && block != block_) flush();
+    if (open_ && block != block_) {
+        MAILCORE_CO_TRY(flush());
+    }
     if (!open_) {
         block_ = block;
         MAILCORE_CO_TRY(flags_, read_flag_block(edit_.txn(), edit_.owner(), mailbox_.id, block));
         MAILCORE_CO_TRY(messages_,
                         read_message_block(edit_.txn(), edit_.owner(), mailbox_.id, block));
-        was_ = flags_.highest();
+        was_ = flags_.outline();
         open_ = true;
     }
     const auto bit = bit_of(uid);
@@ -415,12 +431,13 @@ TxnTask<Result<Uid>> Appender::add(MessageBlock::Entry entry, SystemFlags flags,
     co_return uid;
 }
 
-void Appender::flush() {
-    if (!open_) return;
-    put_flag_block(edit_, mailbox_.id, block_, flags_, was_);
+TxnTask<Result<void>> Appender::flush() {
+    if (!open_) co_return Result<void>{};
+    MAILCORE_CO_TRY(put_flag_block(edit_, mailbox_.id, block_, flags_, was_));
     put_message_block(edit_, mailbox_.id, block_, messages_);
     edit_.messages_changed(mailbox_);
     open_ = false;
+    co_return Result<void>{};
 }
 
 TxnTask<Result<std::vector<FiledMessage>>> take_messages(AccountEdit& edit, Mailbox& mailbox,
@@ -432,7 +449,7 @@ TxnTask<Result<std::vector<FiledMessage>>> take_messages(AccountEdit& edit, Mail
     MAILCORE_CO_TRY(auto messages, read_message_block(edit.txn(), edit.owner(), mailbox.id, block));
     if ((bits & ~messages.present) != 0)
         co_return corrupt("blocks disagree in mailbox", mailbox.id.value);
-    const auto was = flags.highest();
+    const auto was = flags.outline();
     for_each_bit(bits, [&](unsigned bit) {
         FiledMessage one;
         one.message = messages.at(block, bit);
@@ -450,7 +467,7 @@ TxnTask<Result<std::vector<FiledMessage>>> take_messages(AccountEdit& edit, Mail
     });
     flags.remove(bits);
     messages.remove(bits);
-    put_flag_block(edit, mailbox.id, block, flags, was);
+    MAILCORE_CO_TRY(put_flag_block(edit, mailbox.id, block, flags, was));
     put_message_block(edit, mailbox.id, block, messages);
     co_return taken;
 }

@@ -32,6 +32,16 @@ constexpr void for_each_bit(std::uint64_t bits, Function function) {
     for (; bits != 0; bits &= bits - 1) function(static_cast<unsigned>(std::countr_zero(bits)));
 }
 
+/// What other rows know of a block of flags.
+struct BlockOutline {
+    ModSeq highest;       ///< of its messages; the change index has it
+    bool some = false;    ///< the rest stands in the overview
+    bool full = false;    ///< all 64 UIDs
+    bool unseen = false;  ///< a message without \Seen
+    bool deleted = false; ///< one with \Deleted
+    friend bool operator==(const BlockOutline&, const BlockOutline&) = default;
+};
+
 struct FlagBlock {
     static constexpr std::size_t system_flags = 5;
 
@@ -49,6 +59,7 @@ struct FlagBlock {
     void put(unsigned bit, SystemFlags flags, std::uint64_t keyword_bits, ModSeq modseq);
     void remove(std::uint64_t bits);
     [[nodiscard]] ModSeq highest() const;
+    [[nodiscard]] BlockOutline outline() const;
 
     [[nodiscard]] std::string encode() const;
     [[nodiscard]] static Result<FlagBlock> decode(std::string_view row);
@@ -145,10 +156,10 @@ TxnTask<Result<FlagBlock>> read_flag_block(ReadTransaction& txn, AccountId owner
                                            std::uint32_t block);
 TxnTask<Result<MessageBlock>> read_message_block(ReadTransaction& txn, AccountId owner,
                                                  MailboxId mailbox, std::uint32_t block);
-/// Puts or, when it is empty, erases a block, and moves its entry in the change index. `was` is the
-/// highest mod-sequence it had before; 0: the block is new.
-void put_flag_block(AccountEdit& edit, MailboxId mailbox, std::uint32_t block, const FlagBlock& now,
-                    ModSeq was);
+/// Puts or, when it is empty, erases a block, moves its entry in the change index and notes in the
+/// overview what is different from what it `was` before.
+TxnTask<Result<void>> put_flag_block(AccountEdit& edit, MailboxId mailbox, std::uint32_t block,
+                                     const FlagBlock& now, BlockOutline was);
 void put_message_block(AccountEdit& edit, MailboxId mailbox, std::uint32_t block,
                        const MessageBlock& now);
 
@@ -175,7 +186,7 @@ class Appender {
     Appender(const Appender&) = delete;
     /// The UID it got. LimitExceeded: the mailbox has none left. `flush` after the last.
     TxnTask<Result<Uid>> add(MessageBlock::Entry entry, SystemFlags flags, std::uint64_t keywords);
-    void flush();
+    TxnTask<Result<void>> flush();
 
   private:
     AccountEdit& edit_;
@@ -184,7 +195,7 @@ class Appender {
     std::uint32_t block_ = 0;
     FlagBlock flags_;
     MessageBlock messages_;
-    ModSeq was_;
+    BlockOutline was_;
 };
 
 /// Takes messages out of one block: flags, counts, membership rows, vanished log. The emails stay.
