@@ -96,10 +96,11 @@ std::vector<Folder> read_folders(sim::VirtualScheduler& scheduler, store::Store&
             for (const auto& message : batch.emails) {
                 auto& at_rest = folder.messages[message.uid.value];
                 at_rest.received = message.email.received;
-                at_rest.octets = run_now(scheduler, store::read_octets(store, message.email.pieces, 0,
-                                                             static_cast<std::size_t>(
-                                                                 message.email.size)))
-                                     .value_or("unreadable");
+                at_rest.octets =
+                    run_now(scheduler,
+                            store::read_octets(store, message.email.pieces, 0,
+                                               static_cast<std::size_t>(message.email.size)))
+                        .value_or("unreadable");
             }
             from = batch.next;
         }
@@ -111,8 +112,8 @@ std::vector<Folder> read_folders(sim::VirtualScheduler& scheduler, store::Store&
 
 std::optional<queue::QueueId> queue_again(sim::VirtualScheduler& scheduler, store::Store& store,
                                           store::AccountId account, const std::string& owner) {
-    auto again = [account, owner](store::WriteTransaction& txn)
-        -> store::TxnTask<Result<queue::QueueId>> {
+    auto again = [account,
+                  owner](store::WriteTransaction& txn) -> store::TxnTask<Result<queue::QueueId>> {
         MAILCORE_CO_TRY(const auto newest, find_newest(txn, account, "INBOX"));
         queue::Message message;
         message.arrived = txn.now();

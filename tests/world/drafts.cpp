@@ -37,12 +37,11 @@ std::string date_time(const store::Received& date) {
     const year_month_day when(day);
     const hh_mm_ss time(local - day);
     const auto zone = date.zone_minutes < 0 ? -date.zone_minutes : date.zone_minutes;
-    return fmt::format("\"{:2}-{}-{:04} {:02}:{:02}:{:02} {}{:02}{:02}\"",
-                       static_cast<unsigned>(when.day()),
-                       months[static_cast<unsigned>(when.month()) - 1],
-                       static_cast<int>(when.year()), time.hours().count(), time.minutes().count(),
-                       time.seconds().count(), date.zone_minutes < 0 ? '-' : '+', zone / 60,
-                       zone % 60);
+    return fmt::format(
+        "\"{:2}-{}-{:04} {:02}:{:02}:{:02} {}{:02}{:02}\"", static_cast<unsigned>(when.day()),
+        months[static_cast<unsigned>(when.month()) - 1], static_cast<int>(when.year()),
+        time.hours().count(), time.minutes().count(), time.seconds().count(),
+        date.zone_minutes < 0 ? '-' : '+', zone / 60, zone % 60);
 }
 
 Append& Appends::write(Random& random, std::string mailbox, std::string folder) {
@@ -93,8 +92,7 @@ std::vector<std::string> Appends::examine() const {
             const auto found = places_.find(draft.number);
             const auto count = found == places_.end() ? 0 : found->second.size();
             if (append.answer == Append::Answer::Done && count == 0) complain("is not there");
-            if (append.answer == Append::Answer::Refused && !append.refused_in_trouble &&
-                count > 0)
+            if (append.answer == Append::Answer::Refused && !append.refused_in_trouble && count > 0)
                 complain("is there");
             if (count > 1) complain(fmt::format("is there {} times", count));
             if (count == 0) continue;
@@ -106,8 +104,8 @@ std::vector<std::string> Appends::examine() const {
                 complain("is in " + place.key.folder + " of " + place.key.mailbox);
             else if (append.answer == Append::Answer::Done &&
                      (place.key != append.key || place.uid != append.first_uid + i))
-                complain(fmt::format("is UID {}, and UID {} was told", place.uid,
-                                     append.first_uid + i));
+                complain(
+                    fmt::format("is UID {}, and UID {} was told", place.uid, append.first_uid + i));
         }
         if (there > 0 && there < append.drafts.size())
             wrong.push_back(describe(append, append.drafts.front()) +

@@ -44,8 +44,8 @@ struct Append {
     std::vector<Draft> drafts;
     Answer answer = Answer::None;
     bool refused_in_trouble = false; ///< by a server that may remember it all the same
-    MailboxKey key;              ///< where it is when it is done
-    std::uint32_t first_uid = 0; ///< ... and the UID of its first message
+    MailboxKey key;                  ///< where it is when it is done
+    std::uint32_t first_uid = 0;     ///< ... and the UID of its first message
 };
 
 /// Every APPEND of a world. What it gives stays where it is.

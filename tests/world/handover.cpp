@@ -108,7 +108,8 @@ void HandoverWatch::reply(std::string_view line, Instant now) {
     const auto& awaited = awaited_.front();
     const bool good = line.starts_with('2');
     if (awaited.to == Awaited::To::Message) return message_reply(good, now);
-    if (awaited.to == Awaited::To::Rcpt && !good) std::erase(current_.recipients, awaited.recipient);
+    if (awaited.to == Awaited::To::Rcpt && !good)
+        std::erase(current_.recipients, awaited.recipient);
     if (awaited.to == Awaited::To::Data && state_ == State::DataAsked)
         state_ = line.starts_with("354") ? State::Data : State::Commands;
     awaited_.pop_front();

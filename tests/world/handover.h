@@ -1,5 +1,5 @@
-// What an onlooker sees of an SMTP or LMTP connection: which message was handed over, and whether the one
-// who sent it came to know (RFC 5321 §6.1).
+// What an onlooker sees of an SMTP or LMTP connection: which message was handed over, and whether
+// the one who sent it came to know (RFC 5321 §6.1).
 #pragma once
 
 #include "libmailcore/base/clock.h"

@@ -124,8 +124,8 @@ void ImapReader::act() {
     }
     const auto* entry = pick();
     // Seldom does anything go, so that something is left to compare.
-    const auto chance = random_.below(43);
-    if (chance >= 40) return append();
+    const auto chance = random_.below(41);
+    if (chance == 40) return append();
     if (chance < 8 || !entry) {
         if (random_.below(2) == 0) return command(Doing::Look, "NOOP");
         command(Doing::Idle, "IDLE");
@@ -134,7 +134,8 @@ void ImapReader::act() {
     subject_ = entry->uid;
     const bool known = letters_.has_seen(key_, subject_);
     if (!known || chance < 16)
-        return command(Doing::Read, fmt::format("UID FETCH {} (FLAGS INTERNALDATE BODY.PEEK[])", subject_));
+        return command(Doing::Read,
+                       fmt::format("UID FETCH {} (FLAGS INTERNALDATE BODY.PEEK[])", subject_));
     if (chance < 35) {
         const auto place = entry - view_.data() + 1;
         letters_.find(key_, subject_)->flagged = true;
@@ -221,9 +222,8 @@ void ImapReader::appended(std::string_view text) {
     append.key = {user_, append.folder, static_cast<std::uint32_t>(number(word(uids)))};
     append.first_uid = static_cast<std::uint32_t>(number(uids));
     const auto last = append.first_uid + append.drafts.size() - 1;
-    const auto expected = append.drafts.size() == 1
-                              ? fmt::format("{}", last)
-                              : fmt::format("{}:{}", append.first_uid, last);
+    const auto expected = append.drafts.size() == 1 ? fmt::format("{}", last)
+                                                    : fmt::format("{}:{}", append.first_uid, last);
     if (append.first_uid == 0 || uids != expected) return complain("APPENDUID " + told);
     if (append.folder != "INBOX") return;
     if (append.key != key_) return complain("APPENDUID of another INBOX: " + told);

@@ -12,7 +12,7 @@ namespace mailcore::world {
 /// Where everything is in the end.
 struct Rest {
     std::vector<Folder> folders;  ///< of all people
-    std::vector<Waiting> waiting;      ///< in all queues
+    std::vector<Waiting> waiting; ///< in all queues
 };
 
 struct Counts {

@@ -59,7 +59,7 @@ class Letters {
     std::map<std::uint64_t, Letter> letters;
     std::map<MailboxKey, std::map<std::uint32_t, Seen>> seen; ///< by UID
     Appends appends;
-    std::vector<std::string> wrong;                           ///< first ones only
+    std::vector<std::string> wrong; ///< first ones only
     /// Which servers may have given up a report to a domain: they were told lies about it that
     /// are for good, or their clock jumped beyond the lifetime of reports. Nobody is told of that
     /// (RFC 5321 §6.1).

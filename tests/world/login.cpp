@@ -20,10 +20,10 @@ Login::Login(Random& random, std::string user, Password password)
     sasl::Credentials credentials;
     credentials.authcid = user_;
     credentials.password = Secret(this->password());
-    exchange_ = sasl::ClientExchange::create(scram_ ? sasl::Mechanism::ScramSha256
-                                                    : sasl::Mechanism::Plain,
-                                             std::move(credentials), options(), random)
-                    .value();
+    exchange_ =
+        sasl::ClientExchange::create(scram_ ? sasl::Mechanism::ScramSha256 : sasl::Mechanism::Plain,
+                                     std::move(credentials), options(), random)
+            .value();
 }
 
 std::string Login::mechanism() {

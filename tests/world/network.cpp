@@ -46,8 +46,7 @@ Network::LinkId Network::connect(Machine* from, IpAddress source, base::TcpDesti
     link.facts_for_client.transport = PeerInfo::Transport::Tcp;
     link.facts_for_client.address = to.address;
     link.facts_for_client.port = to.port;
-    link.watched =
-        to.port == relay_port || to.port == submission_port || to.port == lmtp_port;
+    link.watched = to.port == relay_port || to.port == submission_port || to.port == lmtp_port;
     if (to.port == lmtp_port) link.watch = HandoverWatch(smtp::Dialect::Lmtp);
     link.latency = std::chrono::microseconds(200 + random_.below(80'000));
     link.split = static_cast<unsigned>(std::array{0, 1, 1, 2}[random_.below(4)]);

@@ -110,7 +110,7 @@ void World::send(Errand& errand) {
     SmtpSender::Manner manner;
     manner.dialect = errand.dialect;
     manner.pipelines = random_.below(2) == 0;
-    manner.tells_size = random_.below(4) != 0;
+    manner.tells_size = random_.below(16) != 0;
     const auto link = visit(
         *errand.to, errand.dialect == smtp::Dialect::Lmtp ? lmtp_port : submission_port,
         [this, &errand, manner](Network::LinkId) {
