@@ -53,7 +53,8 @@ bool fail_at(const Setting& setting, const Case& each, std::size_t operation) {
         if (is_sync_of_mail(host.files().first_failure())) CHECK_FALSE(status.writable);
         for (const auto& person : host.plan().people)
             for (const auto& folder : host.folders(person))
-                for (const auto& [uid, octets] : folder.messages) CHECK(octets != "unreadable");
+                for (const auto& [uid, message] : folder.messages)
+                    CHECK(message.octets != "unreadable");
     };
     const auto outcome = world.run();
     std::string wrong;

@@ -11,27 +11,42 @@ namespace mailcore::world {
 void HandoverWatch::restart() {
     line_.clear();
     answer_.clear();
+    awaited_.clear();
     state_ = State::Commands;
 }
 
 void HandoverWatch::command(std::string_view line) {
+    Awaited awaited;
     if (codec::starts_with_ignoring_case(line, "MAIL FROM:<")) {
         current_ = {};
         current_.report = line.substr(11).starts_with('>');
+        refused_ = 0;
         body_.clear();
     } else if (codec::starts_with_ignoring_case(line, "RCPT TO:<")) {
         const auto address = line.substr(9);
         current_.recipients.emplace_back(address.substr(0, address.find('>')));
+        awaited.to = Awaited::To::Rcpt;
+        awaited.recipient = current_.recipients.back();
     } else if (codec::equal_ignoring_case(line, "DATA")) {
         state_ = State::DataAsked;
+        awaited.to = Awaited::To::Data;
     } else if (codec::starts_with_ignoring_case(line, "BDAT ")) {
         const auto rest = line.substr(5);
         const auto size = rest.substr(0, rest.find(' '));
         chunk_left_ = codec::parse_u32(size, UINT32_MAX).value_or(0);
         last_chunk_ = size.size() < rest.size();
         state_ = chunk_left_ > 0 ? State::Chunk : State::Commands;
-        if (last_chunk_ && chunk_left_ == 0) current_.complete = true;
+        if (last_chunk_) {
+            if (chunk_left_ == 0) complete();
+            return;
+        }
     }
+    awaited_.push_back(std::move(awaited));
+}
+
+void HandoverWatch::complete() {
+    current_.complete = true;
+    awaited_.push_back({Awaited::To::Message, {}});
 }
 
 void HandoverWatch::body(std::string_view octets) {
@@ -50,7 +65,7 @@ void HandoverWatch::client_said(std::string_view octets) {
             chunk_left_ -= count;
             if (chunk_left_ > 0) return;
             state_ = State::Commands;
-            if (last_chunk_) current_.complete = true;
+            if (last_chunk_) complete();
             continue;
         }
         const auto end = octets.find('\n');
@@ -59,7 +74,7 @@ void HandoverWatch::client_said(std::string_view octets) {
         if (end == std::string_view::npos) return;
         if (state_ == State::Data) {
             if (line_ == ".\r\n") {
-                current_.complete = true;
+                complete();
                 state_ = State::Commands;
             } else {
                 body(line_);
@@ -72,17 +87,40 @@ void HandoverWatch::client_said(std::string_view octets) {
     }
 }
 
+void HandoverWatch::message_reply(bool good, Instant now) {
+    auto& recipients = current_.recipients;
+    if (dialect_ == smtp::Dialect::Lmtp) {
+        // RFC 2033 §4.2: the first of those that are not answered yet.
+        if (good && refused_ < recipients.size())
+            recipients.erase(recipients.begin() + static_cast<std::ptrdiff_t>(refused_));
+        else
+            ++refused_;
+        if (refused_ < recipients.size()) return;
+    }
+    awaited_.pop_front();
+    if (current_.answered) return;
+    current_.answered = now;
+    current_.accepted = good && refused_ == 0;
+}
+
+void HandoverWatch::reply(std::string_view line, Instant now) {
+    if (awaited_.empty()) return; // a farewell that nobody has asked for
+    const auto& awaited = awaited_.front();
+    const bool good = line.starts_with('2');
+    if (awaited.to == Awaited::To::Message) return message_reply(good, now);
+    if (awaited.to == Awaited::To::Rcpt && !good)
+        std::erase(current_.recipients, awaited.recipient);
+    if (awaited.to == Awaited::To::Data && state_ == State::DataAsked)
+        state_ = line.starts_with("354") ? State::Data : State::Commands;
+    awaited_.pop_front();
+}
+
 void HandoverWatch::server_said(std::string_view octets, Instant now) {
     answer_ += octets;
     for (std::size_t end; (end = answer_.find('\n')) != std::string::npos;) {
         const auto line = answer_.substr(0, end + 1);
         answer_.erase(0, end + 1);
-        if (line.starts_with("354 ") && state_ == State::DataAsked) state_ = State::Data;
-        if (!current_.complete || current_.answered) continue;
-        const bool accepted = line.starts_with("250 2.0.0 accepted as");
-        if (!accepted && !line.starts_with('4') && !line.starts_with('5')) continue;
-        current_.answered = now;
-        current_.accepted = accepted;
+        if (line.size() > 3 && line[3] != '-') reply(line, now);
     }
 }
 

@@ -3,14 +3,14 @@
 #include "libmailcore/accounts/store_directory.h"
 #include "libmailcore/delivery/rule_names.h"
 #include "libmailcore/delivery/rule_rows.h"
-#include "libmailcore/queue/rows.h"
 #include "libmailcore/server/factories.h"
 #include "libmailcore/server/part_options.h"
 #include "libmailcore/store/account.h"
 #include "tests/sim/file_index.h"
+#include "tests/world/connector.h"
+#include "tests/world/run_now.h"
 
 #include <fmt/format.h>
-#include <stdexcept>
 
 namespace mailcore::world {
 
@@ -46,7 +46,7 @@ server::Config configuration(const HostPlan& plan) {
     server::Config config;
     config.hostname = plan.name;
     config.default_domain = plan.domain;
-    config.mechanisms = {"PLAIN"};
+    config.mechanisms = {"PLAIN", "SCRAM-SHA-256"};
     config.plaintext_from_anywhere = true;
     config.received_max = 12;
     config.destination_connections_max = 2;
@@ -58,25 +58,8 @@ accounts::StoreDirectoryOptions cheap_directory(const server::Config& config) {
     options.password_cost.memory_octets = 8 * 1024;
     options.password_cost.passes = 1;
     options.password_octets_min = 4;
-    options.scram.clear();
+    options.scram_iterations = 2; // a world has no time for more
     return options;
-}
-
-template <class T>
-Task<void> keep(Task<T> task, std::optional<T>& answer) {
-    auto value = co_await std::move(task);
-    answer.emplace(std::move(value));
-}
-
-/// Runs a task to its end while time stands still.
-template <class T>
-T run_now(sim::VirtualScheduler& scheduler, Task<T> task) {
-    std::optional<T> answer;
-    Scope scope(scheduler);
-    scope.spawn(keep(std::move(task), answer));
-    scheduler.run_ready();
-    if (!answer) throw std::runtime_error("a task waits for something that does not come");
-    return std::move(*answer);
 }
 
 std::unique_ptr<store::JournalStore> open_store(base::FileSystem& files, Random& random,
@@ -106,12 +89,16 @@ sim::DiskImage set_up(const HostPlan& plan) {
         run_now(scheduler, store->write([domain](store::WriteTransaction& txn) {
             return accounts::add_domain(txn, domain);
         })).value();
-        for (const auto& person : plan.people) {
+        auto people = plan.people;
+        people.push_back(plan.full);
+        for (const auto& person : people) {
             accounts::Account account;
             account.address = address(person + "@" + plan.domain);
+            store::QuotaLimits quota;
+            if (person == plan.full) quota.octets_max = 1;
             const auto id =
-                run_now(scheduler, store->write([account](store::WriteTransaction& txn) {
-                    return accounts::add_account(txn, account, {});
+                run_now(scheduler, store->write([account, quota](store::WriteTransaction& txn) {
+                    return accounts::add_account(txn, account, quota);
                 })).value();
             run_now(scheduler, directory.set_password(id, Secret("secret"))).value();
         }
@@ -189,8 +176,8 @@ Host::Life::Life(Host& host, Instant now) : config(configuration(host.plan_)) {
     }
     current.set(server::service_options(config, parts->services, true));
     using Kind = server::ServiceKind;
-    for (const auto kind : {Kind::Smtp, Kind::Submission, Kind::Imap, Kind::Pop3})
-        if (server::built_in(kind))
+    for (const auto kind : {Kind::Smtp, Kind::Submission, Kind::Lmtp, Kind::Imap, Kind::Pop3})
+        if (server::built_in(kind) && (kind != Kind::Lmtp || host.plan_.lmtp))
             factories[server::default_port(kind)] =
                 server::make_factory(kind, parts_by_loop, current);
     connector.emplace(host.network_, host, host.plan_.addresses.front(), scheduler);
@@ -357,66 +344,17 @@ sim::VirtualScheduler* Host::scheduler() { return life_ ? &life_->scheduler : nu
 store::Store& Host::store() { return *life_->store; }
 bool Host::is_writable() { return life_ && life_->store->status().writable; }
 
-std::vector<Waiting> Host::queue() {
-    std::vector<Waiting> waiting;
-    auto& scheduler = life_->scheduler;
-    const auto messages = run_now(scheduler, life_->store->read([](store::ReadTransaction& txn) {
-        return queue::list_messages(txn, queue::QueueId{}, 1000);
-    }));
-    for (const auto& message : messages.value().messages) {
-        const auto octets =
-            run_now(scheduler, store::read_octets(*life_->store, message.pieces, 0, 64 * 1024));
-        const auto recipients =
-            run_now(scheduler, life_->store->read([id = message.id](store::ReadTransaction& txn) {
-                return queue::read_recipients(txn, id, 0, 1000);
-            }));
-        for (const auto& recipient : recipients.value().recipients)
-            waiting.push_back({recipient.address, message.sender,
-                               octets ? letter_of(*octets) : std::nullopt,
-                               fmt::format("{}, tried {} times: {} {}", to_string(recipient.state),
-                                           recipient.attempts, recipient.status, recipient.reply)});
-    }
-    return waiting;
-}
-
 store::AccountId Host::account_of(const std::string& person) {
     const auto found =
         run_now(life_->scheduler, life_->directory->lookup(address(person + "@" + plan_.domain)));
     return std::get<accounts::ToAccount>(found.value()).account;
 }
 
-std::vector<Host::Folder> Host::folders(const std::string& person) {
-    std::vector<Folder> folders;
-    auto& scheduler = life_->scheduler;
-    auto& store = *life_->store;
-    const auto account = account_of(person);
-    const auto access = store::Access::owner(account);
-    const auto list = run_now(scheduler, store.read([=](store::ReadTransaction& txn) {
-                          return store::list_mailboxes(txn, access, account);
-                      })).value();
-    for (const auto& listed : list.mailboxes) {
-        Folder folder;
-        folder.key = {person + "@" + plan_.domain, listed.path, listed.mailbox.uidvalidity.value};
-        folder.uidnext = listed.mailbox.uidnext.value;
-        folder.modseq = listed.mailbox.highest_modseq.value;
-        const store::MailboxRef ref{account, listed.mailbox.id};
-        std::optional<store::Uid> from{store::Uid{1}};
-        while (from) {
-            const auto batch =
-                run_now(scheduler, store.read([=, at = *from](store::ReadTransaction& txn) {
-                    return store::read_emails(txn, access, ref, store::UidSet::all(), at);
-                })).value();
-            for (const auto& message : batch.emails)
-                folder.messages[message.uid.value] =
-                    run_now(scheduler,
-                            store::read_octets(store, message.email.pieces, 0,
-                                               static_cast<std::size_t>(message.email.size)))
-                        .value_or("unreadable");
-            from = batch.next;
-        }
-        folders.push_back(std::move(folder));
-    }
-    return folders;
+std::vector<Waiting> Host::queue() { return read_queue(life_->scheduler, *life_->store); }
+
+std::vector<Folder> Host::folders(const std::string& person) {
+    return read_folders(life_->scheduler, *life_->store, account_of(person),
+                        person + "@" + plan_.domain);
 }
 
 std::vector<std::string> Host::check() {
@@ -428,34 +366,13 @@ std::vector<std::string> Host::check() {
 }
 
 void Host::deliver_again(const std::string& person) {
-    auto& scheduler = life_->scheduler;
-    auto& store = *life_->store;
-    const auto account = account_of(person);
-    const auto access = store::Access::owner(account);
-    auto again = [account, access, recipient_address = person + "@" + plan_.domain](
-                     store::WriteTransaction& txn) -> store::TxnTask<Result<queue::QueueId>> {
-        MAILCORE_CO_TRY(const auto inbox, store::find_mailbox(txn, access, account, "INBOX"));
-        MAILCORE_CO_TRY(const auto batch,
-                        store::read_emails(txn, access, {account, inbox.id}, store::UidSet::all()));
-        if (batch.emails.empty()) co_return fail(ErrorKind::NotFound, "nothing is there");
-        queue::Message message;
-        message.arrived = txn.now();
-        message.pieces = batch.emails.back().email.pieces;
-        message.size = batch.emails.back().email.size;
-        message.recipients = 1;
-        queue::Recipient recipient;
-        recipient.address = recipient_address;
-        recipient.route = queue::Route::Local;
-        recipient.account = account;
-        recipient.next_try = message.arrived;
-        std::vector<queue::Recipient> recipients;
-        recipients.push_back(std::move(recipient));
-        MAILCORE_CO_TRY(const auto id,
-                        queue::enqueue(txn, std::move(message), std::move(recipients)));
-        co_return id;
-    };
-    if (const auto id = run_now(scheduler, store.write(std::move(again))))
+    if (const auto id = queue_again(life_->scheduler, *life_->store, account_of(person),
+                                    person + "@" + plan_.domain))
         life_->courier->notice(*id);
+}
+
+void Host::file_again(const std::string& person, const std::string& folder) {
+    world::file_again(life_->scheduler, *life_->store, account_of(person), folder);
 }
 
 } // namespace mailcore::world

@@ -7,7 +7,7 @@
 #include "libmailcore/store/journal_store.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/failing_files.h"
-#include "tests/world/letters.h"
+#include "tests/world/contents.h"
 #include "tests/world/names.h"
 #include "tests/world/network.h"
 
@@ -24,19 +24,13 @@ struct HostPlan {
     std::string domain; ///< "h0.test"
     std::vector<IpAddress> addresses;
     std::vector<std::string> people; ///< local parts; the password is "secret"
+    std::string full;                ///< one more, whose quota is used up
+    bool lmtp = false;               ///< programs of it may hand over mail (RFC 2033)
     std::vector<std::pair<std::string, std::vector<std::string>>> aliases;
 };
 
 /// The disk of a host that was set up and never used.
 [[nodiscard]] sim::DiskImage set_up(const HostPlan& plan);
-
-/// What is still under way on a host: recipients by message.
-struct Waiting {
-    std::string address;
-    std::string sender; ///< empty: a report
-    std::optional<std::uint64_t> letter;
-    std::string state;
-};
 
 class Host final : public Machine {
   public:
@@ -85,18 +79,13 @@ class Host final : public Machine {
     /// Asked of each disk from now on (sim::Disk).
     std::function<bool(const std::string& path)> lies_about_sync;
     [[nodiscard]] std::vector<Waiting> queue();
-    /// All messages of a person's folder by UID, and what SELECT would say.
-    struct Folder {
-        MailboxKey key;
-        std::uint32_t uidnext = 0;
-        std::uint64_t modseq = 0;
-        std::map<std::uint32_t, std::string> messages;
-    };
     [[nodiscard]] std::vector<Folder> folders(const std::string& person);
     /// Everything compared with everything; what is wrong.
     [[nodiscard]] std::vector<std::string> check();
     /// The newest message of a person's INBOX comes into the queue again: for tests of the tests.
     void deliver_again(const std::string& person);
+    /// The newest message of a person's folder is there once more: for tests of the tests.
+    void file_again(const std::string& person, const std::string& folder);
 
   private:
     struct Life;

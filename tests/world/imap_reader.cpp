@@ -124,7 +124,8 @@ void ImapReader::act() {
     }
     const auto* entry = pick();
     // Seldom does anything go, so that something is left to compare.
-    const auto chance = random_.below(40);
+    const auto chance = random_.below(41);
+    if (chance == 40) return append();
     if (chance < 8 || !entry) {
         if (random_.below(2) == 0) return command(Doing::Look, "NOOP");
         command(Doing::Idle, "IDLE");
@@ -133,9 +134,11 @@ void ImapReader::act() {
     subject_ = entry->uid;
     const bool known = letters_.has_seen(key_, subject_);
     if (!known || chance < 16)
-        return command(Doing::Read, fmt::format("UID FETCH {} (FLAGS BODY.PEEK[])", subject_));
+        return command(Doing::Read,
+                       fmt::format("UID FETCH {} (FLAGS INTERNALDATE BODY.PEEK[])", subject_));
     if (chance < 35) {
         const auto place = entry - view_.data() + 1;
+        letters_.find(key_, subject_)->flagged = true;
         constexpr const char* flags[] = {"\\Seen", "\\Flagged", "\\Answered", "work"};
         return command(Doing::Flag, fmt::format("STORE {} {}FLAGS ({})", place,
                                                 random_.below(3) == 0 ? '-' : '+',
@@ -143,6 +146,7 @@ void ImapReader::act() {
     }
     if (chance < 36) {
         letters_.remove(key_, subject_);
+        letters_.find(key_, subject_)->flagged = true;
         return command(Doing::Discard, fmt::format("UID STORE {} +FLAGS (\\Deleted)", subject_));
     }
     if (chance < 37) return command(Doing::Expunge, "EXPUNGE");
@@ -152,10 +156,92 @@ void ImapReader::act() {
     command(Doing::Copy, fmt::format("UID {} {} Archive", moves ? "MOVE" : "COPY", subject_));
 }
 
+void ImapReader::log_in() {
+    if (random_.below(2) == 0)
+        return command(Doing::LogIn, "LOGIN " + user_ + " " + login_->password());
+    command(Doing::Authenticate, "AUTHENTICATE " + login_->mechanism());
+}
+
+void ImapReader::authenticated(std::string_view text) {
+    const auto verdict = text.starts_with("OK")                          ? Login::Verdict::In
+                         : text.starts_with("NO [AUTHENTICATIONFAILED]") ? Login::Verdict::Denied
+                                                                         : Login::Verdict::Failed;
+    if (login_->end(verdict, letters_, doing_ == Doing::Authenticate))
+        return command(Doing::Select, "SELECT INBOX");
+    if (!login_->was_wrong() || random_.below(2) == 0) return reset();
+    login_.emplace(random_, user_);
+    log_in();
+}
+
+void ImapReader::append() {
+    append_ = &letters_.appends.write(random_, user_, random_.below(3) == 0 ? "Drafts" : "INBOX");
+    portions_.assign(1, "APPEND " + append_->folder);
+    for (const auto& draft : append_->drafts) {
+        auto& before = portions_.back();
+        if (!draft.flags.empty() || random_.below(2) == 0) {
+            before += " (";
+            for (const auto& flag : draft.flags)
+                before += (before.ends_with('(') ? "" : " ") + flag;
+            before += ")";
+        }
+        if (draft.date) before += " " + date_time(*draft.date);
+        // RFC 7888: what need not be asked for follows at once.
+        const bool waits = random_.below(2) == 0;
+        before += fmt::format(" {{{}{}}}\r\n", draft.octets.size(), waits ? "" : "+");
+        if (waits) portions_.emplace_back();
+        portions_.back() += draft.octets;
+    }
+    portions_.back() += "\r\n";
+    tag_ = fmt::format("a{}", ++tags_);
+    doing_ = Doing::Append;
+    out_ += tag_ + " ";
+    go_on_appending();
+}
+
+void ImapReader::go_on_appending() {
+    out_ += portions_.front();
+    portions_.erase(portions_.begin());
+    if (!hangs_up || random_.below(20) != 0) return;
+    out_.resize(random_.below(out_.size()));
+    reset();
+}
+
+void ImapReader::appended(std::string_view text) {
+    auto& append = *std::exchange(append_, nullptr);
+    const auto told = std::exchange(append_uid_, {});
+    if (!text.starts_with("OK")) {
+        append.answer = Append::Answer::Refused;
+        append.refused_in_trouble = is_server_troubled();
+        if (!append.refused_in_trouble && !is_full)
+            complain("APPEND was refused for no reason: " + std::string(text.substr(0, 80)));
+        return;
+    }
+    if (is_full) complain("APPEND beyond the quota");
+    append.answer = Append::Answer::Done;
+    std::string_view uids = told;
+    append.key = {user_, append.folder, static_cast<std::uint32_t>(number(word(uids)))};
+    append.first_uid = static_cast<std::uint32_t>(number(uids));
+    const auto last = append.first_uid + append.drafts.size() - 1;
+    const auto expected = append.drafts.size() == 1 ? fmt::format("{}", last)
+                                                    : fmt::format("{}:{}", append.first_uid, last);
+    if (append.first_uid == 0 || uids != expected) return complain("APPENDUID " + told);
+    if (append.folder != "INBOX") return;
+    if (append.key != key_) return complain("APPENDUID of another INBOX: " + told);
+    for (std::size_t i = 0; i < append.drafts.size(); ++i)
+        letters_.see(key_, append.first_uid + static_cast<std::uint32_t>(i),
+                     append.drafts[i].octets);
+}
+
 void ImapReader::response(const std::string& text) {
     std::string_view rest = text;
     if (rest.starts_with("* ")) return untagged(rest.substr(2));
     if (rest.starts_with("+")) {
+        if (doing_ == Doing::Authenticate) {
+            rest = rest.substr(0, rest.find("\r\n"));
+            out_ += login_->answer(rest.substr(std::min<std::size_t>(2, rest.size()))) + "\r\n";
+            return;
+        }
+        if (doing_ == Doing::Append && !portions_.empty()) return go_on_appending();
         if (doing_ != Doing::Idle || idling_) return complain("asked to go on for no reason");
         idling_ = true;
         timer_ = wire_.start_timer(
@@ -175,13 +261,12 @@ void ImapReader::response(const std::string& text) {
 void ImapReader::tagged(std::string_view text) {
     const bool good = text.starts_with("OK");
     if (text.starts_with("BAD")) complain("BAD: " + std::string(text.substr(0, 80)));
+    if (doing_ == Doing::LogIn || doing_ == Doing::Authenticate) return authenticated(text);
     const auto done = std::exchange(doing_, Doing::Nothing);
     if (const auto bracket = text.find('['); bracket != std::string_view::npos)
         code(text.substr(bracket + 1));
     switch (done) {
-    case Doing::Login:
-        if (!good) return reset();
-        return command(Doing::Select, "SELECT INBOX");
+    case Doing::Append: appended(text); break;
     case Doing::Select:
         if (!good) return reset();
         letters_.select(key_, uidnext_, modseq_);
@@ -203,6 +288,7 @@ void ImapReader::code(std::string_view text) {
     if (name == "UIDVALIDITY") key_.uidvalidity = static_cast<std::uint32_t>(number(rest));
     if (name == "UIDNEXT") uidnext_ = static_cast<std::uint32_t>(number(rest));
     if (name == "HIGHESTMODSEQ") modseq_ = number(rest);
+    if (name == "APPENDUID") append_uid_ = rest;
     if (name == "COPYUID")
         if (auto* message = letters_.find(key_, subject_)) ++message->copies_made;
 }
@@ -211,7 +297,9 @@ void ImapReader::untagged(std::string_view text) {
     if (!greeted_) {
         greeted_ = true;
         if (!text.starts_with("OK")) return reset();
-        return command(Doing::Login, "LOGIN " + user_ + " secret");
+        login_.emplace(random_, user_,
+                       finishing_ ? Login::Password::Right : Login::any_password(random_));
+        return log_in();
     }
     if (text.starts_with("BYE")) return;
     if (text.starts_with("OK [")) return code(text.substr(4));
@@ -244,7 +332,7 @@ void ImapReader::fetched(std::uint32_t place, std::string_view items) {
     if (place == 0 || place > view_.size())
         return complain(fmt::format("{} FETCH of {}", place, view_.size()));
     auto& entry = view_[place - 1];
-    std::optional<std::string_view> body;
+    std::optional<std::string_view> body, date;
     items.remove_prefix(std::min<std::size_t>(1, items.size()));
     while (!items.empty() && items.front() != ')') {
         const auto name = word(items);
@@ -264,6 +352,10 @@ void ImapReader::fetched(std::uint32_t place, std::string_view items) {
             flags.erase("\\Recent");
             entry.flags = std::move(flags);
             items.remove_prefix(end + 1);
+        } else if (name == "INTERNALDATE") {
+            const auto end = std::min(items.find('"', 1), items.size() - 1) + 1;
+            date = items.substr(0, end);
+            items.remove_prefix(end);
         } else if (name.starts_with("BODY[]")) {
             if (items.starts_with("NIL")) return;
             const auto octets = number(items.substr(1));
@@ -277,7 +369,9 @@ void ImapReader::fetched(std::uint32_t place, std::string_view items) {
         }
         if (items.starts_with(' ')) items.remove_prefix(1);
     }
-    if (body && entry.uid != 0) letters_.see(key_, entry.uid, *body);
+    if (entry.uid == 0) return;
+    if (body) letters_.see(key_, entry.uid, *body);
+    if (date && letters_.has_seen(key_, entry.uid)) letters_.see_date(key_, entry.uid, *date);
 }
 
 } // namespace mailcore::world

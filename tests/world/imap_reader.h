@@ -4,6 +4,7 @@
 
 #include "libmailcore/base/random.h"
 #include "tests/world/letters.h"
+#include "tests/world/login.h"
 #include "tests/world/network.h"
 
 #include <functional>
@@ -15,8 +16,8 @@
 
 namespace mailcore::world {
 
-/// One session with INBOX. It looks, fetches, flags, moves, expunges and idles until told to
-/// finish; then it looks once more and waits.
+/// One session with INBOX. It looks, fetches, flags, moves, appends, expunges and idles until told
+/// to finish; then it looks once more and waits.
 class ImapReader final : public End {
   public:
     struct Entry {
@@ -33,6 +34,13 @@ class ImapReader final : public End {
     [[nodiscard]] std::string take_output() override { return std::exchange(out_, {}); }
     [[nodiscard]] bool closed() const override { return closed_; }
 
+    /// Whether its server's disk fails now or did a moment ago: that may refuse anything.
+    std::function<bool()> is_server_troubled;
+    /// The quota is used up: nothing can be appended.
+    bool is_full = false;
+    /// It goes away in the middle of what it sends, now and then.
+    bool hangs_up = false;
+
     /// From now on it takes its time.
     void slow_down() { pause_max_ = std::chrono::minutes(25); }
     /// From now on it only looks.
@@ -48,7 +56,8 @@ class ImapReader final : public End {
   private:
     enum class Doing : std::uint8_t {
         Nothing,
-        Login,
+        LogIn,        // LOGIN
+        Authenticate, // AUTHENTICATE
         Select,
         Look,    // NOOP
         Learn,   // FETCH by number
@@ -57,12 +66,18 @@ class ImapReader final : public End {
         Discard, // UID STORE +FLAGS (\Deleted)
         Expunge,
         Copy, // UID COPY and UID MOVE
+        Append,
         Idle,
         LastLook,
     };
     void command(Doing doing, const std::string& text);
     void think();
     void act();
+    void log_in();
+    void authenticated(std::string_view text);
+    void append();
+    void go_on_appending();
+    void appended(std::string_view text);
     void response(const std::string& text);
     void untagged(std::string_view text);
     void fetched(std::uint32_t number, std::string_view items);
@@ -81,6 +96,10 @@ class ImapReader final : public End {
     std::vector<Entry> view_;
     Doing doing_ = Doing::Nothing;
     std::uint32_t subject_ = 0; // UID that the command is about
+    std::optional<Login> login_;
+    Append* append_ = nullptr;          // under way; the letters'
+    std::vector<std::string> portions_; // of it, each sent when the one before was asked for
+    std::string append_uid_;            // the last APPENDUID
     unsigned tags_ = 0;
     std::string tag_;
     std::optional<TimerId> timer_;

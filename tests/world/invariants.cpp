@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace mailcore::world {
 
@@ -74,6 +75,13 @@ class Examination {
             if (folder.key.folder != "INBOX") look_at_other(folder);
         for (const auto& [key, messages] : letters_.seen)
             for (const auto& [uid, message] : messages) sort(key, uid, message);
+        for (const auto& folder : rest_.folders)
+            for (const auto& [uid, message] : folder.messages) look_at_draft(folder, uid, message);
+        for (auto& what : letters_.appends.examine()) letters_.complain(std::move(what));
+        for (const auto& append : letters_.appends.all()) {
+            ++counts_.appends;
+            counts_.appended += append.answer == Append::Answer::Done ? 1 : 0;
+        }
         for (const auto& [number, letter] : letters_.letters)
             for (const auto& recipient : letter.recipients) follow(letter, recipient);
         for (const auto& [where, count] : copies_) {
@@ -92,10 +100,10 @@ class Examination {
     }
 
   private:
-    void look_at_inbox(const Host::Folder& folder) {
+    void look_at_inbox(const Folder& folder) {
         letters_.select(folder.key, folder.uidnext, folder.modseq);
-        for (const auto& [uid, octets] : folder.messages) {
-            letters_.see(folder.key, uid, octets);
+        for (const auto& [uid, message] : folder.messages) {
+            letters_.see(folder.key, uid, message.octets);
             if (letters_.find(folder.key, uid)->gone)
                 letters_.complain(
                     fmt::format("UID {} of {} was expunged and is there", uid, folder.key.mailbox));
@@ -106,22 +114,30 @@ class Examination {
                                               folder.key.mailbox));
     }
 
-    /// Only copies that readers have asked for.
-    void look_at_other(const Host::Folder& folder) {
+    /// Only copies that readers have asked for, and what they have appended.
+    void look_at_other(const Folder& folder) {
+        if (folder.key.folder != "Archive") {
+            for (const auto& [uid, message] : folder.messages)
+                if (const auto number = draft_of(message.octets))
+                    letters_.appends.found(*number, folder.key, uid, message.octets);
+                else
+                    letters_.complain(fmt::format("UID {} of {} {} was never put there", uid,
+                                                  folder.key.mailbox, folder.key.folder));
+            return;
+        }
         struct Copies {
             unsigned there = 0, asked = 0, made = 0;
         };
         std::map<std::string, Copies> copies;
-        for (const auto& [uid, octets] : folder.messages) ++copies[octets].there;
-        if (folder.key.folder == "Archive")
-            for (const auto& [key, messages] : letters_.seen)
-                if (key.mailbox == folder.key.mailbox)
-                    for (const auto& [uid, message] : messages) {
-                        if (message.copies_asked == 0) continue;
-                        auto& each = copies[message.octets];
-                        each.asked += message.copies_asked;
-                        each.made += message.copies_made;
-                    }
+        for (const auto& [uid, message] : folder.messages) ++copies[message.octets].there;
+        for (const auto& [key, messages] : letters_.seen)
+            if (key.mailbox == folder.key.mailbox)
+                for (const auto& [uid, message] : messages) {
+                    if (message.copies_asked == 0) continue;
+                    auto& each = copies[message.octets];
+                    each.asked += message.copies_asked;
+                    each.made += message.copies_made;
+                }
         for (const auto& [octets, each] : copies)
             if (each.there < each.made || each.there > each.asked)
                 letters_.complain(fmt::format("{} of {} has letter {} {} times; asked {} times, "
@@ -131,7 +147,33 @@ class Examination {
                                               each.made));
     }
 
+    /// Also a copy of one has its flags and its date.
+    void look_at_draft(const Folder& folder, std::uint32_t uid, const Folder::Message& message) {
+        const auto number = draft_of(message.octets);
+        const auto* draft = number ? letters_.appends.find(*number) : nullptr;
+        if (!draft) return;
+        const auto where = fmt::format("draft {} as UID {} of {} {} ", *number, uid,
+                                       folder.key.mailbox, folder.key.folder);
+        if (draft->date && message.received != *draft->date)
+            letters_.complain(where + "is of " + date_time(message.received) + " and not of " +
+                              date_time(*draft->date));
+        if (!flagged_drafts_.contains(*number) && message.flags != draft->flags)
+            letters_.complain(fmt::format("{}has the flags {} and not {}", where,
+                                          fmt::join(message.flags, " "),
+                                          fmt::join(draft->flags, " ")));
+    }
+
     void sort(const MailboxKey& key, std::uint32_t uid, const Seen& message) {
+        if (const auto draft = draft_of(message.octets)) {
+            letters_.appends.found(*draft, key, uid, message.octets);
+            if (message.flagged) flagged_drafts_.insert(*draft);
+            const auto* sent = letters_.appends.find(*draft);
+            if (sent && sent->date && !message.date.empty() &&
+                message.date != date_time(*sent->date))
+                letters_.complain(fmt::format("draft {} is told to be of {} and not of {}", *draft,
+                                              message.date, date_time(*sent->date)));
+            return;
+        }
         const auto number = letter_of(message.octets);
         const auto found = number ? letters_.letters.find(*number) : letters_.letters.end();
         const auto where = fmt::format("UID {} of {}", uid, key.mailbox);
@@ -218,6 +260,7 @@ class Examination {
     Counts counts_;
     std::map<std::pair<std::uint64_t, std::string>, unsigned> copies_;  // by letter and mailbox
     std::map<std::pair<std::uint64_t, std::string>, unsigned> bounces_; // by letter and address
+    std::set<std::uint64_t> flagged_drafts_; // their flags are no more those of APPEND
 };
 
 } // namespace

@@ -1,7 +1,7 @@
 // What must hold of a world when everything has come to rest.
 #pragma once
 
-#include "tests/world/host.h"
+#include "tests/world/contents.h"
 #include "tests/world/letters.h"
 
 #include <string>
@@ -11,12 +11,13 @@ namespace mailcore::world {
 
 /// Where everything is in the end.
 struct Rest {
-    std::vector<Host::Folder> folders; ///< of all people
-    std::vector<Waiting> waiting;      ///< in all queues
+    std::vector<Folder> folders;  ///< of all people
+    std::vector<Waiting> waiting; ///< in all queues
 };
 
 struct Counts {
     std::uint64_t letters = 0, acknowledged = 0, copies = 0, doubles = 0, bounces = 0;
+    std::uint64_t appends = 0, appended = 0; ///< asked for, and answered OK
 };
 
 /// Adds to `letters.wrong` what does not hold:
@@ -25,7 +26,9 @@ struct Counts {
 /// - nobody has it more often than it was handed over for certain, and once more for each handover
 ///   of which only one side knew the end (RFC 5321 §6.1);
 /// - nobody has anything else, and nothing that he deleted and was told so;
-/// - what was copied is where it was copied to, as often as it was said.
+/// - what was copied is where it was copied to, as often as it was said;
+/// - what was appended is as `Appends::examine` has it, with the flags and the date that it was
+///   given, unless somebody has stored others.
 Counts examine(Letters& letters, const Rest& rest);
 
 } // namespace mailcore::world

@@ -87,6 +87,15 @@ void Letters::see(const MailboxKey& mailbox, std::uint32_t uid, std::string_view
                              mailbox.folder));
 }
 
+void Letters::see_date(const MailboxKey& mailbox, std::uint32_t uid, std::string_view date) {
+    auto& known = seen[mailbox][uid].date;
+    if (known.empty())
+        known = date;
+    else if (known != date)
+        complain(fmt::format("INTERNALDATE of UID {} of {} {} was {} and is {}", uid,
+                             mailbox.mailbox, mailbox.folder, known, date));
+}
+
 bool Letters::has_seen(const MailboxKey& mailbox, std::uint32_t uid) const {
     const auto found = seen.find(mailbox);
     return found != seen.end() && found->second.contains(uid);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "libmailcore/base/random.h"
+#include "tests/world/drafts.h"
 #include "tests/world/handover.h"
 
 #include <cstdint>
@@ -46,12 +47,9 @@ struct Seen {
     std::string octets;
     bool removed = false; ///< somebody asked for that, and it may have happened
     bool gone = false;    ///< somebody was told that it has
+    bool flagged = false; ///< somebody has stored flags
+    std::string date;     ///< INTERNALDATE in quotes; empty: nobody has asked
     unsigned copies_asked = 0, copies_made = 0; ///< into Archive, by COPY and MOVE
-};
-struct MailboxKey {
-    std::string mailbox, folder;
-    std::uint32_t uidvalidity = 0;
-    friend auto operator<=>(const MailboxKey&, const MailboxKey&) = default;
 };
 
 /// What is known from outside. Whatever contradicts it is kept in `wrong`.
@@ -60,7 +58,8 @@ class Letters {
     Addresses addresses;
     std::map<std::uint64_t, Letter> letters;
     std::map<MailboxKey, std::map<std::uint32_t, Seen>> seen; ///< by UID
-    std::vector<std::string> wrong;                           ///< first ones only
+    Appends appends;
+    std::vector<std::string> wrong; ///< first ones only
     /// Which servers may have given up a report to a domain: they were told lies about it that
     /// are for good, or their clock jumped beyond the lifetime of reports. Nobody is told of that
     /// (RFC 5321 §6.1).
@@ -74,6 +73,8 @@ class Letters {
 
     /// A reader was shown this. The same UID is always the same message.
     void see(const MailboxKey& mailbox, std::uint32_t uid, std::string_view octets);
+    /// ... and this is its INTERNALDATE, which never changes either. It was seen.
+    void see_date(const MailboxKey& mailbox, std::uint32_t uid, std::string_view date);
     [[nodiscard]] bool has_seen(const MailboxKey& mailbox, std::uint32_t uid) const;
     void remove(const MailboxKey& mailbox, std::uint32_t uid);
     /// Absent: nobody has seen it.

@@ -149,7 +149,7 @@ class Network {
         std::function<void(bool)> opened;
         std::optional<TimerId> opening;
         HandoverWatch watch;
-        bool watched = false;  // speaks SMTP
+        bool watched = false;  // speaks SMTP or LMTP
         bool reported = false; // the current handover was told of as uncertain
         bool client_over = false;
         bool server_lost = false; // by a power cut
@@ -181,22 +181,6 @@ class Network {
     std::map<IpAddress, Machine*> machines_;
     std::map<LinkId, Link> links_;
     LinkId last_ = 0;
-};
-
-/// The port that delivery uses, for one machine.
-class NetworkConnector final : public Connector {
-  public:
-    NetworkConnector(Network& network, Machine& machine, IpAddress source,
-                     sim::VirtualScheduler& scheduler)
-        : network_(network), machine_(machine), source_(source), scheduler_(scheduler) {}
-    Task<Result<std::unique_ptr<base::Connection>>>
-    connect(base::Destination to, base::ConnectOptions options, base::Dialogue& dialogue) override;
-
-  private:
-    Network& network_;
-    Machine& machine_;
-    IpAddress source_;
-    sim::VirtualScheduler& scheduler_;
 };
 
 } // namespace mailcore::world

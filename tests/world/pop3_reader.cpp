@@ -28,13 +28,33 @@ void Pop3Reader::next_message() {
     say(Step::Retr, "RETR " + std::to_string(at_));
 }
 
+void Pop3Reader::log_in() {
+    if (random_.below(2) == 0) return say(Step::User, "USER " + user_);
+    say(Step::Auth, "AUTH " + login_->mechanism()); // RFC 5034
+}
+
+void Pop3Reader::authenticated(std::string_view status) {
+    if (status.starts_with("+ ")) return say(Step::Auth, login_->answer(status.substr(2)));
+    const auto verdict = status.starts_with("+OK")           ? Login::Verdict::In
+                         : status.starts_with("-ERR [AUTH]") ? Login::Verdict::Denied
+                                                             : Login::Verdict::Failed;
+    if (login_->end(verdict, letters_, step_ == Step::Auth)) return say(Step::Uidl, "UIDL");
+    if (!login_->was_wrong() || random_.below(2) == 0) return reset();
+    login_.emplace(random_, user_);
+    log_in();
+}
+
 void Pop3Reader::answer(std::string_view status, std::string_view lines) {
     const bool good = status.starts_with("+OK");
+    if (step_ == Step::Pass || step_ == Step::Auth) return authenticated(status);
     if (!good && step_ != Step::Retr && step_ != Step::Quit) return reset();
     switch (step_) {
-    case Step::Greeting: return say(Step::User, "USER " + user_);
-    case Step::User: return say(Step::Pass, "PASS secret");
-    case Step::Pass: return say(Step::Uidl, "UIDL");
+    case Step::Greeting:
+        login_.emplace(random_, user_, Login::any_password(random_));
+        return log_in();
+    case Step::User: return say(Step::Pass, "PASS " + login_->password());
+    case Step::Pass:
+    case Step::Auth: return; // see above
     case Step::Uidl:
         while (!lines.empty()) {
             const auto line = lines.substr(0, lines.find("\r\n"));

@@ -3,8 +3,10 @@
 
 #include "libmailcore/base/random.h"
 #include "tests/world/letters.h"
+#include "tests/world/login.h"
 #include "tests/world/network.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +26,9 @@ class Pop3Reader final : public End {
     [[nodiscard]] bool closed() const override { return closed_; }
 
   private:
-    enum class Step : std::uint8_t { Greeting, User, Pass, Uidl, Retr, Dele, Quit };
+    enum class Step : std::uint8_t { Greeting, User, Pass, Auth, Uidl, Retr, Dele, Quit };
+    void log_in();
+    void authenticated(std::string_view status);
     void answer(std::string_view status, std::string_view lines);
     void next_message();
     void say(Step step, const std::string& line) {
@@ -36,6 +40,7 @@ class Pop3Reader final : public End {
     Random& random_;
     Letters& letters_;
     std::string user_;
+    std::optional<Login> login_;
     Step step_ = Step::Greeting;
     std::vector<std::pair<MailboxKey, std::uint32_t>> uids_; // by message number
     std::size_t at_ = 0;

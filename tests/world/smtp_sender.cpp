@@ -1,6 +1,5 @@
 #include "tests/world/smtp_sender.h"
 
-#include "libmailcore/codec/base64.h"
 #include "libmailcore/codec/dot_stuffing.h"
 
 #include <algorithm>
@@ -8,10 +7,11 @@
 
 namespace mailcore::world {
 
-SmtpSender::SmtpSender(const Letter& letter, std::vector<std::string> recipients, bool pipelines,
+SmtpSender::SmtpSender(Letters& letters, Random& random, const Letter& letter,
+                       std::vector<std::string> recipients, Manner manner,
                        std::function<void(Outcome)> done)
-    : sender_(letter.sender), recipients_(std::move(recipients)), pipelines_(pipelines),
-      done_(std::move(done)) {
+    : letters_(letters), random_(random), sender_(letter.sender), size_(letter.octets.size()),
+      recipients_(std::move(recipients)), manner_(manner), done_(std::move(done)) {
     codec::DotStuffer stuffer;
     stuffer.append(letter.octets, message_);
     stuffer.finish(message_);
@@ -45,9 +45,32 @@ void SmtpSender::give_up() {
     say("QUIT");
 }
 
+void SmtpSender::log_in() {
+    step_ = Step::Auth;
+    say("AUTH " + login_->mechanism());
+}
+
+void SmtpSender::authenticated(std::string_view line) {
+    if (line.starts_with("334 ")) return say(login_->answer(line.substr(4)));
+    const auto verdict = line.starts_with("235")   ? Login::Verdict::In
+                         : line.starts_with("535") ? Login::Verdict::Denied
+                                                   : Login::Verdict::Failed;
+    if (login_->end(verdict, letters_, true)) return mail();
+    if (!login_->was_wrong() || random_.below(2) == 0) return give_up();
+    login_.emplace(random_, sender_);
+    log_in();
+}
+
+void SmtpSender::mail() {
+    step_ = Step::Mail;
+    say("MAIL FROM:<" + sender_ + ">" +
+        (manner_.tells_size ? " SIZE=" + std::to_string(size_) : ""));
+    if (manner_.pipelines) say_recipients();
+}
+
 void SmtpSender::say_recipients() {
     say("RCPT TO:<" + recipients_[next_] + ">");
-    if (!pipelines_) return;
+    if (!manner_.pipelines) return;
     for (auto i = next_ + 1; i < recipients_.size(); ++i) say("RCPT TO:<" + recipients_[i] + ">");
     say("DATA");
 }
@@ -58,46 +81,48 @@ void SmtpSender::reply(std::string_view line) {
     case Step::Greeting:
         if (!good) return give_up();
         step_ = Step::Hello;
-        return say("EHLO author.world.test");
-    case Step::Hello: {
+        return say((lmtp() ? "LHLO " : "EHLO ") + std::string("author.world.test"));
+    case Step::Hello:
         if (!good) return give_up();
-        step_ = Step::Auth;
-        using namespace std::string_literals;
-        return say("AUTH PLAIN " + codec::base64_encode("\0"s + sender_ + "\0secret"s));
-    }
-    case Step::Auth:
-        if (!good) return give_up();
-        step_ = Step::Mail;
-        say("MAIL FROM:<" + sender_ + ">");
-        if (pipelines_) say_recipients();
-        return;
+        if (lmtp()) return mail();
+        login_.emplace(random_, sender_, Login::any_password(random_));
+        return log_in();
+    case Step::Auth: return authenticated(line);
     case Step::Mail:
         if (!good) {
-            if (pipelines_) return reset(); // what is under way is not worth waiting for
+            if (manner_.pipelines) return reset(); // what is under way is not worth waiting for
             return give_up();
         }
         step_ = Step::Rcpt;
-        if (!pipelines_) say_recipients();
+        if (!manner_.pipelines) say_recipients();
         return;
     case Step::Rcpt:
         if (good)
-            outcome_.accepted.push_back(recipients_[next_]);
+            accepted_.push_back(recipients_[next_]);
         else if (line.starts_with('5'))
             outcome_.refused.push_back(recipients_[next_]);
         if (++next_ < recipients_.size()) {
-            if (!pipelines_) say_recipients();
+            if (!manner_.pipelines) say_recipients();
             return;
         }
         step_ = Step::Data;
-        if (pipelines_) return;
-        if (outcome_.accepted.empty()) return give_up();
+        if (manner_.pipelines) return;
+        if (accepted_.empty()) return give_up();
         return say("DATA");
     case Step::Data:
         if (!good) return give_up();
+        if (accepted_.empty()) return reset(); // it should not have been asked for
         step_ = Step::Body;
         out_ += message_;
         return;
-    case Step::Body: outcome_.acknowledged = good; return give_up();
+    case Step::Body: {
+        // RFC 2033 §4.2: an answer for each recipient that was accepted, in their order.
+        const auto end = lmtp() ? accepted_.begin() + 1 : accepted_.end();
+        if (good) outcome_.taken.insert(outcome_.taken.end(), accepted_.begin(), end);
+        accepted_.erase(accepted_.begin(), end);
+        if (!lmtp() || accepted_.empty()) give_up();
+        return;
+    }
     case Step::Quit: return reset();
     }
 }

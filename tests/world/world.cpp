@@ -1,8 +1,5 @@
 #include "tests/world/world.h"
 
-#include "tests/world/pop3_reader.h"
-#include "tests/world/smtp_sender.h"
-
 #include <algorithm>
 #include <fmt/format.h>
 #include <stdexcept>
@@ -16,7 +13,6 @@ namespace {
 constexpr std::size_t hosts_max = 4;
 constexpr auto rest_time = 24h * 8; // in which all comes to its end: beyond a queue's lifetime
 constexpr std::uint64_t steps_max = 400'000;
-constexpr std::uint16_t submission_port = 587, imap_port = 143, pop3_port = 110;
 
 } // namespace
 
@@ -28,6 +24,9 @@ Setting::Setting() {
         const auto number = static_cast<std::uint8_t>(i);
         plan.addresses = {IpAddress::v4({10, 0, number, 1}), IpAddress::v4({10, 0, number, 2})};
         plan.people = {"ann", "ben"};
+        plan.full = "max";
+        plan.lmtp = i % 2 == 0;
+        addresses.mailboxes.insert(plan.full + "@" + plan.domain);
         if (i == 0) plan.aliases = {{"team", {"ann@h0.test", "ben@h1.test"}}};
         if (i == 1) plan.aliases = {{"forward", {"ben@h0.test"}}, {"circle", {"circle@h0.test"}}};
         if (i == 0) plan.aliases.push_back({"circle", {"circle@h1.test"}});
@@ -42,13 +41,6 @@ Setting::Setting() {
         plans.push_back(std::move(plan));
     }
 }
-
-struct World::Errand {
-    Letter* letter = nullptr;
-    std::vector<std::string> recipients; // that are still to be told
-    unsigned tries = 0;
-    bool done = false;
-};
 
 World::World(const Setting& setting, std::uint64_t seed)
     : seed_(seed), random_(seed), network_(wire_, random_, trace_) {
@@ -87,13 +79,6 @@ void World::keep_short() {
 World::~World() {
     ending_ = true;
     hosts_.clear();
-}
-
-Host& World::home_of(const std::string& address) {
-    const auto domain = address.substr(address.find('@') + 1);
-    const auto found = std::ranges::find_if(
-        hosts_, [&](const auto& host) { return host->plan().domain == domain; });
-    return **found;
 }
 
 void World::at(std::chrono::nanoseconds after_start, base::Work work) {
@@ -147,162 +132,6 @@ void World::pass(Instant until) {
         settle();
         return;
     }
-}
-
-// People who write
-
-void World::plan_letters() {
-    std::vector<std::string> senders, targets;
-    for (const auto& host : hosts_) {
-        const auto& plan = host->plan();
-        for (const auto& person : plan.people) {
-            senders.push_back(person + "@" + plan.domain);
-            targets.push_back(senders.back());
-        }
-        targets.push_back("nobody@" + plan.domain);
-    }
-    // Each of these leads elsewhere: two that end in one mailbox are not written to at once.
-    for (const auto* alias : {"team@h0.test", "forward@h1.test"}) targets.push_back(alias);
-    targets.push_back("circle@h0.test");
-    targets.push_back("ann@nowhere.test");
-    const auto count = 3 + random_.below(letters_max_ - 2);
-    for (std::uint64_t i = 0; i < count; ++i) {
-        std::vector<std::string> recipients;
-        std::set<std::string> taken;
-        for (auto wanted = 1 + random_.below(4); wanted > 0; --wanted) {
-            const auto& target = targets[random_.below(targets.size())];
-            const auto way = letters_.addresses.way(target);
-            if (std::ranges::any_of(way, [&](const auto& each) { return taken.contains(each); }))
-                continue;
-            taken.insert(way.begin(), way.end());
-            recipients.push_back(target);
-        }
-        const auto lines = chance(3) ? 2200 + random_.below(1000) : random_.below(30);
-        auto errand = std::make_unique<Errand>();
-        errand->letter = &letters_.write(random_, senders[random_.below(senders.size())],
-                                         std::move(recipients), lines);
-        errand->recipients = errand->letter->recipients;
-        at(in_busy_time(2, 3), [this, &each = *errand] { send(each); });
-        errands_.push_back(std::move(errand));
-    }
-}
-
-Network::LinkId World::visit(Host& host, std::uint16_t port,
-                             std::function<std::unique_ptr<End>(Network::LinkId)> begin,
-                             std::function<void()> failed) {
-    const auto link = std::make_shared<Network::LinkId>();
-    const auto waits = std::make_shared<bool>(true);
-    const auto source = IpAddress::v4({10, 9, 0, static_cast<std::uint8_t>(1 + random_.below(9))});
-    const auto& addresses = host.plan().addresses;
-    const base::TcpDestination to{addresses[random_.below(addresses.size())], port};
-    *link = network_.connect(nullptr, source, to, [this, link, waits, begin, failed](bool there) {
-        *waits = false;
-        if (there)
-            network_.begin(*link, begin(*link));
-        else
-            failed();
-    });
-    wire_.start_timer(wire_.now() + 60s, [this, link, waits, failed] {
-        if (!std::exchange(*waits, false)) return;
-        network_.drop(*link);
-        failed();
-    });
-    return *link;
-}
-
-void World::send(Errand& errand) {
-    ++errand.tries;
-    auto& host = home_of(errand.letter->sender);
-    const bool pipelines = random_.below(2) == 0;
-    const auto link = visit(
-        host, submission_port,
-        [this, &errand, pipelines](Network::LinkId) {
-            return std::make_unique<SmtpSender>(*errand.letter, errand.recipients, pipelines,
-                                                [this, &errand](SmtpSender::Outcome outcome) {
-                                                    if (!ending_)
-                                                        sent(errand, outcome.acknowledged,
-                                                             outcome.accepted, outcome.refused);
-                                                });
-        },
-        [this, &errand] { send_later(errand); });
-    lose_patience(link);
-}
-
-void World::lose_patience(Network::LinkId link) {
-    wire_.start_timer(wire_.now() + 20min, [this, link] {
-        if (auto* end = network_.client(link); end && !end->closed()) end->reset();
-    });
-}
-
-void World::send_later(Errand& errand) {
-    // Some give up; what they do not know then may have arrived all the same.
-    if (errand.tries > 30 || (errand.tries > 1 && chance(4))) {
-        errand.done = true;
-        return;
-    }
-    wire_.start_timer(wire_.now() + std::chrono::seconds(30 + random_.below(1800)),
-                      [this, &errand] { send(errand); });
-}
-
-void World::sent(Errand& errand, bool acknowledged, const std::vector<std::string>& accepted,
-                 const std::vector<std::string>& refused) {
-    const auto strike = [&](const std::vector<std::string>& addresses) {
-        for (const auto& each : addresses) std::erase(errand.recipients, each);
-    };
-    if (acknowledged) {
-        trace_.note(wire_.now(), errand.letter->sender,
-                    fmt::format("knows letter {} accepted", errand.letter->number));
-        letters_.acknowledge(errand.letter->number, accepted);
-        strike(accepted);
-    }
-    strike(refused);
-    if (errand.recipients.empty())
-        errand.done = true;
-    else
-        send_later(errand);
-}
-
-// People who read
-
-void World::plan_readers() {
-    for (const auto& host : hosts_)
-        for (const auto& person : host->plan().people) {
-            const auto user = person + "@" + host->plan().domain;
-            if (chance(60)) at(in_busy_time(1, 3), [this, user] { read_over_imap(user); });
-            for (auto visits = random_.below(3); visits > 0; --visits)
-                at(in_busy_time(4, 5), [this, user] { read_over_pop3(user); });
-        }
-}
-
-void World::read_over_imap(const std::string& user) {
-    if (!writing_) return;
-    visit(
-        home_of(user), imap_port,
-        [this, user](Network::LinkId link) {
-            auto reader = std::make_unique<ImapReader>(wire_, random_, letters_, user);
-            readers_[user] = {reader.get(), link};
-            reader->when_over = [this, user] {
-                readers_.erase(user);
-                if (!ending_ && writing_)
-                    wire_.start_timer(wire_.now() + std::chrono::seconds(1 + random_.below(900)),
-                                      [this, user] { read_over_imap(user); });
-            };
-            return reader;
-        },
-        [this, user] {
-            wire_.start_timer(wire_.now() + 10min, [this, user] { read_over_imap(user); });
-        });
-}
-
-void World::read_over_pop3(const std::string& user) {
-    if (!writing_) return;
-    const auto link = visit(
-        home_of(user), pop3_port,
-        [this, user](Network::LinkId) {
-            return std::make_unique<Pop3Reader>(random_, letters_, user);
-        },
-        [] {});
-    lose_patience(link);
 }
 
 // What goes wrong
@@ -404,45 +233,6 @@ bool World::is_at_rest() {
            });
 }
 
-/// Each session that is still there against one that begins now.
-void World::compare_views() {
-    auto old = std::exchange(readers_, {});
-    std::map<std::string, Reading> fresh;
-    for (const auto& [user, reading] : old) {
-        reading.reader->finish();
-        reading.reader->when_over = [user, &old] { old.erase(user); };
-        visit(
-            home_of(user), imap_port,
-            [this, user, &fresh](Network::LinkId link) {
-                auto reader = std::make_unique<ImapReader>(wire_, random_, letters_, user);
-                reader->finish();
-                reader->when_over = [user, &fresh] { fresh.erase(user); };
-                fresh[user] = {reader.get(), link};
-                return reader;
-            },
-            [] {});
-    }
-    pass(wire_.now() + 20min);
-    for (const auto& [user, reading] : old) {
-        if (!network_.is_alive(reading.link)) continue; // and does not know it
-        const auto& session = *reading.reader;
-        const auto found = fresh.find(user);
-        if (!session.done() || found == fresh.end() || !found->second.reader->done()) {
-            letters_.complain("the sessions of " + user + " do not come to an end");
-            continue;
-        }
-        if (session.view() != found->second.reader->view())
-            letters_.complain("a session of " + user + " believes\n" + session.text() +
-                              "where a new one is told\n" + found->second.reader->text());
-        ++outcome_.compared;
-    }
-    for (auto* readings : {&old, &fresh})
-        for (auto& [user, reading] : *readings) {
-            reading.reader->when_over = {};
-            reading.reader->reset();
-        }
-}
-
 void World::stop_hosts() {
     settle();
     for (const auto& host : hosts_) host->begin_stop();
@@ -475,7 +265,9 @@ Outcome World::run() {
     compare_views();
     Rest rest;
     for (const auto& host : hosts_) {
-        for (const auto& person : host->plan().people)
+        auto people = host->plan().people;
+        people.push_back(host->plan().full);
+        for (const auto& person : people)
             for (auto& folder : host->folders(person)) rest.folders.push_back(std::move(folder));
         for (auto& row : host->queue()) {
             if (row.state.starts_with("waiting"))

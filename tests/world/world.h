@@ -7,6 +7,7 @@
 #include "tests/world/invariants.h"
 #include "tests/world/letters.h"
 #include "tests/world/network.h"
+#include "tests/world/smtp_sender.h"
 #include "tests/world/trace.h"
 
 #include <functional>
@@ -52,16 +53,25 @@ class World {
     Outcome run();
 
   private:
-    struct Errand;                    // a letter on its way to its author's server
+    struct Errand { // a letter on its way to its author's server
+        Letter* letter = nullptr;
+        std::vector<std::string> recipients; // that are still to be told
+        Host* to = nullptr;
+        smtp::Dialect dialect = smtp::Dialect::Smtp;
+        unsigned tries = 0;
+        bool done = false;
+    };
     struct Reading {                  // an IMAP session
         ImapReader* reader = nullptr; // the network's
         Network::LinkId link = 0;
     };
+    using Readings = std::map<std::string, Reading>; // by user
 
     void settle();
     /// Goes on to `until`, or until nothing more happens before.
     void pass(Instant until);
     void plan_letters();
+    [[nodiscard]] Errand plan_errand(const std::vector<std::string>& people);
     void plan_readers();
     void plan_faults();
     void fault(Host& host);
@@ -71,19 +81,20 @@ class World {
     void at(std::chrono::nanoseconds after_start, base::Work work);
     void send(Errand& errand);
     void send_later(Errand& errand);
-    void sent(Errand& errand, bool acknowledged, const std::vector<std::string>& accepted,
-              const std::vector<std::string>& refused);
+    void sent(Errand& errand, const SmtpSender::Outcome& outcome);
     /// Connects a person; `begin` makes his end when somebody is there, `failed` hears otherwise.
     Network::LinkId visit(Host& host, std::uint16_t port,
                           std::function<std::unique_ptr<End>(Network::LinkId)> begin,
                           std::function<void()> failed);
     /// Nobody waits for more than 20 minutes.
     void lose_patience(Network::LinkId link);
+    [[nodiscard]] std::unique_ptr<ImapReader> new_reader(const std::string& user);
     void read_over_imap(const std::string& user);
     void read_over_pop3(const std::string& user);
     void restart(Host& host);
     [[nodiscard]] Host& home_of(const std::string& address);
     [[nodiscard]] bool is_at_rest();
+    /// Each session that is still there against one that begins when it has come to an end.
     void compare_views();
     void stop_hosts();
     [[nodiscard]] bool chance(unsigned of_100) { return random_.below(100) < of_100; }
@@ -95,7 +106,7 @@ class World {
     dns::Zone zone_;
     Letters letters_;
     std::vector<std::unique_ptr<Errand>> errands_;
-    std::map<std::string, Reading> readers_; // by user
+    Readings readers_;
     Network network_;
     std::vector<std::unique_ptr<Host>> hosts_; // behind the network that they are in
     Instant start_;
