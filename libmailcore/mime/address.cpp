@@ -31,7 +31,7 @@ class ListReader {
 
     std::vector<Address> read() {
         while (at_ < text_.size() && rows_.size() < addresses_max_) step();
-        finish_item();
+        if (rows_.size() < addresses_max_) finish_item();
         close_group();
         return std::move(rows_);
     }

@@ -40,8 +40,8 @@ struct Address {
 /// What is broken gives what can be read of it: a missing ">" or quote ends with the text, ";"
 /// parts addresses as "," does, a bare word is a mailbox without domain, a comment behind an
 /// address without a name becomes its name, as was the custom before display names. UTF-8 and other
-/// raw 8-bit octets stay (RFC 6532). At most `addresses_max` rows; groups are closed whatever
-/// happens. Linear time, no recursion.
+/// raw 8-bit octets stay (RFC 6532). At most `addresses_max` rows, and one more that closes
+/// a group they leave open. Linear time, no recursion.
 [[nodiscard]] std::vector<Address> parse_addresses(std::string_view text,
                                                    std::size_t addresses_max = 10'000);
 

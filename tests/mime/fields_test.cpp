@@ -148,6 +148,8 @@ TEST_CASE("addresses are read, whatever they look like") {
     }
     CHECK(parse_addresses(repeated("a@b,", 100'000)).size() == 10'000);
     CHECK(parse_addresses(repeated("a@b,", 100), 7).size() == 7);
+    CHECK(parse_addresses(repeated("<a@b>", 100), 7).size() == 7); // the next one was begun
+    CHECK(parse_addresses("group:" + repeated("<a@b>", 100), 7).size() == 8);
     for (const std::string_view piece :
          {"(", "\"", "[", "<", ":", "a ", "a b@", "\\", "(a)", "<a", "\"a\" "})
         CHECK(parse_addresses(repeated(piece, 50'000)).size() <= 10'000);
