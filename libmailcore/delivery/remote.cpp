@@ -302,6 +302,7 @@ SmtpTransport::find_hosts(std::string destination) {
         host.tls = route->tls;
         host.user = route->user;
         host.password = route->password;
+        host.by_route = true;
         hosts.push_back(std::move(host));
         co_return hosts;
     }
@@ -439,6 +440,13 @@ SmtpTransport::open_address(Host host, IpAddress address, HopTls tls) {
             if (ended->stage == smtp::Stage::StartTls) outcome.text = "TLS: " + outcome.text;
             co_return std::unexpected(std::move(outcome));
         }
+    }
+    // An address of ours under a name that the MX list did not tell us by (RFC 5321 §6.3).
+    const auto& name = dialogue->client().server_name();
+    if (!host.by_route && codec::equal_ignoring_case(name, options_.hostname)) {
+        const auto text = fmt::format("mail loops back to us: {} ({}) is this server", host.name,
+                                      address.to_string());
+        co_return std::unexpected(Outcome::failed("5.4.6", text, host.name));
     }
     if (!host.user.empty()) {
         const auto& peer = dialogue->client().peer();

@@ -37,8 +37,8 @@ struct HostRoute {
 };
 
 struct RemoteOptions {
-    std::string hostname;               ///< for EHLO, and to know ourselves in an MX list
-    std::uint16_t port = 25;            ///< of hosts that the DNS names
+    std::string hostname;    ///< for EHLO, and to know ourselves in an MX list and in a greeting
+    std::uint16_t port = 25; ///< of hosts that the DNS names
     HopTls tls = HopTls::Opportunistic; ///< to hosts that the DNS names
     dns::Families families = dns::Families::Both;
     std::vector<HostRoute> routes;
@@ -70,6 +70,7 @@ class SmtpTransport final : public RemoteTransport {
         HopTls tls = HopTls::Opportunistic;
         std::string user;
         Secret password;
+        bool by_route = false; ///< said by who runs this, who may have two servers of one name
     };
     Task<std::expected<std::vector<Host>, Outcome>> find_hosts(std::string destination);
     [[nodiscard]] const HostRoute* route_for(const std::string& domain) const;

@@ -127,10 +127,11 @@ class Hosts final : public Connector {
     sim::VirtualScheduler& scheduler_;
 };
 
-/// A transport whose destinations are routes to hosts in a table.
+/// A transport to hosts in a table.
 struct World : test::MailWorld {
     Hosts hosts{people.scheduler()};
     base::SeededRandom random{1};
+    std::vector<delivery::HostRoute> routes;
 
     std::vector<Outcome> send(const std::string& destination, const std::string& octets,
                               const std::vector<std::string>& addresses,
@@ -138,6 +139,7 @@ struct World : test::MailWorld {
         delivery::RemoteOptions options;
         options.hostname = "mail.example.test";
         options.tls = delivery::HopTls::Never;
+        options.routes = routes;
         delivery::SmtpTransport transport(people.scheduler(), hosts, services.resolver,
                                           people.store(), options, random, Log());
         queue::Message message;
@@ -268,4 +270,24 @@ TEST_CASE("a host that is not there, refuses, or has nothing to say is a reason 
     const auto spam = world.send("[192.0.2.3]", "A: b\r\n\r\n", {"u@a.test"});
     CHECK(spam[0].kind == Outcome::Kind::Failed);
     CHECK(spam[0].status == "5.7.1");
+}
+
+TEST_CASE("a host that greets with our own name is ourselves, and the mail goes no further") {
+    World world;
+    auto& mirror = world.hosts.hosts["192.0.2.4"];
+    mirror.hello = "250-Mail.Example.TEST greets you\r\n250 8BITMIME\r\n";
+    const auto outcome = world.send("[192.0.2.4]", "A: b\r\n\r\n", {"u@away.test"})[0];
+    CHECK(outcome.kind == Outcome::Kind::Failed);
+    CHECK(outcome.status == "5.4.6");
+    CHECK(has(outcome.text, "192.0.2.4"));
+    CHECK(mirror.messages.empty());
+
+    // A name that only begins like ours is another's; and who has given a route means it.
+    mirror.hello = "250 mail.example.test.away.test\r\n";
+    CHECK(world.send("[192.0.2.4]", "A: b\r\n\r\n", {"u@away.test"})[0].kind ==
+          Outcome::Kind::Delivered);
+    mirror.hello = "250 mail.example.test\r\n";
+    world.routes.push_back({.domain = "away.test", .host = "192.0.2.4"});
+    CHECK(world.send("away.test", "A: b\r\n\r\n", {"u@away.test"})[0].kind ==
+          Outcome::Kind::Delivered);
 }
